@@ -8,9 +8,7 @@ its content item (`1.4.2`) or the keyword of its attribute (`PatientID`), so tha
 value outside the content tree has it in its `_name` sibling, one inside has the position of its item.
 The `id` of a content item, a reference set, the patient, a study, a request, a person, a device, an algorithm, a finding site or a subject
 is the UUID of the resource that it becomes; where one item gives rise to two, `sourceId` is the second."""
-* ^url = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/DicomSR"
-* ^status = #active
-* ^experimental = false
+* insert Metadata
 // ---- the document -----------------------------------------------------------------------------------------------------
 * bundleType 1..1 code "collection | transaction: the Bundle that is asked for"
 * sopClass 1..1 Coding "SOP Class (0008,0016)"
@@ -56,7 +54,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
   * stationName 0..1 string "Station Name (0008,1010)"
   * institutionName 0..1 string "Institution Name (0008,0080)"
   * udi 0..* BackboneElement "UDI Sequence (0018,100A), where it could be parsed"
-    * id 0..1 string "Where it stands in the document"
+    * id 0..1 id "Where it stands in the document"
     * carrier 1..1 string "Unique Device Identifier (0018,1009), whole"
     * deviceIdentifier 1..1 string "Its device identifier"
     * agency 1..1 code "GS1 | HIBCC | ICCBBA | ICCBBA-blood: who issued it"
@@ -78,7 +76,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
     * modality 0..1 code "Modality, where the source tells it"
     * retrieveUrl 0..1 url "Retrieve URL (0008,1190)"
     * instance 0..* BackboneElement "Referenced SOP Sequence (0008,1199)"
-      * id 0..1 string "Where it stands in the document"
+      * id 0..1 id "Where it stands in the document"
       * uid 1..1 string "Referenced SOP Instance UID"
       * sopClass 0..1 Coding "Referenced SOP Class"
 // ---- persons, devices, algorithms, sites, subjects: each distinct one once, with the id of the resource that it becomes -----------
@@ -113,7 +111,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
   * trackingIdentifier 0..* Identifier "Tracking Identifier (112039, DCM), without a system"
   * trackingUid 0..* Identifier "Tracking Unique Identifier (112040, DCM) as urn:oid:"
   * structure 0..* BackboneElement "Finding Site (363698007, SCT)"
-    * id 0..1 string "Where it stands in the document"
+    * id 0..1 id "Where it stands in the document"
     * site 1..1 CodeableConcept "The site"
     * laterality 0..* CodeableConcept "Laterality (272741003, SCT)"
     * modifier 0..* CodeableConcept "Topographical modifier (106233006, SCT)"

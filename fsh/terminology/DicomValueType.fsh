@@ -1,0 +1,21 @@
+CodeSystem: DicomValueType
+Id: dicom-value-type
+Title: "Value Types -- DICOM SR Content Item Value Types"
+Description: "Value Type (0040,A040) of an SR content item, in lower case, with the attribute or macro that carries the value (PS3.3 C.17.3)."
+* insert CodeSystemMetadata
+* #text "TEXT" "Words, in Text Value (0040,A160)."
+* #num "NUM" "A number with its units, in Measured Value Sequence (0040,A300)."
+* #code "CODE" "A code, in Concept Code Sequence (0040,A168)."
+* #date "DATE" "A date, in Date (0040,A121)."
+* #time "TIME" "A time of day, in Time (0040,A122)."
+* #datetime "DATETIME" "A date and time, in DateTime (0040,A120)."
+* #uidref "UIDREF" "A UID, in UID (0040,A124)."
+* #pname "PNAME" "The name of a person, in Person Name (0040,A123)."
+* #composite "COMPOSITE" "A reference to a composite object, in Referenced SOP Sequence (0008,1199)."
+* #image "IMAGE" "A reference to an image, by the Image Reference Macro."
+* #waveform "WAVEFORM" "A reference to a waveform, by the Waveform Reference Macro."
+* #scoord "SCOORD" "A region in the plane of an image, by the Spatial Coordinates Macro."
+* #scoord3d "SCOORD3D" "A region in a frame of reference, by the 3D Spatial Coordinates Macro."
+* #tcoord "TCOORD" "Points or ranges in time, by the Temporal Coordinates Macro."
+* #container "CONTAINER" "A heading for other items, by the Container Macro."
+* #table "TABLE" "Rows and columns of values, by the Table Content Item Macro."
