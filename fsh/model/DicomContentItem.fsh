@@ -33,6 +33,7 @@ asks for the type of an element, which took two thirds of the time of a transfor
   * person 0..* string "Ids of the persons who observed: of the content tree, else participants, else authors"
   * device 0..* string "Ids of the device observers of the content tree, else of participating devices"
   * algorithm 0..* string "Ids of the algorithms, of the nearest item that states any"
+  * method 0..1 CodeableConcept "Of a NUM: Measurement Method (370129005, SCT), its own or that of the nearest item around it"
   * subject 0..* BackboneElement "Subjects other than the patient"
     * id 1..1 id "UUID of the resource that it becomes"
     * kind 1..1 code "fetus | specimen | device"
