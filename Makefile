@@ -1,0 +1,71 @@
+# sr2fhir: `make help` lists what can be made. Needs git, make and Python 3.11 or later; everything else is fetched.
+# Nothing is written outside this folder.
+
+PYTHON ?= python3
+INPUT ?= samples
+OUT ?= out
+ENGINE ?=
+BUNDLE ?=
+
+BIN := .venv/bin
+export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
+
+.DEFAULT_GOAL := help
+.PHONY: help setup transform test check lint typecheck pytest bench lock clean distclean runtime dev
+
+help: ## list what can be made
+	@echo "make setup       fetch and build what is needed (done by all others too)"
+	@echo "make transform   turn SRs into FHIR Bundles: INPUT=samples OUT=out ENGINE=embedded BUNDLE=collection|transaction"
+	@echo "make test        set up, then lint, type checks and all tests"
+	@echo "make lint        ruff: rules and format"
+	@echo "make typecheck   mypy --strict"
+	@echo "make bench       measure start, warm transforms and growth with size"
+	@echo "make lock        resolve the Python lock files anew"
+	@echo "make clean       remove compiled definitions and maps, and out/; keep what was fetched"
+	@echo "make distclean   remove everything that was made"
+
+runtime:
+	@$(PYTHON) harness/bootstrap.py runtime
+
+dev:
+	@$(PYTHON) harness/bootstrap.py dev
+
+setup: runtime
+	@$(BIN)/sr2fhir setup
+
+transform: runtime
+	@$(BIN)/sr2fhir setup --quiet
+	@$(BIN)/sr2fhir transform "$(INPUT)" --out "$(OUT)" $(if $(ENGINE),--engine $(ENGINE)) $(if $(BUNDLE),--bundle $(BUNDLE))
+
+test: dev
+	@$(BIN)/sr2fhir setup --quiet
+	$(MAKE) --no-print-directory lint typecheck pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: dev
+	$(BIN)/mypy
+
+pytest: dev
+	$(BIN)/pytest
+
+bench: dev
+	@$(BIN)/sr2fhir setup --quiet
+	@$(BIN)/python harness/bench.py
+
+# Needs uv on the PATH (pip install uv). The locks hold versions and sha256 for every platform, and no address.
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+lock:
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml locks/build.in --output-file locks/runtime.txt
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml locks/build.in locks/dev.in --constraint locks/runtime.txt --output-file locks/dev.txt
+	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
+
+clean:
+	rm -rf out build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+distclean: clean
+	rm -rf build .venv
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The command `sr2fhir`; one module for each subcommand."""

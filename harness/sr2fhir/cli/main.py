@@ -1,0 +1,145 @@
+"""The command `sr2fhir`: run a subcommand and turn whatever happens into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
+
+COMMANDS = ("transform", "render", "validate", "setup", "info")
+
+EXIT_DONE, EXIT_FINDINGS, EXIT_USAGE, EXIT_ENGINE = 0, 1, 2, 3
+EXIT_INTERRUPTED, EXIT_PIPE = 130, 141
+INTERRUPTED = "interrupted; the files that were written are whole"
+# the first that fits counts
+EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (UsageError, EXIT_USAGE),
+    (SetupError, EXIT_ENGINE),
+    (EngineUnavailableError, EXIT_ENGINE),
+    (KeyboardInterrupt, EXIT_INTERRUPTED),
+    (BrokenPipeError, EXIT_PIPE),
+    (Exception, EXIT_FINDINGS),
+)
+
+DESCRIPTION = "Turn DICOM Structured Reports (TID 1500) into FHIR R5 Bundles."
+EPILOG = """\
+first steps:
+  sr2fhir setup                        fetch and build what the engine needs (once)
+  sr2fhir transform report.dcm         write out/report.dcm.bundle.json
+  sr2fhir validate out                 check the Bundles against the profiles
+
+exit codes:
+  0 done   1 done, but files failed or there are findings of severity error   2 wrong use   3 no engine
+"""
+# options whose value may begin with a minus sign, which argparse would take for an option
+SIGNED_OPTIONS = frozenset({"--timezone"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        The arguments after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 done, 1 files failed or findings of severity error, 2 wrong use, 3 no engine; 130 interrupted,
+        141 broken pipe.
+    """
+    modules = {name: import_module(f"sr2fhir.cli.{name}") for name in COMMANDS}
+    arguments = parser(modules).parse_args(join_signed(sys.argv[1:] if argv is None else argv))
+    try:
+        prepare(arguments)
+        code: int = modules[arguments.command].run(arguments)
+        sys.stdout.flush()
+        return code
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error)
+
+
+def parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
+    """Make the parser of all subcommands."""
+    top = argparse.ArgumentParser(
+        "sr2fhir",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=Version, help="print the version and exit")
+    subparsers = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in modules.values():
+        module.add_parser(subparsers)
+    return top
+
+
+class Version(argparse.Action):
+    """Print the version, which is looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print and exit."""
+        import sr2fhir
+
+        print(f"sr2fhir {sr2fhir.__version__}")
+        parser.exit()
+
+
+def join_signed(argv: Sequence[str]) -> list[str]:
+    """Write `--timezone -05:00` as `--timezone=-05:00`."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined and joined[-1] in SIGNED_OPTIONS and argument.startswith("-"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Set up logging, and keep the warnings of libraries, which quote values, off the terminal."""
+    import warnings
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    level = getattr(arguments, "log_level", None)
+    if level:
+        from sr2fhir.cli.logs import configure
+
+        configure(level)
+
+
+def report(error: BaseException) -> int:
+    """Say in one line what went wrong and answer the exit code."""
+    if isinstance(error, BrokenPipeError):
+        silence_stdout()
+    else:
+        print(f"sr2fhir: {sentence(error)}", file=sys.stderr)
+    return exit_code(error)
+
+
+def sentence(error: BaseException) -> str:
+    """Describe an error in one line, without patient data."""
+    from sr2fhir.outcome import describe
+
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
+
+
+def exit_code(error: BaseException) -> int:
+    """Find the exit code of an error."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def silence_stdout() -> None:
+    """Let nothing more be written to a pipe that nobody reads, not even when Python ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())

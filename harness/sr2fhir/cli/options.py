@@ -1,0 +1,157 @@
+"""Options that several subcommands share, and how they become objects."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sr2fhir.errors import UsageError
+
+if TYPE_CHECKING:
+    from sr2fhir.rendering import RenderOptions
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+BUNDLE_TYPES = ("collection", "transaction")
+
+Subparsers = argparse._SubParsersAction  # the type has no public name
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+# the least and greatest offset in use, in minutes (PS3.3 C.12.1.1: -1200 to +1400)
+_OFFSETS = range(-12 * 60, 14 * 60 + 1)
+
+
+def add_command(
+    subparsers: Subparsers[argparse.ArgumentParser], name: str, help: str, examples: str
+) -> argparse.ArgumentParser:
+    """Add a subcommand, whose help ends with examples."""
+    command = subparsers.add_parser(
+        name,
+        help=help,
+        description=help[0].upper() + help[1:] + ".",
+        epilog="examples:\n" + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--log-level", choices=LOG_LEVELS, metavar="L", help="log to standard error: " + ", ".join(LOG_LEVELS)
+    )
+    return command
+
+
+def add_engine_option(command: argparse.ArgumentParser) -> None:
+    """Add --engine."""
+    command.add_argument(
+        "--engine", metavar="NAME", help="what executes the maps (default: $SR2FHIR_ENGINE, else embedded)"
+    )
+
+
+def add_render_options(command: argparse.ArgumentParser) -> None:
+    """Add what decides how an SR becomes the logical model."""
+    group = command.add_argument_group("what the document does not say")
+    group.add_argument(
+        "--timezone",
+        type=offset,
+        default="+00:00",
+        metavar="±HH:MM",
+        help="offset of dates and times without Timezone Offset From UTC (default: +00:00)",
+    )
+    group.add_argument(
+        "--coding-schemes",
+        type=Path,
+        metavar="FILE",
+        help='JSON or TOML: {"99SITE": "http://site.example/codes"}, for private coding scheme designators',
+    )
+    group.add_argument(
+        "--patient-id-system", type=uri, metavar="URI", help="system of a Patient ID that names no issuer"
+    )
+    group.add_argument(
+        "--accession-system",
+        type=uri,
+        metavar="URI",
+        help="system of an Accession Number that names no issuer",
+    )
+    command.add_argument(
+        "--bundle",
+        choices=BUNDLE_TYPES,
+        default="collection",
+        help="type of the Bundle (default: collection)",
+    )
+
+
+def render_options(arguments: argparse.Namespace) -> RenderOptions:
+    """Make the renderer's options."""
+    from sr2fhir.rendering import RenderOptions
+
+    return RenderOptions(
+        bundle=arguments.bundle,
+        default_timezone=arguments.timezone,
+        coding_schemes=coding_schemes(arguments.coding_schemes) if arguments.coding_schemes else {},
+        patient_id_system=arguments.patient_id_system,
+        accession_system=arguments.accession_system,
+    )
+
+
+def offset(text: str) -> str:
+    """Read an offset from UTC: `+01:00`, `+0100` or `Z`."""
+    match = _OFFSET.fullmatch("+00:00" if text == "Z" else text)
+    if match is None:
+        raise argparse.ArgumentTypeError("not an offset such as +01:00")
+    sign, hours, minutes = match.groups()
+    if int(minutes) > 59 or int(f"{sign}{int(hours) * 60 + int(minutes)}") not in _OFFSETS:
+        raise argparse.ArgumentTypeError("not between -12:00 and +14:00")
+    return f"{sign}{hours}:{minutes}"
+
+
+def uri(text: str) -> str:
+    """Read an absolute URI."""
+    if not _URI.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            "not an absolute URI such as http://hospital.example/patients or urn:oid:1.2.3"
+        )
+    return text
+
+
+def count(text: str) -> int:
+    """Read a number of workers."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("not a whole number from 1 on")
+    return int(text)
+
+
+def coding_schemes(file: Path) -> dict[str, str]:
+    """Read a table of coding scheme designators and their URIs.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or is not such a table.
+    """
+    try:
+        table = parse_table(file)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the coding schemes cannot be read ({type(error).__name__})", source=str(file), hint=TABLE_HINT
+        ) from error
+    if not isinstance(table, dict) or not all(
+        isinstance(value, str) and _URI.fullmatch(value) for value in table.values()
+    ):
+        raise UsageError("not a table of designators and absolute URIs", source=str(file), hint=TABLE_HINT)
+    return table
+
+
+TABLE_HINT = (
+    'Write JSON, {"99SITE": "http://site.example/codes"}, or TOML, 99SITE = "http://site.example/codes"'
+)
+
+
+def parse_table(file: Path) -> Any:
+    """Parse a JSON or TOML file."""
+    text = file.read_text("utf-8")
+    if file.suffix.lower() == ".toml":
+        import tomllib
+
+        return tomllib.loads(text)
+    import json
+
+    return json.loads(text)

@@ -1,0 +1,237 @@
+"""`sr2fhir validate`: check Bundles with the HL7 validator."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sr2fhir.cli.options import Subparsers, add_command, add_engine_option
+from sr2fhir.cli.terminal import Terminal, listed, plural, printable
+from sr2fhir.errors import Sr2FhirError, UsageError
+
+if TYPE_CHECKING:
+    from sr2fhir.engines.base import Engine
+    from sr2fhir.validation import ValidationIssue
+
+EXAMPLES = """\
+  sr2fhir validate out                        all Bundles below out/
+  sr2fhir validate a.bundle.json --all        every kind of warning, and notes too
+  sr2fhir validate out --out outcome.json     every finding, as OperationOutcome
+  sr2fhir transform a.dcm --out - | sr2fhir validate -
+
+Each error is printed below its file. Warnings come at the end, like ones once, with their number and the
+first place; most say that a terminology is not at hand.
+"""
+STANDARD_INPUT = "-"
+# kinds of warnings that are printed unless all are asked for
+MOST = 12
+SHOWN = ("error", "warning")
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    command = add_command(
+        subparsers, "validate", "check Bundles against FHIR and the profiles they claim", EXAMPLES
+    )
+    command.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="BUNDLE",
+        help="FHIR JSON file, folder (its *.bundle.json), or - for standard input",
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the findings there as OperationOutcome"
+    )
+    command.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a further profile of the whole resource",
+    )
+    command.add_argument("--strict", action="store_true", help="fail on warnings too, and excuse no message")
+    command.add_argument("--all", action="store_true", help="print every kind of warning, and notes too")
+    command.add_argument("--quiet", action="store_true", help="print errors only")
+    add_engine_option(command)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Validate, print the findings, and answer the exit code."""
+    from sr2fhir.transformer import make_engine
+
+    files = list(expand(arguments.inputs))
+    engine = make_engine(arguments.engine)
+    try:
+        return Session(arguments, Terminal(sys.stdout)).run(files, engine)
+    finally:
+        engine.close()
+
+
+class Session:
+    """One run of the subcommand."""
+
+    def __init__(self, arguments: argparse.Namespace, terminal: Terminal) -> None:
+        self.arguments = arguments
+        self.terminal = terminal
+        self.counts: Counter[str] = Counter()
+        self.entries: list[dict[str, Any]] = []
+        self.failing = SHOWN if arguments.strict else ("error",)
+        self.groups: dict[tuple[str, ...], Group] = {}
+
+    def run(self, files: list[str], engine: Engine) -> int:
+        """Validate all files."""
+        for file in files:
+            self.one(file, engine)
+        if self.arguments.out:
+            self.write(self.arguments.out)
+        if not self.arguments.quiet:
+            self.summary(len(files))
+        return 1 if any(self.counts[severity] for severity in self.failing) else 0
+
+    def one(self, file: str, engine: Engine) -> None:
+        """Validate one file."""
+        from sr2fhir.outcome import error_issue
+
+        try:
+            issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
+        except Sr2FhirError as error:
+            error.source = error.source or file
+            self.counts["error"] += 1
+            self.entries.append(error_issue(error))
+            self.terminal.line(f"{self.terminal.sign('failed')} {printable(str(error))}")
+            return
+        self.entries.extend(entry(file, issue) for issue in issues)
+        self.show(file, issues)
+
+    def show(self, file: str, issues: tuple[ValidationIssue, ...]) -> None:
+        """Print a file's line and its errors, and keep the others for the end."""
+        counts = Counter[str](issue.severity for issue in issues)
+        self.counts.update(counts)
+        good = not any(counts[severity] for severity in self.failing)
+        if not (good and self.arguments.quiet):
+            self.terminal.line(
+                f"{self.terminal.sign('ok' if good else 'failed')} {printable(file)}  {tally(counts)}"
+            )
+        for issue in issues:
+            if issue.severity == "error":
+                self.terminal.line(f"    error  {issue.resource}  {issue.path}  {printable(issue.text)}")
+            else:
+                self.groups.setdefault(likeness(issue), Group(file, issue)).number += 1
+
+    def summary(self, files: int) -> None:
+        """Print the findings that are no errors, like ones once, and the numbers."""
+        shown = ("warning", "information") if self.arguments.all else ("warning",)
+        groups = [group for group in self.groups.values() if group.issue.severity in shown]
+        groups.sort(key=lambda group: (shown.index(group.issue.severity), -group.number))
+        most = len(groups) if self.arguments.all else MOST
+        for group in groups[:most]:
+            self.terminal.line(printable(str(group)))
+        if groups[most:]:
+            self.terminal.line(f"{plural(len(groups[most:]), 'other kind')} of warnings; --all prints them")
+        self.terminal.line(f"{plural(files, 'file')}: {tally(self.counts)}")
+
+    def write(self, file: Path) -> None:
+        """Write the OperationOutcome."""
+        from sr2fhir.batch.writing import replace_file, writing
+        from sr2fhir.jsontext import dumps
+        from sr2fhir.outcome import outcome
+
+        with writing(file):
+            replace_file(file, dumps(outcome(self.entries), indent=True) + b"\n")
+
+
+@dataclass
+class Group:
+    """Like findings, the first of them, and how many there are."""
+
+    file: str
+    issue: ValidationIssue
+    number: int = 0
+
+    def __str__(self) -> str:
+        """Say severity, number, text and first place in one line."""
+        excused = f" (excused by {self.issue.decision})" if self.issue.decision else ""
+        place = f"{self.issue.resource} {self.issue.path}"
+        return (
+            f"{self.issue.severity} x{self.number}  {self.issue.text}{excused}  first: {place} in {self.file}"
+        )
+
+
+def likeness(issue: ValidationIssue) -> tuple[str, ...]:
+    """Tell what like findings have in common: severity, kind of element, text."""
+    return issue.severity, _INDEX.sub("", issue.path), issue.text
+
+
+def expand(names: Iterable[str]) -> Iterator[str]:
+    """Replace folders by the Bundles in them.
+
+    Raises
+    ------
+    UsageError
+        A name that does not exist, or a folder without Bundles.
+    """
+    for name in names:
+        path = Path(name)
+        if name == STANDARD_INPUT or path.is_file():
+            yield name
+        elif path.is_dir():
+            yield from bundles(path)
+        else:
+            raise UsageError(
+                "there is no such file", source=name, hint="Give Bundles, or the folder that transform wrote"
+            )
+
+
+def bundles(folder: Path) -> list[str]:
+    """Find the Bundles below a folder."""
+    from sr2fhir.batch.writing import BUNDLE
+
+    found = [str(path) for path in sorted(folder.rglob(f"*{BUNDLE}"))]
+    if not found:
+        raise UsageError(f"no *{BUNDLE} in this folder", source=str(folder), hint="Name the files themselves")
+    return found
+
+
+def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> tuple[ValidationIssue, ...]:
+    """Parse a file strictly and validate it."""
+    from sr2fhir.jsontext import JsonError, loads_strict
+    from sr2fhir.validation import validate
+
+    data = load(file)
+    try:
+        resource = loads_strict(data)
+    except JsonError as error:
+        raise Sr2FhirError(str(error), source=file, hint="Give FHIR resources as JSON") from error
+    if not isinstance(resource, dict) or "resourceType" not in resource:
+        raise Sr2FhirError(
+            "not a FHIR resource: resourceType is missing", source=file, hint="Give FHIR resources as JSON"
+        )
+    return validate(engine, resource, data, profiles, strict=strict)
+
+
+def load(file: str) -> bytes:
+    """Read a file or standard input."""
+    try:
+        return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+    except OSError as error:
+        raise Sr2FhirError(f"cannot be read: {error.strerror}", source=file) from error
+
+
+def entry(file: str, issue: ValidationIssue) -> dict[str, Any]:
+    """Make the issue of the OperationOutcome, which names the file."""
+    content = issue.to_issue()
+    return {**content, "diagnostics": "; ".join(filter(None, (file, content.get("diagnostics"))))}
+
+
+def tally(counts: Counter[str]) -> str:
+    """Count the findings: `0 errors, 12 warnings, 3 notes`."""
+    return f"{plural(counts['error'], 'error')}, " + (
+        listed((counts["warning"], "warning"), (counts["information"], "note")) or "0 warnings"
+    )

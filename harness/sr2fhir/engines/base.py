@@ -1,0 +1,91 @@
+"""The seam between the project and whatever executes the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
+ENTRY_MAP = f"{CANONICAL}/StructureMap/MeasurementReport"
+MODEL = f"{CANONICAL}/StructureDefinition/DicomSR"
+
+Severity = Literal["fatal", "error", "warning", "information"]
+
+
+@dataclass(frozen=True)
+class ValidationMessage:
+    """State one finding of the HL7 validator.
+
+    Parameters
+    ----------
+    severity
+        As in OperationOutcome.issue.severity.
+    code
+        As in OperationOutcome.issue.code.
+    expression
+        FHIRPath of the element, from the Bundle down.
+    text
+        The validator's sentence. It may quote values: not for logs.
+    message_id
+        The validator's own id for this kind of finding, stable between versions; empty where it gives none.
+    """
+
+    severity: Severity
+    code: str
+    expression: str
+    text: str
+    message_id: str
+
+
+class Engine(Protocol):
+    """Execute maps and validate what comes out."""
+
+    def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
+        """Turn a logical-model document into the resource that a map makes of it.
+
+        Parameters
+        ----------
+        document
+            JSON of the logical model, UTF-8.
+        map_url
+            Canonical URL of the map.
+
+        Returns
+        -------
+        bytes
+            JSON of the Bundle as the engine wrote it, UTF-8; not yet checked for well-formedness.
+
+        Raises
+        ------
+        TransformError
+            The map failed on this document.
+        EngineUnavailableError
+            The engine cannot be started.
+        """
+        ...
+
+    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+        """Validate a resource against FHIR, the profiles that it claims, and the given ones.
+
+        Parameters
+        ----------
+        bundle
+            JSON of the resource, UTF-8. References between entries of a Bundle are resolved in it.
+        profiles
+            Canonical URLs of further profiles of the resource as a whole.
+
+        Returns
+        -------
+        list of ValidationMessage
+            In the validator's order; empty when it found nothing.
+        """
+        ...
+
+    def version(self) -> str:
+        """Name the engine and its version."""
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds; it cannot be used afterwards."""
+        ...

@@ -1,0 +1,126 @@
+"""From the engine's exceptions to errors that name map, group, rule, file and line, and no patient data.
+
+The engine's own messages quote values of the document, so none is passed on: its known forms are recognised,
+and only names of elements, variables, groups and types are taken from them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sr2fhir.errors import TransformError
+
+# What the engine says -> what we say; the groups are names out of the maps, never values.
+_REASONS: tuple[tuple[str, str], ...] = (
+    (r"Exceeded maximum JSON nesting depth", "the content tree nests deeper than the 240 levels the engine follows"),
+    (r"Error parsing JSON source", "the document is not well-formed JSON"),
+    (r"Error writing number", "an element for a number holds something else, so that the result cannot be written"),
+    (r"No matches found for rule '([\w.-]+)'", "no group is named '{0}'"),
+    (r"Multiple possible matches for rule(?: group)? '([\w.-]+)'", "more than one group is named '{0}'"),
+    (r"Unable to find map\(s\) for (\S+)", "the import {0} leads to no map"),
+    (r"Unable to find ConceptMap '([^']+)'", "the ConceptMap {0} is not known"),
+    (
+        r"Rule '([\w.-]+)' has (\d+) but the invocation has (\d+) variables",
+        "group '{0}' takes {1} variables, {2} are given",
+    ),
+    (r"Unknown input variable (\w+)", "there is no source variable '{0}'"),
+    (r"target context not known: (\w+)", "there is no target variable '{0}'"),
+    (r"Variable (\w+) not found", "there is no variable '{0}'"),
+    (r"Check condition failed", "a check of the map failed"),
+    (r'"sd" is null', "a type that it creates is not known"),
+    (r"Evaluation of .* returned (\d+) objects", "an expression gave {0} values where one is needed"),
+    (r"singleton value but found (\d+)", "an expression found {0} values where one is needed"),
+    (r"incompatible or invalid types|Unable to compare values", "an expression combines values whose types do not fit"),
+    (r"Error evaluating FHIRPath expression", "an expression cannot be evaluated for the values it meets"),
+    (r"Transform (\w+) not supported", "the engine does not implement '{0}'"),
+    (r"cannot point at an element of type (\w+)", "a {0} cannot be referred to"),
+    (r"Cannot set property (\w+) on", "there is no element '{0}'"),
+    (r"Error setting ([\w\[\]]+) on (\w+) for rule", "element '{0}' of {1} cannot take the value"),
+)
+_RULE = re.compile(r'on Rule "(\w+)\|(\w+)\|([^"|]+)"')
+
+
+@dataclass(frozen=True)
+class Place:
+    """Name a rule of the maps, as far as known."""
+
+    map_name: str | None = None
+    group: str | None = None
+    rule: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+def innermost_rule(message: str) -> Place:
+    """Read map, group and rule from the engine's message, the innermost where several are nested."""
+    found = _RULE.findall(message)
+    return Place(*found[-1]) if found else Place()
+
+
+def reason(kind: str, message: str) -> str:
+    """Say why, in words that hold names of the maps only.
+
+    Parameters
+    ----------
+    kind
+        Name of the Java exception's class, without package.
+    message
+        The engine's message.
+    """
+    for pattern, text in _REASONS:
+        if match := re.search(pattern, message):
+            return text.format(*match.groups())
+    return f"the engine stopped with {kind}"
+
+
+def locate(place: Place, index_file: Path) -> Place:
+    """Add file and line to a rule.
+
+    Parameters
+    ----------
+    place
+        Group and rule; the map where it is known.
+    index_file
+        The table that set-up made of the map sources.
+    """
+    for name, entry in _index(index_file).items():
+        group = entry["groups"].get(place.group)
+        if group is None or place.map_name not in (None, name):
+            continue
+        line = group["rules"].get(place.rule, group["line"])
+        return Place(name, place.group, place.rule, entry["file"], line)
+    return place
+
+
+def transform_error(kind: str, message: str, place: Place) -> TransformError:
+    """Make the error that a user sees."""
+    where = f"{place.file}:{place.line}" if place.file else None
+    named = ", ".join(
+        f"{label} {value}"
+        for label, value in (("map", place.map_name), ("group", place.group), ("rule", place.rule))
+        if value
+    )
+    text = f"{reason(kind, message)} ({named})" if named else reason(kind, message)
+    return TransformError(
+        text,
+        map_name=place.map_name,
+        group=place.group,
+        rule=place.rule,
+        file=place.file,
+        line=place.line,
+        where=where,
+    )
+
+
+@lru_cache(maxsize=2)
+def _index(path: Path) -> dict[str, Any]:
+    """Read the table of rules; empty where set-up has not made it."""
+    if not path.is_file():
+        return {}
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return table

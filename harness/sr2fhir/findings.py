@@ -1,0 +1,93 @@
+"""What was noticed on the way from a Structured Report to its resources, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["information", "warning", "error"]
+
+REASONS: dict[str, str] = {
+    # reasons of the mapping's accounting
+    "no-target": "informational",
+    "multiplicity": "multiple-matches",
+    "invalid-value": "value",
+    "unresolved-reference": "not-found",
+    "out-of-scope-container": "not-supported",
+    "different-subject": "business-rule",
+    "needs-r6": "not-supported",
+    "degraded": "informational",
+    # reasons of the reader
+    "assumed-character-set": "value",
+    "unknown-character-set": "code-invalid",
+    "undecodable-text": "value",
+    "attribute-order": "structure",
+    "duplicate-attribute": "duplicate",
+    "unknown-vr": "structure",
+    "transfer-syntax": "structure",
+    "missing-preamble": "structure",
+    "trailing-padding": "structure",
+    "non-conformant-json": "structure",
+    "bulk-data": "not-found",
+    # reasons of the renderer
+    "assumed-offset": "incomplete",
+    "unknown-scheme": "code-invalid",
+    "untranslated-code": "code-invalid",
+    "missing-identifier": "incomplete",
+    "missing-evidence": "incomplete",
+    "missing-units": "incomplete",
+    "conflict": "conflict",
+}
+"""Reason of a finding to the OperationOutcome issue type (http://hl7.org/fhir/issue-type) that states it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """State one thing that a user should know about an input.
+
+    Parameters
+    ----------
+    severity
+        ``information``, ``warning`` or ``error``.
+    code
+        The reason, a key of :data:`REASONS`.
+    where
+        Position of a content item (``1.4.2``) or the keyword path of an attribute.
+    message
+        What was noticed; never a value of the patient's.
+    hint
+        How to mend it.
+    """
+
+    severity: Severity
+    code: str
+    where: str
+    message: str
+    hint: str | None = None
+
+
+class FindingLog:
+    """Collect findings in the order in which they are made."""
+
+    def __init__(self) -> None:
+        self._findings: dict[Finding, None] = {}
+        self._said: set[tuple[str, str]] = set()
+
+    def add(self, severity: Severity, code: str, where: str, message: str, hint: str | None = None) -> None:
+        """Add a finding, unless the same stands already."""
+        self._findings[Finding(severity, code, where, message, hint)] = None
+
+    def once(self, severity: Severity, code: str, where: str, message: str, hint: str | None = None) -> None:
+        """Add a finding, unless one with the same code and message stands already, anywhere."""
+        if (code, message) not in self._said:
+            self._said.add((code, message))
+            self.add(severity, code, where, message, hint)
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Iterate over the findings."""
+        return iter(self._findings)
+
+    def frozen(self) -> tuple[Finding, ...]:
+        """Return all findings."""
+        return tuple(self._findings)

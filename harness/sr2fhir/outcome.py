@@ -1,0 +1,116 @@
+"""Findings and errors as OperationOutcome, the form in which FHIR reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sr2fhir.errors import Sr2FhirError, TransformError
+
+if TYPE_CHECKING:
+    from sr2fhir.findings import Finding
+
+ALL_WELL: dict[str, Any] = {
+    "severity": "success",
+    "code": "success",
+    "details": {"text": "Transformed without findings"},
+}
+PACKAGE = Path(__file__).parent
+REPORT_IT = "This is a fault of sr2fhir: please report it; --log-level debug tells more"
+DEFAULT_ISSUE_TYPE = "processing"
+
+
+def outcome(issues: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Make an OperationOutcome; without issues one that says so, since FHIR wants at least one."""
+    return {"resourceType": "OperationOutcome", "issue": list(issues) or [ALL_WELL]}
+
+
+def from_findings(findings: Iterable[Finding]) -> dict[str, Any]:
+    """Report findings: what (details), where (expression: position or keyword), why and how to mend it."""
+    return outcome([finding_issue(finding) for finding in findings])
+
+
+def from_error(error: Exception) -> dict[str, Any]:
+    """Report why there is no Bundle."""
+    return outcome([error_issue(error)])
+
+
+def finding_issue(finding: Finding) -> dict[str, Any]:
+    """Make the issue of one finding."""
+    from sr2fhir.findings import REASONS
+
+    kind = REASONS.get(finding.code, DEFAULT_ISSUE_TYPE)
+    return issue(finding.severity, kind, finding.message, sentence(finding.code, finding.hint), finding.where)
+
+
+def error_issue(error: Exception) -> dict[str, Any]:
+    """Make the issue of an error; of one that was not foreseen, only its type is told."""
+    if not isinstance(error, Sr2FhirError):
+        return issue("fatal", "exception", unexpected(error), None, None)
+    return issue(
+        "fatal", error.code, error.message, sentence(error.source, map_place(error), error.hint), error.where
+    )
+
+
+def issue(severity: str, code: str, text: str, diagnostics: str | None, where: str | None) -> dict[str, Any]:
+    """Make an issue; what is absent is left out."""
+    content: dict[str, Any] = {"severity": severity, "code": code, "details": {"text": text}}
+    if diagnostics:
+        content["diagnostics"] = diagnostics
+    if where:
+        content["expression"] = [where]
+    return content
+
+
+def sentence(*parts: str | None) -> str | None:
+    """Join what is there."""
+    return "; ".join(part for part in parts if part) or None
+
+
+def map_place(error: Sr2FhirError) -> str | None:
+    """Tell where in the maps a transformation failed: file and line, map, group and rule."""
+    if not isinstance(error, TransformError):
+        return None
+    place = f"{error.file}:{error.line}" if error.file and error.line else error.file
+    rule = "/".join(part for part in (error.map_name, error.group, error.rule) if part)
+    return sentence(place, f"rule {rule}" if rule else None)
+
+
+def describe(error: BaseException, *, known: str | None = None) -> str:
+    """Describe an error in one line: where, what, and how to mend it.
+
+    Parameters
+    ----------
+    known
+        Name of the input, if it stands before the line already.
+    """
+    if not isinstance(error, Sr2FhirError):
+        return f"{unexpected(error)}. {REPORT_IT}"
+    place = " ".join(
+        part
+        for part in (error.source if error.source != known else None, error.where and f"[{error.where}]")
+        if part
+    )
+    what = ": ".join(part for part in (place, error.message) if part)
+    return ". ".join(part for part in (what, map_place(error), error.hint) if part)
+
+
+def unexpected(error: BaseException) -> str:
+    """Describe an error that was not foreseen by its type and place; its text may hold patient data."""
+    return f"unexpected {type(error).__name__} at {origin(error)}"
+
+
+def origin(error: BaseException) -> str:
+    """Name the innermost line of this package that an error passed: `rendering/tree.py:120`."""
+    place = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        place = (
+            f"{file.relative_to(PACKAGE).as_posix()}:{trace.tb_lineno}"
+            if file.is_relative_to(PACKAGE)
+            else place
+        )
+        trace = trace.tb_next
+    return place

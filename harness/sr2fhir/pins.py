@@ -1,0 +1,89 @@
+"""What engine.toml pins: jars and FHIR packages, each with its version and sha256."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Jar:
+    """Name one jar.
+
+    Parameters
+    ----------
+    coordinates
+        group:artifact:version[:classifier].
+    sha256
+        Of the file, as hexadecimal digits.
+    """
+
+    coordinates: str
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """Answer the file's name in a Maven repository."""
+        _, artifact, version, *classifier = self.coordinates.split(":")
+        return "-".join((artifact, version, *classifier)) + ".jar"
+
+
+@dataclass(frozen=True)
+class Package:
+    """Name one FHIR package.
+
+    Parameters
+    ----------
+    name
+        id#version.
+    sha256
+        Of its archive; empty for a package that is made here, without content.
+    """
+
+    name: str
+    sha256: str
+
+    @property
+    def archive(self) -> str:
+        """Answer the archive's file name."""
+        return self.name.replace("#", "-") + ".tgz"
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Hold what engine.toml says.
+
+    Parameters
+    ----------
+    jars
+        In the order of the class path.
+    resources
+        The jar that carries the FHIR packages.
+    folder
+        Where in it they lie.
+    packages
+        The FHIR packages.
+    """
+
+    jars: tuple[Jar, ...]
+    resources: Jar
+    folder: str
+    packages: tuple[Package, ...]
+
+
+@lru_cache(maxsize=4)
+def load(path: Path) -> Pins:
+    """Read the pins.
+
+    Parameters
+    ----------
+    path
+        engine.toml.
+    """
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    jars = tuple(Jar(name, digest) for name, digest in data["jars"].items())
+    packages = tuple(Package(name, digest) for name, digest in data["packages"].items())
+    resources = data["resources"]
+    return Pins(jars, Jar(resources["coordinates"], resources["sha256"]), resources["folder"], packages)

@@ -1,0 +1,211 @@
+"""Attributes of a Dataset as plain text, numbers and items, whatever the reader made of them.
+
+A Structured Report has many small attributes and each is read once, so text is taken from the undecoded
+element where that is safe; that is several times faster than pydicom's conversion and, unlike it, accepts a
+malformed decimal or date, which the caller judges.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from sr2fhir.errors import DamagedError
+
+_PADDING = " \0"
+_ESCAPE = b"\x1b"
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_FORMATS = {"FL": "f", "FD": "d", "US": "H", "UL": "I", "SS": "h", "SL": "i"}
+_VERBATIM = {"UT", "ST", "LT"}
+_TEXTUAL = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
+
+
+def tag(keyword: str) -> int:
+    """Return the tag of a DICOM keyword as a plain number."""
+    number = tag_for_keyword(keyword)
+    if number is None:
+        raise KeyError(keyword)
+    return int(number)
+
+
+class Attributes:
+    """Read the attributes of one Dataset or sequence item.
+
+    Parameters
+    ----------
+    dataset
+        As pydicom read it.
+    """
+
+    __slots__ = ("_dataset", "_elements")
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._elements: dict[int, Any] = {int(number): element for number, element in dataset.items()}
+
+    def __contains__(self, number: int) -> bool:
+        """Tell whether the attribute is present, be it empty."""
+        return number in self._elements
+
+    def tags(self) -> list[int]:
+        """Return the tags of all attributes in ascending order."""
+        return sorted(self._elements)
+
+    def others(self, known: frozenset[int]) -> list[int]:
+        """Return the tags of the attributes that are not among the known ones."""
+        return sorted(self._elements.keys() - known)
+
+    def text(self, number: int) -> str | None:
+        """Return the value as one string without padding; None where absent or empty."""
+        element = self._elements.get(number)
+        if element is None:
+            return None
+        raw = _plain_bytes(element, number)
+        text = raw.decode("ascii") if raw is not None else _joined(self._value(number))
+        return _cleaned(text, _vr(element, number))
+
+    def texts(self, number: int) -> list[str]:
+        """Return the values, split at backslashes, without padding and without empty ones."""
+        element = self._elements.get(number)
+        if element is None:
+            return []
+        raw = _plain_bytes(element, number)
+        if raw is not None:
+            parts = raw.decode("ascii").split("\\")
+        else:
+            parts = [_joined(value) for value in _as_list(self._value(number))]
+        return [part.strip(_PADDING) for part in parts if part.strip(_PADDING)]
+
+    def numbers(self, number: int) -> list[int | float]:
+        """Return the values of a binary numeric attribute.
+
+        Raises
+        ------
+        ValueError
+            A value is not a number, or the length does not fit the value representation.
+        """
+        element = self._elements.get(number)
+        if element is None:
+            return []
+        if type(element) is RawDataElement and element.VR in _FORMATS:
+            return _unpacked(element)
+        return [
+            _number(value) for value in _as_list(self._value(number)) if value is not None and value != ""
+        ]
+
+    def items(self, number: int) -> list[Attributes]:
+        """Return the items of a sequence; none where absent."""
+        if number not in self._elements:
+            return []
+        return [Attributes(item) for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
+
+    def datasets(self, number: int) -> list[Dataset]:
+        """Return the items of a sequence as Datasets."""
+        if number not in self._elements:
+            return []
+        return [item for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
+
+    def first(self, number: int) -> Attributes | None:
+        """Return the first item of a sequence."""
+        return next(iter(self.items(number)), None)
+
+    def is_sequence(self, number: int) -> bool:
+        """Tell whether the attribute is a sequence."""
+        return bool(self._dataset[number].VR == "SQ")
+
+    def is_empty(self, number: int) -> bool:
+        """Tell whether the attribute has no value."""
+        element = self._elements.get(number)
+        return element is None or not element.value
+
+    def _value(self, number: int) -> Any:
+        try:
+            return self._dataset[number].value
+        except (ValueError, TypeError, KeyError, NotImplementedError, struct.error, EOFError) as error:
+            raise DamagedError(
+                f"an attribute cannot be decoded ({type(error).__name__})", where=keyword_path(number)
+            ) from None
+
+
+def _vr(element: Any, number: int) -> str:
+    vr = element.VR
+    return _dictionary_vr(number) if vr is None or vr == "UN" else str(vr)
+
+
+@cache
+def _dictionary_vr(number: int) -> str:
+    try:
+        return dictionary_VR(number)
+    except KeyError:
+        return "UN"
+
+
+def _plain_bytes(element: Any, number: int) -> bytes | None:
+    """Return the undecoded value where it is text in ASCII; None where pydicom has to decode it."""
+    if type(element) is not RawDataElement or _vr(element, number) not in _TEXTUAL:
+        return None
+    raw = element.value or b""
+    return raw if raw.isascii() and _ESCAPE not in raw else None
+
+
+def keyword_path(number: int) -> str:
+    """Return the keyword of a tag, or ``(gggg,eeee)`` where it has none."""
+    return keyword_for_tag(number) or f"({number >> 16:04X},{number & 0xFFFF:04X})"
+
+
+def _unpacked(element: RawDataElement) -> list[int | float]:
+    code, raw = _FORMATS[str(element.VR)], element.value or b""
+    size = struct.calcsize("=" + code)
+    if len(raw) % size:
+        raise ValueError("length does not fit the value representation")
+    return list(struct.unpack(f"{'<' if element.is_little_endian else '>'}{len(raw) // size}{code}", raw))
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, bytes):
+        raise ValueError("not a number")
+    return value if type(value) in (int, float) else float(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return (
+        list(_iterated(value))
+        if not isinstance(value, str | bytes) and hasattr(value, "__iter__")
+        else [value]
+    )
+
+
+def _iterated(value: Any) -> Iterator[Any]:
+    # a PersonName iterates over its characters, and is one value
+    return iter([value]) if hasattr(value, "family_name") else iter(value)
+
+
+def _joined(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return "\\".join(_written(part) for part in _as_list(value))
+
+
+def _written(value: Any) -> str:
+    """Return a decimal as its file wrote it, where pydicom remembers."""
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return str(getattr(value, "original_string", None) or value)
+    return str(value)
+
+
+def _cleaned(text: str, vr: str | None) -> str | None:
+    text = text.rstrip(_PADDING) if vr in _VERBATIM else text.strip(_PADDING)
+    if not text.isprintable():
+        text = _CONTROL.sub("", text)
+    return text if text.strip() else None

@@ -1,0 +1,206 @@
+"""The whole document: header, parties, evidence, content tree, in the order of the logical model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from sr2fhir import jsontext
+from sr2fhir.findings import Finding, FindingLog
+from sr2fhir.jsontext import JsonObject
+from sr2fhir.rendering import (
+    accounting,
+    admission,
+    by_reference,
+    header,
+    item_json,
+    leftovers,
+    participants,
+    tree,
+    uids,
+    values,
+)
+from sr2fhir.rendering.accounting import HeaderRecord, ItemRecord
+from sr2fhir.rendering.algorithms import Algorithms
+from sr2fhir.rendering.attributes import Attributes, keyword_path, tag
+from sr2fhir.rendering.datetimes import is_instant
+from sr2fhir.rendering.effective_time import EffectiveTimes
+from sr2fhir.rendering.environment import Environment, RenderOptions, prepare
+from sr2fhir.rendering.item_json import ItemWriter
+from sr2fhir.rendering.members import filled, traced
+from sr2fhir.rendering.observation_context import ObservationContext, content_date_time, creation_date_time
+from sr2fhir.rendering.people import People
+from sr2fhir.rendering.procedures import Procedures
+from sr2fhir.rendering.reference_sets import ReferenceSets
+from sr2fhir.rendering.sites import Sites
+from sr2fhir.rendering.subjects import Subjects
+from sr2fhir.rendering.tree import Item
+
+RESOURCE_TYPE = "DicomSR"
+
+_FLAGS = {
+    "completionFlag": tag("CompletionFlag"),
+    "completionFlagDescription": tag("CompletionFlagDescription"),
+    "verificationFlag": tag("VerificationFlag"),
+    "preliminaryFlag": tag("PreliminaryFlag"),
+}
+_PLACES = {
+    "sopInstanceUid": "SOPInstanceUID",
+    "contentDateTime": "ContentDate",
+    "instanceCreationDateTime": "InstanceCreationDate",
+    **{name: keyword_path(number) for name, number in _FLAGS.items()},
+}
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A Structured Report as the logical model writes it, with the account of it.
+
+    Parameters
+    ----------
+    document
+        Members of the logical model; every number in it is a :class:`~sr2fhir.jsontext.NumberText` or an int.
+    findings
+        What was noticed, in the order in which it was.
+    items, header
+        Every content item and every attribute of the header.
+    """
+
+    document: JsonObject
+    findings: tuple[Finding, ...]
+    items: tuple[ItemRecord, ...]
+    header: tuple[HeaderRecord, ...]
+
+    def to_json(self, *, indent: bool = False) -> bytes:
+        """Return the document as UTF-8 JSON."""
+        return jsontext.dumps(self.document, indent=indent)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The parts of the header that content items are compared with."""
+
+    patient: JsonObject
+    study: JsonObject
+    equipment: JsonObject
+    requests: list[JsonObject]
+    started: str | None
+    content_date_time: str | None
+    creation_date_time: str | None
+
+    def issued(self) -> str | None:
+        """Return Content Date/Time, else Instance Creation Date/Time, where it has a time (decision D15)."""
+        moments = (self.content_date_time, self.creation_date_time)
+        return next((moment for moment in moments if is_instant(moment)), None)
+
+
+def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
+    """Render a Dataset.
+
+    Parameters
+    ----------
+    dataset
+        A Structured Report.
+    options
+        What the document leaves open.
+    known
+        Findings of the reader, to stand before those of the renderer.
+
+    Raises
+    ------
+    InputError
+        The Dataset is no Measurement Report, or lacks a UID.
+    """
+    attributes = Attributes(dataset)
+    admission.check(attributes)
+    log = FindingLog()
+    env = prepare(attributes, options, log)
+    items = tree.walk(attributes, env.codes)
+    by_reference.resolve(items, log)
+    values.read_values(items, env)
+    document, unused = _document(env, items)
+    leftovers.report(items, log)
+    findings = (*known, *log.frozen())
+    records = accounting.header_records(attributes, findings, unused)
+    return Rendering(document, findings, accounting.item_records(items), records)
+
+
+def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, list[str]]:
+    """Return the document, and the header paths of persons and devices that observed nothing."""
+    head = _header(env)
+    people = People(env.ids, header.identity(head.equipment, env.header))
+    algorithms, sites = Algorithms(env.ids), Sites(env.ids, env.log)
+    subjects = Subjects(env.header, env.ids, env.log)
+    procedures = Procedures(env.ids, env.study_uid, head.requests, env.log)
+    context = ObservationContext(env, people, algorithms, sites, subjects, procedures)
+    context.assign(items, head.issued())
+    fallback = participants.collect(env.header, env.codes, people)
+    writer = ItemWriter(env, EffectiveTimes(env, items, head.started), fallback)
+    people.mark_effective({party for item in item_json.observing(items) for party in writer.parties(item)})
+    sets = ReferenceSets(env, writer.id_of, _Studies(head.study, procedures).of)
+    content = writer.tree(items, sets)
+    document = {
+        "resourceType": RESOURCE_TYPE,
+        **_general(env, head),
+        "patient": head.patient,
+        "study": head.study,
+        "otherStudy": procedures.studies,
+        "series": header.series(env),
+        "equipment": head.equipment,
+        "request": head.requests,
+        "otherRequest": procedures.requests,
+        "evidence": env.evidence.as_json(),
+        "person": [person.as_json() for person in people.persons],
+        "device": [device.as_json() for device in people.devices],
+        "algorithm": algorithms.as_json(),
+        "findingSite": sites.as_json(),
+        "subject": subjects.as_json(),
+        "content": content,
+    }
+    return filled(document), people.unused_paths()
+
+
+def _header(env: Environment) -> _Header:
+    started = header.study_started(env)
+    return _Header(
+        header.patient(env),
+        header.study(env, started),
+        header.equipment(env),
+        header.requests(env),
+        started,
+        content_date_time(env),
+        creation_date_time(env),
+    )
+
+
+def _general(env: Environment, head: _Header) -> JsonObject:
+    flags = {name: env.header.text(number) for name, number in _FLAGS.items()}
+    general = {
+        "bundleType": env.options.bundle,
+        "sopClass": uids.sop_class(env.sop_class_uid),
+        "sopInstanceUid": env.sop_instance_uid,
+        "template": admission.template_identifier(env.header),
+        **flags,
+        "contentDateTime": head.content_date_time,
+        "instanceCreationDateTime": head.creation_date_time,
+    }
+    return traced(general, _PLACES)
+
+
+class _Studies:
+    """Name the study of a reference set: the header's, or one more of the document."""
+
+    def __init__(self, own: JsonObject, procedures: Procedures) -> None:
+        self._own = own
+        self._procedures = procedures
+
+    def of(self, uid: str, lineage: str) -> JsonObject:
+        """Return ``referenceSet.study``."""
+        identifier = uids.identifier(uid, lineage)
+        study = (
+            self._own
+            if identifier["value"] == self._own["identifier"]["value"]
+            else self._procedures.study(uid, lineage)
+        )
+        return filled({"id": study["id"], "uid": study.get("uid"), "identifier": identifier})

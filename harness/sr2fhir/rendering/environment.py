@@ -1,0 +1,86 @@
+"""What every stage of rendering needs to know of the document at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sr2fhir.findings import FindingLog
+from sr2fhir.rendering.attributes import Attributes, tag
+from sr2fhir.rendering.codes import Codes
+from sr2fhir.rendering.coding_schemes import CodingSchemes
+from sr2fhir.rendering.datetimes import Clock
+from sr2fhir.rendering.evidence import Evidence
+from sr2fhir.rendering.identifiers import Ids
+
+_SOP_CLASS = tag("SOPClassUID")
+_SOP_INSTANCE = tag("SOPInstanceUID")
+_STUDY = tag("StudyInstanceUID")
+_SERIES = tag("SeriesInstanceUID")
+_OFFSET = tag("TimezoneOffsetFromUTC")
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """Settle what a document leaves open.
+
+    Parameters
+    ----------
+    bundle
+        The Bundle type to ask the maps for.
+    default_timezone
+        Offset from UTC where the document states none.
+    coding_schemes
+        System for each private coding scheme designator that the user knows.
+    patient_id_system, accession_system
+        System for a Patient ID or Accession Number without an issuer.
+    """
+
+    bundle: Literal["collection", "transaction"] = "collection"
+    default_timezone: str = "+00:00"
+    coding_schemes: Mapping[str, str] = field(default_factory=dict)
+    patient_id_system: str | None = None
+    accession_system: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The document's attributes, and the helpers that know its coding schemes, offset, evidence and ids."""
+
+    header: Attributes
+    options: RenderOptions
+    log: FindingLog
+    codes: Codes
+    clock: Clock
+    ids: Ids
+    evidence: Evidence
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str | None
+
+    def study_of(self, instance_uid: str) -> str | None:
+        """Return the study of an instance: from the evidence; of the document, where it lists no evidence."""
+        if not self.evidence.is_stated:
+            return self.study_uid
+        known = self.evidence.instance(instance_uid)
+        return known.study if known else None
+
+
+def prepare(header: Attributes, options: RenderOptions, log: FindingLog) -> Environment:
+    """Set up the helpers for a document that was admitted."""
+    sop_instance_uid, study_uid = header.text(_SOP_INSTANCE) or "", header.text(_STUDY) or ""
+    return Environment(
+        header,
+        options,
+        log,
+        Codes(CodingSchemes(header, options.coding_schemes, log), log),
+        Clock(header.text(_OFFSET), options.default_timezone, log),
+        Ids(sop_instance_uid, study_uid),
+        Evidence(header),
+        header.text(_SOP_CLASS) or "",
+        sop_instance_uid,
+        study_uid,
+        header.text(_SERIES),
+    )

@@ -1,0 +1,190 @@
+"""A content item as the logical model writes it: context, value, reference sets, children by value type."""
+
+from __future__ import annotations
+
+from sr2fhir.jsontext import JsonObject
+from sr2fhir.rendering import by_reference, uids
+from sr2fhir.rendering.admission import template_identifier
+from sr2fhir.rendering.attributes import tag
+from sr2fhir.rendering.effective_time import EffectiveTimes
+from sr2fhir.rendering.environment import Environment
+from sr2fhir.rendering.members import filled
+from sr2fhir.rendering.participants import Fallback
+from sr2fhir.rendering.reference_sets import ReferenceSets
+from sr2fhir.rendering.scope import Scope
+from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
+from sr2fhir.rendering.values import LISTS
+
+_CONTINUITY = tag("ContinuityOfContent")
+_ALWAYS = frozenset({"CONTAINER", "NUM"})
+_CONTAINED = frozenset({"TEXT", "CODE", "DATE", "TIME", "DATETIME", "PNAME", "UIDREF"})
+_CONTAINS = "CONTAINS"
+_OBSERVATION_CONTAINERS = frozenset({"DCM#126010", "DCM#126011", "UMLS#C0034375", "DCM#125007"})
+_UNKNOWN_LIST = "unknown"
+_LIST_ORDER = (*LISTS.values(), _UNKNOWN_LIST)
+
+
+def may_be_observed(item: Item) -> bool:
+    """Tell whether an item may become a resource: a container, a number, or a contained value."""
+    if item.in_library or item.by_reference or item.resolved:
+        return False
+    return item.value_type in _ALWAYS or (item.value_type in _CONTAINED and item.relationship == _CONTAINS)
+
+
+class ItemWriter:
+    """Write the content tree.
+
+    Parameters
+    ----------
+    env
+        The document.
+    effective
+        Finds effective times.
+    fallback
+        Observers where the content tree states none.
+    """
+
+    def __init__(self, env: Environment, effective: EffectiveTimes, fallback: Fallback) -> None:
+        self._env = env
+        self._effective = effective
+        self._fallback = fallback
+        self._ids: dict[Item, str] = {}
+        self._first_into: dict[tuple[Item | None, Item], Item] = {}
+
+    def id_of(self, item: Item) -> str:
+        """Return the id of an item."""
+        made = self._ids.get(item)
+        if made is None:
+            made = self._ids[item] = self._env.ids.at(item.identifier, "item")
+        return made
+
+    def parties(self, item: Item) -> set[str]:
+        """Return the ids of the persons and devices that observed an item."""
+        scope = item.scope or Scope()
+        return {*self._persons(scope), *self._devices(scope)}
+
+    def tree(self, items: list[Item], sets: ReferenceSets) -> JsonObject:
+        """Return the root with all that is below it."""
+        written = {item: self._own(item, sets) for item in items}
+        for item, body in written.items():
+            body |= _lists(_visible_children(item), written)
+        return written[items[0]]
+
+    def _own(self, item: Item, sets: ReferenceSets) -> JsonObject:
+        """Return an item without its children."""
+        observed = may_be_observed(item)
+        observation_uid = item.observation_uid
+        attributes = item.attributes
+        return filled(
+            {
+                "id": self.id_of(item),
+                "sourceId": self._env.ids.at(item.identifier, "source") if observed else None,
+                "position": item.position,
+                "contentItemIdentifier": item.identifier,
+                "relationship": item.relationship,
+                "valueType": item.value_type,
+                "concept": item.concept.as_json(item.position) if item.concept else None,
+                "key": list(item.keys),
+                "template": template_identifier(attributes),
+                "continuity": attributes.text(_CONTINUITY),
+                "observationUid": observation_uid,
+                "observationIdentifier": _observation_identifier(item),
+                "observationDateTime": item.observed,
+                "resolved": item.resolved,
+                "targetItem": self._target(item),
+                "context": self._context(item) if observed else None,
+                **item.value,
+                "referenceSet": sets.of(item),
+            }
+        )
+
+    def _target(self, item: Item) -> JsonObject | None:
+        if item.reference is None:
+            return None
+        if item.target is None:
+            return self._nowhere(item.reference)
+        group = _group(item.target)
+        return filled(
+            {
+                "id": self.id_of(item.target),
+                "position": item.target.position,
+                "groupId": self.id_of(group) if group else None,
+                "firstOfGroup": self._is_first(item, group) if group else None,
+                "observationIdentifier": _observation_identifier(item.target),
+                "relationship": item.target.relationship,
+            }
+        )
+
+    def _nowhere(self, reference: tuple[int, ...]) -> JsonObject:
+        """Return what stands for the target of a reference that leads nowhere."""
+        position = by_reference.written(reference)
+        return {"id": self._env.ids.at(position.replace(".", "\\"), "item"), "position": position or "0"}
+
+    def _is_first(self, item: Item, group: Item) -> bool:
+        """Tell whether no sibling before the item refers into the same group."""
+        return self._first_into.setdefault((item.parent, group), item) is item
+
+    def _context(self, item: Item) -> JsonObject:
+        scope = item.scope or Scope()
+        return filled(
+            {
+                "issued": scope.issued,
+                "effective": self._effective.of(item),
+                "language": scope.language,
+                "person": list(self._persons(scope)),
+                "device": list(self._devices(scope)),
+                "algorithm": list(scope.algorithms),
+                "method": scope.method if item.value_type == "NUM" else None,
+                "subject": list(scope.subjects),
+                "study": scope.study,
+                "request": scope.request,
+                "findingSite": scope.finding_site,
+            }
+        )
+
+    def _persons(self, scope: Scope) -> tuple[str, ...]:
+        return scope.persons or self._fallback.persons
+
+    def _devices(self, scope: Scope) -> tuple[str, ...]:
+        return scope.devices or self._fallback.devices
+
+
+def observing(items: list[Item]) -> list[Item]:
+    """Return the items that become Observations: what may, within a group, measurements or evaluations."""
+    inside: set[Item] = set()
+    found = []
+    for item in items:
+        if item.parent in inside or (
+            item.value_type == "CONTAINER" and _OBSERVATION_CONTAINERS.intersection(item.keys)
+        ):
+            inside.add(item)
+            if may_be_observed(item) and (item.value_type != "CONTAINER" or item.is_group()):
+                found.append(item)
+    return found
+
+
+def _observation_identifier(item: Item) -> JsonObject | None:
+    uid = item.observation_uid
+    return uids.identifier(uid, item.position) if uid else None
+
+
+def _group(item: Item) -> Item | None:
+    """Return the nearest Measurement Group, the item itself included."""
+    nearest: Item | None = item
+    while nearest is not None and not nearest.is_group():
+        nearest = nearest.parent
+    return nearest
+
+
+def _visible_children(item: Item) -> list[Item]:
+    """Return the children; of a region reached by reference also the images on which the target lies."""
+    if item.target is None or item.target.value_type not in REGIONS:
+        return item.children
+    return [*item.children, *(child for child in item.target.children if child.value_type in IMAGES)]
+
+
+def _lists(children: list[Item], written: dict[Item, JsonObject]) -> JsonObject:
+    found: dict[str, list[JsonObject]] = {}
+    for child in children:
+        found.setdefault(LISTS.get(child.value_type, _UNKNOWN_LIST), []).append(written[child])
+    return {name: found[name] for name in _LIST_ORDER if name in found}

@@ -1,0 +1,68 @@
+"""Graphics as the regions of an ImagingSelection: flat coordinates, and point by point (D10, D11)."""
+
+from __future__ import annotations
+
+from sr2fhir.findings import FindingLog
+from sr2fhir.jsontext import JsonObject
+from sr2fhir.rendering import numbers, uids
+from sr2fhir.rendering.members import filled
+from sr2fhir.rendering.tree import Item
+from sr2fhir.rendering.values.coordinates import FIDUCIAL, GRAPHIC_TYPE, PIXEL_ORIGIN, graphic_data
+
+_POINTS_2D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "CIRCLE": 2, "ELLIPSE": 4}
+_POINTS_3D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 3, "ELLIPSE": 4, "ELLIPSOID": 6}
+_GRAPHICS = {"SCOORD": (2, _POINTS_2D), "SCOORD3D": (3, _POINTS_3D)}
+_CUT_INTO_POINTS = ("SCOORD", "MULTIPOINT")
+_WHOLE_MATRIX = "VOLUME"
+
+
+class Regions:
+    """Make the regions of a document.
+
+    Parameters
+    ----------
+    log
+        Receives graphics that are none.
+    """
+
+    def __init__(self, log: FindingLog) -> None:
+        self._log = log
+        self._made: dict[Item, JsonObject | None] = {}
+
+    def of(self, member: Item) -> JsonObject | None:
+        """Return the graphic of a SCOORD or SCOORD3D item, or of its target; None where it is none."""
+        origin = member.origin
+        if origin not in self._made:
+            self._made[origin] = self._region(origin)
+        region = self._made[origin]
+        return {"id": member.position, **region} if region else None
+
+    def _region(self, item: Item) -> JsonObject | None:
+        kind = (item.attributes.text(GRAPHIC_TYPE) or "").upper()
+        dimension, least = _GRAPHICS[item.value_type]
+        coordinates = [numbers.decimal(text) for text in graphic_data(item.attributes)]
+        if None in coordinates or not _is_whole(len(coordinates), dimension, least.get(kind)):
+            self._log.add("warning", "invalid-value", item.position, "the graphic is not a valid one")
+            return None
+        self._check_origin(item)
+        fiducial = item.attributes.text(FIDUCIAL)
+        cut = (item.value_type, kind) == _CUT_INTO_POINTS
+        points = range(0, len(coordinates) if cut else 0, dimension)
+        return filled(
+            {
+                "type": kind,
+                "fiducial": uids.identifier(fiducial, item.position) if fiducial else None,
+                "coordinate": coordinates,
+                "point": [{"coordinate": coordinates[n : n + dimension]} for n in points],
+            }
+        )
+
+    def _check_origin(self, item: Item) -> None:
+        if item.attributes.text(PIXEL_ORIGIN) == _WHOLE_MATRIX:
+            message = "the coordinates are relative to the whole pixel matrix, not to a frame"
+            self._log.add("warning", "no-target", item.position, message)
+
+
+def _is_whole(count: int, dimension: int, least: int | None) -> bool:
+    """Tell whether a graphic of a known type has whole points, and enough of them."""
+    return least is not None and count % dimension == 0 and count >= least * dimension

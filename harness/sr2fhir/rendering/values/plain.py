@@ -1,0 +1,66 @@
+"""Values that are one attribute: TEXT, CODE, DATETIME, DATE, TIME, UIDREF, PNAME."""
+
+from __future__ import annotations
+
+from sr2fhir.jsontext import JsonObject
+from sr2fhir.rendering import names, uids
+from sr2fhir.rendering.attributes import tag
+from sr2fhir.rendering.content import coded_json
+from sr2fhir.rendering.environment import Environment
+from sr2fhir.rendering.members import filled
+from sr2fhir.rendering.tree import Item
+
+_TEXT = tag("TextValue")
+_DATE_TIME = tag("DateTime")
+_DATE = tag("Date")
+_TIME = tag("Time")
+_UID = tag("UID")
+_PERSON_NAME = tag("PersonName")
+
+
+def text(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a TEXT item."""
+    return filled({"textValue": item.attributes.text(_TEXT)})
+
+
+def code(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a CODE item."""
+    return filled({"conceptCode": coded_json(item)})
+
+
+def date_time(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a DATETIME item."""
+    written = item.attributes.text(_DATE_TIME)
+    return filled({"valueText": written, "dateTimeValue": env.clock.date_time(written, item.position)})
+
+
+def date(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a DATE item."""
+    written = item.attributes.text(_DATE)
+    return filled({"valueText": written, "dateValue": env.clock.checked_date(written, item.position)})
+
+
+def time(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a TIME item."""
+    written = item.attributes.text(_TIME)
+    return filled({"valueText": written, "timeValue": env.clock.checked_time(written, item.position)})
+
+
+def uid(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a UIDREF item."""
+    written = item.attributes.text(_UID)
+    if written is None:
+        return {}
+    if not uids.is_valid(written):
+        env.log.add(
+            "warning", "invalid-value", item.position, "the UID is not one, or has more than 64 characters"
+        )
+    return {"uidValue": uids.identifier(written, item.position)}
+
+
+def person_name(item: Item, env: Environment) -> JsonObject:
+    """Return the value of a PNAME item."""
+    written = item.attributes.text(_PERSON_NAME)
+    if written is None:
+        return {}
+    return filled({"valueText": written, "personNameValue": names.human_names(written, item.position)})

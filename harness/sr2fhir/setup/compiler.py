@@ -1,0 +1,125 @@
+"""Parse maps with the engine. Runs as a process of its own: ``python -m sr2fhir.setup.compiler OUT MAP...``.
+
+Each map becomes a StructureMap as JSON in the folder OUT; what does not parse is listed on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sr2fhir.engines import jvm
+from sr2fhir.engines.embedded import small_context
+from sr2fhir.engines.jvm import java
+from sr2fhir.paths import layout
+
+Problem = dict[str, Any]
+
+_POSITION = re.compile(r"^(?:Error )?(?:in .*? )?@(\d+),\s*(\d+):\s*")
+_R5 = "org.hl7.fhir.r5"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compile the maps named on the command line."""
+    out, *maps = map(Path, arguments)
+    jvm.start("single")
+    problems = jvm.deep(lambda: compile_all(small_context([layout().core]), maps, out))
+    print(json.dumps(problems))
+    return 0
+
+
+def compile_all(context: Any, maps: Sequence[Path], out: Path) -> list[Problem]:
+    """Compile maps into a folder.
+
+    Parameters
+    ----------
+    context
+        A context of the engine with the definitions that the maps use.
+    maps
+        The FML files.
+    out
+        Where the StructureMaps go.
+
+    Returns
+    -------
+    list of dict
+        file, line (0 where unknown), group, rule and text of each problem.
+    """
+    problems: list[Problem] = []
+    for path in maps:
+        try:
+            structure_map = _parse(context, path)
+        except _java_error() as error:
+            problems.append(
+                _syntax_problem(path, str(error.getMessage() or error.getClass().getSimpleName()))
+            )
+            continue
+        problems += [
+            {"file": str(path), "line": 0, **problem} for problem in _expressions(context, structure_map)
+        ]
+        (out / f"{path.stem}.json").write_text(_json(structure_map), encoding="utf-8")
+    return problems
+
+
+def _parse(context: Any, path: Path) -> Any:
+    """Parse one map."""
+    utilities = java(f"{_R5}.utils.structuremap.StructureMapUtilities")(context)
+    return utilities.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def _json(structure_map: Any) -> str:
+    """Write a StructureMap as JSON."""
+    return str(java(f"{_R5}.formats.JsonParser")().composeString(structure_map))
+
+
+def _java_error() -> Any:
+    """Answer the class of everything that Java throws."""
+    import jpype
+
+    return jpype.JException
+
+
+def _syntax_problem(path: Path, message: str) -> Problem:
+    """Take line and column out of the engine's message."""
+    match = _POSITION.match(message)
+    line = int(match[1]) if match else 0
+    text = message[match.end() :] if match else message
+    column = f" (column {match[2]})" if match else ""
+    return {"file": str(path), "line": line, "text": text + column}
+
+
+def _expressions(context: Any, structure_map: Any) -> Iterator[Problem]:
+    """Parse every FHIRPath expression of a map: the engine itself does so only when it meets one."""
+    engine = java(f"{_R5}.fhirpath.FHIRPathEngine")(context)
+    for group in structure_map.getGroup():
+        for rule in _all_rules(group):
+            for expression in _expressions_of(rule):
+                try:
+                    engine.parse(expression)
+                except _java_error() as error:
+                    text = f"the expression '{expression}' is not FHIRPath: {error.getMessage()}"
+                    yield {"group": str(group.getName()), "rule": str(rule.getName()), "text": text}
+
+
+def _all_rules(parent: Any) -> Iterator[Any]:
+    """Answer the rules of a group or rule, and those inside them."""
+    for rule in parent.getRule():
+        yield rule
+        yield from _all_rules(rule)
+
+
+def _expressions_of(rule: Any) -> Iterator[str]:
+    """Answer the FHIRPath expressions of a rule."""
+    for source in rule.getSource():
+        yield from (str(text) for text in (source.getCondition(), source.getCheck()) if text)
+    for target in rule.getTarget():
+        if target.hasTransform() and str(target.getTransform().toCode()) == "evaluate":
+            yield str(target.getParameter()[target.getParameter().size() - 1].getValue().primitiveValue())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

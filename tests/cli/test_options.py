@@ -1,0 +1,100 @@
+"""Options are checked where they are read, and say what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+from sr2fhir.cli.main import join_signed, main
+from sr2fhir.cli.options import coding_schemes, count, offset, uri
+from sr2fhir.errors import UsageError
+
+OFFSETS = {
+    "+01:00": "+01:00",
+    "+0100": "+01:00",
+    "-0330": "-03:30",
+    "Z": "+00:00",
+    "+14:00": "+14:00",
+    "-12:00": "-12:00",
+}
+
+
+@pytest.mark.parametrize(("text", "value"), OFFSETS.items())
+def test_offsets(text: str, value: str) -> None:
+    assert offset(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "1", "01:00", "+1:00", "+14:01", "-12:01", "+10:60", "Europe/Berlin"])
+def test_what_is_no_offset(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        offset(text)
+
+
+def test_uris_are_absolute() -> None:
+    assert uri("urn:oid:1.2.3") == "urn:oid:1.2.3"
+    for text in ("", "hospital.example", "http: //a", "/a"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            uri(text)
+
+
+def test_jobs_are_counted_from_one() -> None:
+    assert count("2") == 2
+    for text in ("0", "-1", "two", "1.5", ""):
+        with pytest.raises(argparse.ArgumentTypeError):
+            count(text)
+
+
+def test_negative_offsets_need_no_equals_sign() -> None:
+    assert join_signed(["a", "--timezone", "-05:00", "-"]) == ["a", "--timezone=-05:00", "-"]
+    assert join_signed(["--timezone", "+05:00"]) == ["--timezone", "+05:00"]
+
+
+TABLES = {
+    "schemes.json": '{"99SITE": "http://site.example/codes"}',
+    "schemes.toml": '99SITE = "http://site.example/codes"',
+}
+
+
+@pytest.mark.parametrize(("name", "text"), TABLES.items())
+def test_coding_schemes(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    assert coding_schemes(tmp_path / name) == {"99SITE": "http://site.example/codes"}
+
+
+BAD_TABLES = {
+    "missing.json": None,
+    "list.json": "[]",
+    "number.json": '{"A": 1}',
+    "relative.json": '{"A": "codes"}',
+    "broken.json": "{",
+    "broken.toml": "= 1",
+    "latin1.json": '{"Ä": "http://a"}'.encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), BAD_TABLES.items())
+def test_bad_coding_schemes(name: str, content: str | bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(UsageError, match=name):
+        coding_schemes(tmp_path / name)
+
+
+USAGE = {
+    "nothing": [],
+    "no input": ["transform"],
+    "unknown command": ["convert", "a.dcm"],
+    "unknown option": ["transform", "a.dcm", "--fast"],
+    "bad offset": ["transform", "a.dcm", "--timezone", "CET"],
+    "bad type": ["transform", "a.dcm", "--bundle", "batch"],
+    "bad jobs": ["transform", "a.dcm", "--jobs", "0"],
+}
+
+
+@pytest.mark.parametrize("arguments", USAGE.values(), ids=USAGE)
+def test_wrong_use_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: sr2fhir" in capsys.readouterr().err

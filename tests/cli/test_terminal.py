@@ -1,0 +1,102 @@
+"""Lines for people: in what the terminal can show, one line each, and never a bar where nobody looks."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from sr2fhir.batch import FileResult, Summary
+from sr2fhir.cli.lines import file_line, show, summary_lines
+from sr2fhir.cli.terminal import Terminal, listed, plural, printable
+from sr2fhir.errors import NotDicomError
+
+
+class Screen(io.TextIOWrapper):
+    """A stream of some encoding that may be a terminal."""
+
+    def __init__(self, encoding: str = "utf-8", *, live: bool = False) -> None:
+        super().__init__(io.BytesIO(), encoding)
+        self.live = live
+
+    def isatty(self) -> bool:
+        return self.live
+
+    @property
+    def text(self) -> str:
+        self.flush()
+        content = self.buffer.raw if isinstance(self.buffer, io.BufferedWriter) else self.buffer
+        assert isinstance(content, io.BytesIO)
+        return content.getvalue().decode(self.encoding)
+
+
+GOOD = FileResult("b/ä.dcm", "out/b/ä.dcm.bundle.json", resources=15, warnings=1)
+FAULTY = FileResult("c.dcm", "out/c.dcm.bundle.json", resources=1, errors=2)
+BAD = FileResult(
+    "d.dcm", "out/d.dcm.outcome.json", error=NotDicomError("not DICOM", source="d.dcm", hint="Give DICOM")
+)
+
+
+def test_a_line_says_what_became_of_an_input() -> None:
+    terminal = Terminal(Screen())
+    assert file_line(GOOD, terminal) == "✔ b/ä.dcm  15 resources, 1 warning  → out/b/ä.dcm.bundle.json"
+    assert file_line(FAULTY, terminal) == "✘ c.dcm  1 resource, 2 errors  → out/c.dcm.bundle.json"
+    assert file_line(BAD, terminal) == "✘ d.dcm  not DICOM. Give DICOM"
+
+
+def test_ascii_where_the_encoding_lacks_signs() -> None:
+    screen = Screen("ascii")
+    terminal = Terminal(screen)
+    terminal.line(file_line(GOOD, terminal))
+    assert screen.text == "ok b/?.dcm  15 resources, 1 warning  -> out/b/?.dcm.bundle.json\n"
+
+
+def test_an_unforeseen_error_tells_its_type_and_not_its_text() -> None:
+    try:
+        raise KeyError("Muster^Max")
+    except KeyError as error:
+        line = file_line(FileResult("x", error=error), Terminal(Screen()))
+    assert "KeyError" in line
+    assert "--log-level debug" in line
+    assert "Muster" not in line
+
+
+def test_control_characters_in_names_stay_on_their_line() -> None:
+    assert printable("a\nb\x1b[2J") == "a\\x0ab\\x1b[2J"
+
+
+def test_quiet_shows_failures_only() -> None:
+    screen = Screen()
+    summary = Summary()
+    show([GOOD, FAULTY, BAD], summary, Terminal(screen), lambda: 3, quiet=True)
+    assert [line.split()[1] for line in screen.text.splitlines()] == ["c.dcm", "d.dcm"]
+    assert (summary.files, summary.failed, summary.errors, summary.ok) == (3, 1, 2, False)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_each_input_has_its_line_with_and_without_a_bar(live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Screen(live=live)
+    show([GOOD, BAD], Summary(), Terminal(screen), lambda: 2, quiet=False)
+    assert "✔ b/ä.dcm  15 resources, 1 warning  → out/b/ä.dcm.bundle.json" in screen.text
+    assert "✘ d.dcm  not DICOM. Give DICOM" in screen.text
+    assert ("transforming" in screen.text) == live
+
+
+def test_the_summary_says_what_to_do_next() -> None:
+    from pathlib import Path
+
+    summary = Summary()
+    for result in (GOOD, BAD):
+        summary.add(result)
+    first, *more = summary_lines(summary, Path("out"), validated=False)
+    assert first == "2 inputs: 1 transformed, 1 failed; 15 resources, 0 errors, 1 warning"
+    assert any("outcome" in line and "out" in line for line in more)
+    assert any("sr2fhir validate out" in line for line in more)
+    assert list(summary_lines(summary, None, validated=False)) == [first]
+
+
+def test_counts() -> None:
+    assert plural(1, "input") == "1 input"
+    assert plural(2_000, "input") == "2,000 inputs"
+    assert listed((0, "error"), (1, "warning")) == "1 warning"

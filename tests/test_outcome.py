@@ -1,0 +1,70 @@
+"""Findings and errors as OperationOutcome."""
+
+from __future__ import annotations
+
+import pytest
+from sr2fhir.errors import MissingAttributeError, TransformError
+from sr2fhir.findings import Finding
+from sr2fhir.outcome import describe, from_error, from_findings, origin
+
+
+def test_no_findings_are_a_success() -> None:
+    """OperationOutcome.issue is 1..*."""
+    outcome = from_findings([])
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert [(issue["severity"], issue["code"]) for issue in outcome["issue"]] == [("success", "success")]
+
+
+def test_a_finding_says_what_where_why_and_how_to_mend_it() -> None:
+    finding = Finding(
+        "warning", "assumed-offset", "ContentDate", "no offset, +00:00 assumed", "Give --timezone"
+    )
+    assert from_findings([finding])["issue"] == [
+        {
+            "severity": "warning",
+            "code": "incomplete",
+            "details": {"text": "no offset, +00:00 assumed"},
+            "diagnostics": "assumed-offset; Give --timezone",
+            "expression": ["ContentDate"],
+        }
+    ]
+
+
+def test_an_error_names_file_and_place() -> None:
+    error = MissingAttributeError(
+        "the attribute is missing", source="a.dcm", where="StudyInstanceUID", hint="Repair the file"
+    )
+    assert from_error(error)["issue"] == [
+        {
+            "severity": "fatal",
+            "code": "required",
+            "details": {"text": "the attribute is missing"},
+            "diagnostics": "a.dcm; Repair the file",
+            "expression": ["StudyInstanceUID"],
+        }
+    ]
+
+
+def test_a_failure_of_a_map_names_file_line_and_rule() -> None:
+    error = TransformError(
+        "the map failed",
+        map_name="ImagingMeasurement",
+        group="ImagingMeasurement",
+        rule="value",
+        file="maps/ImagingMeasurement.map",
+        line=31,
+        source="a.dcm",
+    )
+    place = "maps/ImagingMeasurement.map:31; rule ImagingMeasurement/ImagingMeasurement/value"
+    assert from_error(error)["issue"][0]["diagnostics"] == f"a.dcm; {place}"
+    assert describe(error) == f"a.dcm: the map failed. {place}"
+    assert describe(error, known="a.dcm") == f"the map failed. {place}"
+
+
+def test_an_unforeseen_error_tells_its_type_and_not_its_text() -> None:
+    with pytest.raises(AttributeError) as raised:
+        from_findings(["Muster^Max"])  # type: ignore[list-item]
+    issue = from_error(raised.value)["issue"][0]
+    assert issue["code"] == "exception"
+    assert issue["details"]["text"] == f"unexpected AttributeError at {origin(raised.value)}"
+    assert origin(raised.value).startswith("outcome.py:")
