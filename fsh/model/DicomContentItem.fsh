@@ -111,6 +111,7 @@ asks for the type of an element, which took two thirds of the time of a transfor
   * id 1..1 id "UUID of the resource that it becomes"
   * kind 1..1 string "What the members have in common, for comparing sets: value type and key"
   * existing 0..1 boolean "true: all members are references to the one set with this id, which stands elsewhere in the document"
+  * position 0..1 string "Where existing: position of the first member here"
   * key 0..* string "As of a content item; empty where the members have no concept name"
   * concept 0..1 CodeableConcept "Concept name of the members"
   * valueType 1..1 code "SCOORD | SCOORD3D | IMAGE | COMPOSITE | WAVEFORM | UIDREF (naming a series)"
