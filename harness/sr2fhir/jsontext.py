@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import orjson
@@ -36,7 +36,7 @@ def dumps(value: object, *, indent: bool = False) -> bytes:
     Parameters
     ----------
     value
-        Dicts with string keys, lists, tuples, strings, ints, booleans, None; no float.
+        Dicts with string keys, lists, tuples, strings, number texts, ints, booleans, None.
     indent
         Whether to indent by two blanks for each level.
 
@@ -54,8 +54,15 @@ def dumps(value: object, *, indent: bool = False) -> bytes:
         return "".join(_pieces(value, indent)).encode()
 
 
-def loads_strict(data: bytes | str) -> Any:
+def loads_strict(data: bytes | str, *, number: Callable[[str], NumberText] = NumberText) -> Any:
     """Read JSON; refuse duplicate keys, NaN, infinities and anything after the value.
+
+    Parameters
+    ----------
+    data
+        UTF-8 bytes or text.
+    number
+        What to make of the text of a number.
 
     Returns
     -------
@@ -69,11 +76,11 @@ def loads_strict(data: bytes | str) -> Any:
     """
     text = _decode(data)
     try:
-        return _DECODER.decode(text)
+        return _decoder(number).decode(text)
     except json.JSONDecodeError as error:
         raise JsonError(f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
-        return _loads_deep(text)
+        return _loads_deep(text, _decoder(number))
 
 
 def _decode(data: bytes | str) -> str:
@@ -99,11 +106,15 @@ def _checked(number: NumberText) -> str:
 
 
 def _scalar(value: object) -> str:
-    if isinstance(value, NumberText):
-        return _checked(value)
-    if value is None or type(value) in (str, int, bool):
-        return json.dumps(value, ensure_ascii=False)
-    raise JsonError(f"{type(value).__name__} has no JSON form")
+    try:
+        return orjson.dumps(value, default=_fragment, option=_OPTIONS).decode()
+    except orjson.JSONEncodeError as error:
+        # an error of ours is wrapped on its way through orjson
+        raise error.__cause__ if isinstance(error.__cause__, JsonError) else _no_form(value) from None
+
+
+def _no_form(value: object) -> JsonError:
+    return JsonError(f"{type(value).__name__} has no JSON form")
 
 
 def _pieces(value: object, indent: bool) -> Iterator[str]:
@@ -167,9 +178,12 @@ def _refuse(name: str) -> NoReturn:
     raise JsonError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=NumberText, parse_int=NumberText, parse_constant=_refuse
-)
+def _decoder(number: Callable[[str], NumberText]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique, parse_float=number, parse_int=number, parse_constant=_refuse
+    )
+
+
 _TOKEN = re.compile(
     r'[ \t\r\n]*(?:([\[{\]},:])|("(?:[^"\\\x00-\x1f]|\\.)*")|([^\s\[\]{},:"]+)|(.))', re.DOTALL
 )
@@ -184,7 +198,7 @@ def _tokens(text: str) -> Iterator[str]:
             yield token
 
 
-def _loads_deep(text: str) -> Any:
+def _loads_deep(text: str, decoder: json.JSONDecoder) -> Any:
     """Read JSON that is nested deeper than the standard decoder can follow, with a stack of its own."""
     root: list[Any] = []
     stack: list[tuple[str, list[Any]]] = [("", root)]
@@ -197,9 +211,16 @@ def _loads_deep(text: str) -> Any:
             stack.pop()
             stack[-1][1].append(_array(members) if token == "]" else _object(members))
         else:
-            members.append(_SEPARATORS.get(token) or _DECODER.decode(token))
+            members.append(_SEPARATORS.get(token) or _decoded(token, decoder))
     _expect(len(stack) == 1 and len(root) == 1)
     return root[0]
+
+
+def _decoded(token: str, decoder: json.JSONDecoder) -> Any:
+    try:
+        return decoder.decode(token)
+    except json.JSONDecodeError:
+        raise JsonError("not JSON: a value is not well-formed") from None
 
 
 class _Separator:

@@ -232,10 +232,21 @@ def test_keeping_lineage_changes_nothing_in_the_report() -> None:
     assert finished(bundle(), keep_lineage=True).report == finished(bundle()).report
 
 
-def test_numbers_keep_their_text() -> None:
+@pytest.mark.parametrize(
+    ("returned", "written"),
+    [
+        ("12.500", "12.500"),
+        (
+            "1.350E-7",
+            "0.0000001350",
+        ),  # specification, 3.1: plain notation; engines write exponents below 1E-6
+        ("1E-30", "1e-30"),  # more than 17 digits after the point: FHIR admits the exponent only
+    ],
+)
+def test_numbers_keep_their_digits(returned: str, written: str) -> None:
     content = bundle()
-    resource(content, 3)["valueQuantity"]["value"] = NumberText("1.350E-7")
-    assert b'"value": 1.350E-7,' in finished(content).bundle
+    resource(content, 3)["valueQuantity"]["value"] = NumberText(returned)
+    assert f'"value": {written},'.encode() in finished(content).bundle
 
 
 COMPANIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

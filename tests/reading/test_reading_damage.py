@@ -110,6 +110,25 @@ def test_cut_that_takes_the_sop_class_is_known_by_the_header_of_the_file() -> No
     assert refused(data + element(0x00080005, "CS", b"ISO_IR 100")).where == "ValueType"
 
 
+def test_cut_behind_the_content() -> None:
+    """What stands behind Content Sequence, such as signatures, has no part in the content; only there a cut is not seen."""
+    behind = element(0x04000565, "CS", b"COERCE") + element(0x04000550, "SQ", item(b""))
+    whole = part10(small_body() + behind)
+    seen = {missing: what_is_seen(whole[:-missing]) for missing in range(1, len(behind) + 1)}
+    signature = len(element(0x04000550, "SQ", item(b"")))
+    assert [missing for missing, codes in seen.items() if codes == []] == [signature, len(behind)]
+    # one byte of the next tag, which is zero, looks like padding
+    assert [missing for missing, codes in seen.items() if codes] == [signature - 1, len(behind) - 1]
+
+
+def what_is_seen(data: bytes) -> list[str] | None:
+    """Answer the findings; None where the input is refused."""
+    try:
+        return [finding.code for finding in read(data).findings]
+    except DamagedError:
+        return None
+
+
 def test_missing_bytes_are_counted() -> None:
     data = part10(small_body())
     error = refused(data[:-3])

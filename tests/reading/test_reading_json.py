@@ -67,10 +67,26 @@ def test_sample_of_the_guide() -> None:
     "text", ["12.500", "1e3", "-0", "0.10", "4.961525E-01", "31112.20", "100000000000000000001"]
 )
 def test_text_of_numbers_is_kept(text: str) -> None:
-    for written in (text, f'"{text}"', f'" {text} "'):
+    for written in (f'"{text}"', f'" {text} "'):
         source = document("0040A30A", f'{{"vr": "DS", "Value": [{written}]}}')
         assert source.dataset.NumericValue.original_string == text
         assert source.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("12.500", "12.5"),
+        ("3.111220E+04", "3.11122E+04"),
+        ("7.000", "7"),
+        ("-0", "-0"),
+        ("100", "100"),
+        ("1e3", "1e3"),
+    ],
+)
+def test_json_number_is_a_value(written: str, text: str) -> None:
+    source = document("0040A30A", f'{{"vr": "DS", "Value": [{written}]}}')
+    assert source.dataset.NumericValue.original_string == text
 
 
 def test_whole_numbers() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -105,15 +104,23 @@ def test_unreadable(tmp_path: Path) -> None:
         assert caught.value.hint
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything"
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (PermissionError(13, "x"), "may not be read"),
+        (OSError(5, "x"), "cannot be read"),
+        (OSError("x"), "(OSError)"),
+    ],
 )
-def test_forbidden(tmp_path: Path) -> None:
-    path = tmp_path / "secret.dcm"
-    path.write_bytes(b"x")
-    path.chmod(0)
-    with pytest.raises(InputError, match="may not be read"):
-        read(path)
+def test_files_that_the_system_refuses(cause: OSError, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError) as caught:
+        read("x.dcm")
+    assert words in caught.value.message
+    assert_clear(caught.value, source="x.dcm")
 
 
 def test_several_instances_in_one_array() -> None:

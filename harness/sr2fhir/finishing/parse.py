@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sr2fhir.errors import OutputError
-from sr2fhir.jsontext import loads_strict
+from sr2fhir.jsontext import NumberText, loads_strict
+from sr2fhir.rendering.numbers import decimal
 
 HINT = "This is a fault of the engine or of a map, not of the input; compare with another --engine"
 
@@ -21,12 +22,17 @@ def parse(data: bytes) -> dict[str, Any]:
     if not data.strip():
         raise OutputError("the engine returned nothing", hint=HINT)
     try:
-        content = loads_strict(data)
+        content = loads_strict(data, number=plain)
     except (ValueError, RecursionError) as error:
         raise OutputError(f"the engine returned malformed JSON: {reason(error)}", hint=HINT) from error
     if not isinstance(content, dict):
         raise OutputError("the engine returned JSON that is not a resource", hint=HINT)
     return content
+
+
+def plain(text: str) -> NumberText:
+    """Write a number without an exponent where FHIR allows that: engines write 0.00000015 as 1.5E-7."""
+    return (decimal(text) if "e" in text.lower() else None) or NumberText(text)
 
 
 def reason(error: Exception) -> str:

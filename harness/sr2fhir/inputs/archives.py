@@ -8,13 +8,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from sr2fhir.errors import DamagedError, InputError
 from sr2fhir.inputs.candidates import hidden, reason_to_skip
-from sr2fhir.inputs.model import BytesInput, FailedInput, Input, Skipped
+from sr2fhir.inputs.model import BytesInput, FailedInput, Input, Skipped, or_failure
 from sr2fhir.reading.dicom_json import members as members_of_array
 from sr2fhir.reading.limits import MEGABYTE, Limits, in_force
 from sr2fhir.reading.signature import HEAD_SIZE, is_array, kind_of
@@ -80,8 +80,9 @@ def inputs_of_archive(source: Path | BinaryIO, name: str, limits: Limits) -> Ite
     except BROKEN:
         yield FailedInput(name, DamagedError("the ZIP archive is damaged", hint=REPAIR))
     else:
-        for member in sorted_members(archive):
-            yield from inputs_of_member(archive, source, member, name, limits)
+        members = sorted_members(archive)
+        found = (inputs_of_member(archive, source, member, name, limits) for member in members)
+        yield from or_failure(chain.from_iterable(found), name, "archive")
 
 
 def check_number(archive: zipfile.ZipFile, limits: Limits) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from sr2fhir.errors import InputError
 from sr2fhir.inputs.archives import inputs_of_archive, inputs_of_array
 from sr2fhir.inputs.candidates import hidden, reason_to_skip
-from sr2fhir.inputs.model import BytesInput, FailedInput, FileInput, Input, Skipped
+from sr2fhir.inputs.model import BytesInput, FailedInput, FileInput, Input, Skipped, or_failure
 from sr2fhir.reading.limits import Limits, in_force
 from sr2fhir.reading.signature import HEAD_SIZE, is_array, kind_of
 from sr2fhir.reading.source import bytes_of, bytes_of_file, printable, unreadable
@@ -61,8 +61,8 @@ def discover(
     Yields
     ------
     Input
-        With a name that no other input of the run has: the path below the folder named, or below what all
-        sources have in common. What cannot be read is an input too, which raises when it is read.
+        With a name that no other input has unless it is given twice: the path below the folder named, or
+        below what all sources have in common. What cannot be read is an input too, which raises when read.
     """
     given = [os.fspath(source) for source in sources]
     search = Search(base_of(given), in_force(limits), frozenset(map(absolute, leave_out)), stdin)
@@ -87,7 +87,7 @@ def base_of(sources: list[str]) -> Path:
 
 def folder_of(source: str) -> Path:
     """Find the folder that a source is in; for a pattern, the deepest one without a sign of patterns."""
-    path = absolute(source).parent
+    path = absolute(source).parent if Path(source).exists() or source[:1] != LIST_SIGN else Path.cwd()
     while glob.has_magic(str(path)) and not path.exists():
         path = path.parent
     return path
@@ -166,13 +166,7 @@ class Search:
 
     def _of_folder(self, folder: Path) -> Iterator[Input | Skipped]:
         """Walk a folder in the order of names."""
-        found = False
-        for result in self._walk(folder):
-            found = found or not isinstance(result, Skipped)
-            yield result
-        if not found:
-            hint = "Documents are known by their content, or by an ending such as .dcm"
-            yield FailedInput(self._name(folder), InputError("the folder holds no document", hint=hint))
+        return or_failure(self._walk(folder), self._name(folder), "folder")
 
     def _walk(self, top: Path) -> Iterator[Input | Skipped]:
         """Walk with a stack of open folders, so that depth does not matter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -81,3 +82,20 @@ class Skipped:
     def __str__(self) -> str:
         """Say both in one line."""
         return f"{self.name}: skipped, {self.reason}"
+
+
+def or_failure(found: Iterator[Input | Skipped], name: str, what: str) -> Iterator[Input | Skipped]:
+    """Pass on what is found; where that is no input at all, add one that tells so.
+
+    Parameters
+    ----------
+    name, what
+        Of what is searched: its name, and whether it is a folder or an archive.
+    """
+    empty = True
+    for result in found:
+        empty = empty and isinstance(result, Skipped)
+        yield result
+    if empty:
+        hint = "Documents are known by their content, or by an ending such as .dcm"
+        yield FailedInput(name, InputError(f"the {what} holds no document", hint=hint))

@@ -3,7 +3,10 @@
 Tolerated with a finding: a bare value or object where an array is required, a VR that is missing or not the
 attribute's, person names as strings, values held elsewhere, tags that come twice, Latin-1. Tolerated
 without one, as nothing is lost: null for no value, numbers as strings and strings as numbers, lower-case
-tags, an array around the only instance. The text of numbers is kept: `12.500` stays `12.500`.
+tags, an array around the only instance.
+
+A string keeps its text (`"12.500"`). A JSON number is a value, whose trailing zeros tell nothing, so
+`3.111220E+04` is 31112.2 (mapping specification, 3.1 and 6).
 """
 
 from __future__ import annotations
@@ -95,7 +98,7 @@ def parsed(text: str, notes: Notes) -> Any:
         return members
 
     decoder = json.JSONDecoder(
-        object_pairs_hook=joined, parse_float=NumberText, parse_int=NumberText, parse_constant=NumberText
+        object_pairs_hook=joined, parse_float=number_text, parse_int=NumberText, parse_constant=NumberText
     )
     try:
         return decoder.decode(text)
@@ -363,6 +366,12 @@ def alike(given: str, standard: str) -> bool:
     """Tell whether two VRs have values of one kind, so that the one given can stand: UT for LO, UL for US."""
     plain = values.STRINGS.keys() - {"DS", "IS", "PN", "UI"}
     return any({given, standard} <= kind for kind in (plain, INTEGERS, {"FD", "FL"}, values.BYTES))
+
+
+def number_text(text: str) -> NumberText:
+    """Return the text of a JSON number without the zeros at the end of its fraction."""
+    mantissa, exponent = re.split("(?=[eE])", text, maxsplit=1) if "e" in text.lower() else (text, "")
+    return NumberText((mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + exponent)
 
 
 def str_only(item: Any) -> str:
