@@ -74,9 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = Terminal(sys.stderr if arguments.quiet or destination.place is None else sys.stdout)
     summary = transform(arguments, destination, terminal)
     lines = summary_lines(summary, destination.place, validated=arguments.validate)
-    for line in () if arguments.quiet else lines:
+    for line in () if arguments.quiet else (*lines, *freshness_lines()):
         terminal.line(line)
     return 0 if summary.ok else 1
+
+
+def freshness_lines() -> tuple[str, ...]:
+    """Warn where the compiled maps are not those of the sources."""
+    from sr2fhir.setup.freshness import REMEDY, outdated
+
+    return (f"Note: {REMEDY}",) if outdated() else ()
 
 
 def transform(arguments: argparse.Namespace, destination: Destination, terminal: Terminal) -> Summary:
