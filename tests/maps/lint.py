@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sr2fhir.publishing.fml import (
@@ -59,6 +60,12 @@ class Defect:
         return f"{self.file}:{self.line}: {self.message}"
 
 
+@cache
+def _parsed(text: str, file: str) -> Map:
+    """Read a map, each text once."""
+    return parse(text, file)
+
+
 class Library:
     """All maps, with what they refer to.
 
@@ -73,7 +80,7 @@ class Library:
     def __init__(self, texts: Mapping[str, str], definitions: tuple[Definition, ...]) -> None:
         self.texts = dict(texts)
         self.definitions = definitions
-        self.maps: tuple[Map, ...] = tuple(parse(text, file) for file, text in sorted(texts.items()))
+        self.maps: tuple[Map, ...] = tuple(_parsed(text, file) for file, text in sorted(texts.items()))
         self.model = Model(definitions)
         self.flow = Flow(self.maps, self.model, ENTRY)
 
@@ -103,7 +110,7 @@ def read_texts(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.map")}
 
 
-# ---- header, names, size ---------------------------------------------------------------------------------------------
+# ---- header, names, size -------------------------------------------------------------------------
 
 
 def headers(library: Library) -> Iterator[Defect]:
@@ -155,7 +162,7 @@ def line_lengths(library: Library) -> Iterator[Defect]:
                 yield Defect(file, number, f"{len(line)} columns, more than {COLUMNS}")
 
 
-# ---- calls and variables ---------------------------------------------------------------------------------------------
+# ---- calls and variables -------------------------------------------------------------------------
 
 
 def calls(library: Library) -> Iterator[Defect]:
@@ -166,7 +173,10 @@ def calls(library: Library) -> Iterator[Defect]:
         if callee is None:
             yield Defect(*where, f"there is no group {site.call.group}")
         elif len(callee.parameters) != len(site.call.arguments):
-            yield Defect(*where, f"{callee.name} takes {len(callee.parameters)} variables, not {len(site.call.arguments)}")
+            yield Defect(
+                *where,
+                f"{callee.name} takes {len(callee.parameters)} variables, not {len(site.call.arguments)}",
+            )
         else:
             yield from _targets_given(site.group, site.chain, site.call, callee)
 
@@ -236,7 +246,11 @@ def variable_names(library: Library) -> Iterator[Defect]:
         for expression in expressions(chain[-1]):
             for part in walk(expression):
                 if isinstance(part, Member) and part.owner is None and part.name in known:
-                    yield Defect(chain[-1].file, chain[-1].line, f"the variable {part.name} hides the element {part.name}")
+                    yield Defect(
+                        chain[-1].file,
+                        chain[-1].line,
+                        f"the variable {part.name} hides the element {part.name}",
+                    )
 
 
 def reserved_names(library: Library) -> Iterator[Defect]:
@@ -246,7 +260,7 @@ def reserved_names(library: Library) -> Iterator[Defect]:
             yield Defect(chain[-1].file, chain[-1].line, f"%{name} means something else in FHIRPath")
 
 
-# ---- functions -------------------------------------------------------------------------------------------------------
+# ---- functions -----------------------------------------------------------------------------------
 
 
 def functions(library: Library) -> Iterator[Defect]:
@@ -258,7 +272,7 @@ def functions(library: Library) -> Iterator[Defect]:
             yield Defect(rule.file, rule.line, "cc() drops the display: write the coding element by element")
 
 
-# ---- URLs and codes --------------------------------------------------------------------------------------------------
+# ---- URLs and codes ------------------------------------------------------------------------------
 
 
 def _known_urls(library: Library) -> set[str]:
@@ -302,7 +316,11 @@ def codings(library: Library) -> Iterator[Defect]:
                 meaning = DCM_CODES.get(fields["code"])
                 display = fields.get("display", meaning)
                 if meaning is None or display is None or meaning.casefold() != display.casefold():
-                    yield Defect(chain[-1].file, chain[-1].line, f"{variable}: DCM#{fields['code']} is {meaning!r}, not {display!r}")
+                    yield Defect(
+                        chain[-1].file,
+                        chain[-1].line,
+                        f"{variable}: DCM#{fields['code']} is {meaning!r}, not {display!r}",
+                    )
 
 
 def _literals(rule: Rule) -> dict[str, dict[str, str]]:
@@ -316,7 +334,7 @@ def _literals(rule: Rule) -> dict[str, dict[str, str]]:
     return found
 
 
-# ---- element paths ---------------------------------------------------------------------------------------------------
+# ---- element paths -------------------------------------------------------------------------------
 
 _SAME_TYPE = ("where", "first", "last", "tail", "intersect", "distinct")
 _BOOLEAN: Types = frozenset({"boolean"})

@@ -34,7 +34,6 @@ GUIDE_MEANINGS: Mapping[str, str] = {
 
 # Breaks in the tables' columns, not part of a meaning.
 _INVISIBLE = "\u200b"
-_SYNONYM = {"system": "http://snomed.info/sct", "code": "900000000000013009", "display": "Synonym"}
 _STATUS = {
     "code": "status",
     "uri": "http://hl7.org/fhir/concept-properties#status",
@@ -84,7 +83,6 @@ def _code_system(
     *, id: str, url: str, version: str, name: str, title: str, source: str, concepts: Iterable[Concept]
 ) -> CodeSystem:
     """Make a CodeSystem whose content is a fragment."""
-    listed = list(concepts)
     return {
         "resourceType": "CodeSystem",
         "id": id,
@@ -105,8 +103,7 @@ def _code_system(
         "copyright": _COPYRIGHT,
         "caseSensitive": True,
         "content": "fragment",
-        "count": len(listed),
-        "concept": listed,
+        "concept": list(concepts),
     }
 
 
@@ -156,7 +153,7 @@ def _concept(code: str, meanings: Iterable[str]) -> Concept:
     display, *others = dict.fromkeys(meanings)
     concept: Concept = {"code": code, "display": display}
     if others:
-        concept["designation"] = [{"use": _SYNONYM, "value": other} for other in others]
+        concept["designation"] = [{"value": other} for other in others]
     return concept
 
 

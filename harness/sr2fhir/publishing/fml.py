@@ -1,7 +1,8 @@
 """A small reader of our own maps: what stands where in a .map file.
 
-It reads the part of the FHIR Mapping Language (and, within it, of FHIRPath) that the maps of this project are written in, and refuses
-anything else; it executes nothing. Engines read the maps themselves: this reader serves what is made of the maps, and their tests.
+It reads the part of the FHIR Mapping Language (and, within it, of FHIRPath) that the maps of this
+project are written in, and refuses anything else; it executes nothing. Engines read the maps
+themselves: this reader serves what is made of the maps, and their tests.
 
 The language: https://hl7.org/fhir/R5/mapping-language.html, https://hl7.org/fhirpath/N1.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-# ---- FHIRPath --------------------------------------------------------------------------------------------------------
+# ---- FHIRPath ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class This:
-    """``$this``."""
+    """What an expression is applied to: ``$this``."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Operation:
 
 Expression: TypeAlias = Literal | This | Variable | Member | Function | Operation
 
-# ---- FML -------------------------------------------------------------------------------------------------------------
+# ---- FML -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Transform:
     Parameters
     ----------
     function
-        ``literal``, ``copy`` (of a variable or an element of it), ``evaluate`` (of an expression) or the function's own name.
+        ``literal``, ``copy`` (of a variable or an element of it), ``evaluate`` (of an expression), or the
+        function's own name.
     arguments
         Values; a variable, or an element of one, is a `Member`.
     """
@@ -221,7 +223,7 @@ class MapSyntaxError(ValueError):
     """A map is not written as this reader knows it; the message names file and line."""
 
 
-# ---- words -----------------------------------------------------------------------------------------------------------
+# ---- words ---------------------------------------------------------------------------------------
 
 _TOKENS = re.compile(
     r"""
@@ -320,7 +322,7 @@ class _Words:
         return " ".join(self.comments[number] for number in range(first, line))
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 # FHIRPath's binary operators, the loosest first; `as` and `is` are FML's here.
 _OPERATORS: tuple[tuple[str, ...], ...] = (
@@ -552,7 +554,7 @@ def _head_comment(words: _Words) -> str:
     return " ".join(text for line, text in sorted(words.comments.items()) if line < first)
 
 
-# ---- interface -------------------------------------------------------------------------------------------------------
+# ---- interface -----------------------------------------------------------------------------------
 
 
 def parse(text: str, file: str) -> Map:

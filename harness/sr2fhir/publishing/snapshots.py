@@ -84,8 +84,8 @@ def _completed(engine: Any, resource: Resource) -> Resource:
 def clean(snapshot: JsonObject) -> JsonObject:
     """Drop what is of no use outside FHIR's own definitions.
 
-    That is the example values of elements (sample addresses among them, which no other guide may hold) and the
-    engine's note of the version that the snapshot was based on.
+    That is the example values of elements (sample addresses among them, which no other guide may hold) and
+    the engine's note of the version that the snapshot was based on.
     """
     elements = [
         {name: value for name, value in element.items() if name != "example"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from pydicom.sr._concepts_dict import concepts
 
+_CONCEPTS: Any = concepts
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _SYSTEMS = {
     DCM: "DCM",
@@ -29,7 +31,7 @@ def meanings(scheme: str) -> Mapping[str, str]:
         Coding scheme designator.
     """
     return {
-        code: meaning for each in concepts.get(scheme, {}).values() for code, (meaning, _) in each.items()
+        code: meaning for each in _CONCEPTS.get(scheme, {}).values() for code, (meaning, _) in each.items()
     }
 
 
@@ -60,7 +62,9 @@ class Concepts:
         scheme, code = key.split("#")
         found = self._own.get(key) or meanings(scheme).get(code)
         if found is None:
-            raise UnknownConceptError(f"no table holds the meaning of {key}: add it to words.toml, [meanings]")
+            raise UnknownConceptError(
+                f"no table holds the meaning of {key}: add it to words.toml, [meanings]"
+            )
         return found
 
     def label(self, key: str) -> str:
@@ -75,7 +79,7 @@ def is_key(text: str) -> bool:
 
 
 def scheme_of(system: str) -> str | None:
-    """Answer the coding scheme designator for a FHIR system, where it is one that DICOM concepts of the maps have."""
+    """Answer the coding scheme designator for a FHIR system that concepts in the maps have."""
     return _SYSTEMS.get(system)
 
 

@@ -68,7 +68,7 @@ class Flow:
         return (site for site in self.sites if site.call.group == group)
 
     def types(self, group: str, parameter: str) -> Types:
-        """Answer the types that a parameter can have: `UNKNOWN` among them where that is not known, none where nothing calls the group."""
+        """Answer the types that a parameter can have; none where nothing calls the group."""
         return self._types.get((group, parameter), frozenset())
 
     def scope(self, group: Group, chain: Iterable[Rule] = ()) -> dict[str, Types]:
@@ -98,7 +98,9 @@ class Flow:
             scope[rule.source.variable] = frozenset({rule.source.type}) if rule.source.type else reached
         for target in rule.targets:
             if target.variable:
-                scope[target.variable] = _NOT_KNOWN if target.context else frozenset({CREATED + target.variable})
+                scope[target.variable] = (
+                    _NOT_KNOWN if target.context else frozenset({CREATED + target.variable})
+                )
 
     def _pass_on(self) -> bool:
         """Pass types through all calls once, and say whether any parameter got to know more."""

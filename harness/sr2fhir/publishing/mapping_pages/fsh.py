@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_START = re.compile(r"(Profile|Logical|Mapping|RuleSet|Instance|CodeSystem|ValueSet|Alias): *([\w$-]+)(?:\(([^)]*)\))?(.*)")
+_START = re.compile(
+    r"(Profile|Logical|Mapping|RuleSet|Instance|CodeSystem|ValueSet|Alias): *([\w$-]+)(?:\(([^)]*)\))?(.*)"
+)
 _KEYWORD = re.compile(r"(\w+): *(.*)")
 _RULE = re.compile(r" *\* ")
 _INSERT = re.compile(r" *\* insert ([\w-]+)(?:\((.*)\))?\s*")
@@ -88,7 +90,9 @@ def _extend(definition: Definition, line: str) -> None:
     """Add a line to the definition that it stands in: a rule, a keyword, or the rest of a rule."""
     if _RULE.match(line):
         definition.rules.append(line.rstrip())
-    elif keyword := _KEYWORD.fullmatch(line.rstrip()) or re.fullmatch(r'(\w+): *(""".*""")\s*', line, re.DOTALL):
+    elif keyword := _KEYWORD.fullmatch(line.rstrip()) or re.fullmatch(
+        r'(\w+): *(""".*""")\s*', line, re.DOTALL
+    ):
         definition.keywords[keyword[1]] = _unquoted(keyword[2])
     elif definition.rules:
         definition.rules[-1] += " " + line.strip()
@@ -132,12 +136,12 @@ def _inserted(rule_set: Definition, values: list[str], sets: Mapping[str, Defini
     yield from rules(Definition("RuleSet", rule_set.name, (), rule_set.file, rule_set.line, {}, filled), sets)
 
 
-# ---- what the pages need of it ---------------------------------------------------------------------------------------
+# ---- what the pages need of it -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ElementSource:
-    """The DICOM source that a profile's Mapping states for an element; an empty `element` is the profile as a whole."""
+    """The DICOM source that a profile's Mapping states for an element, or (an empty `element`) as a whole."""
 
     element: str
     wording: str
@@ -172,8 +176,10 @@ class Translation:
     target: str
 
 
-_CODE = re.compile(r' *\* group\[=\]\.(element\[\+\]\.code|element\[=\]\.display|element\[=\]\.target\[\+\]\.code|'
-                   r'unmapped\.code) = (?:#(\S+)|"(.*)")')
+_CODE = re.compile(
+    r" *\* group\[=\]\.(element\[\+\]\.code|element\[=\]\.display|element\[=\]\.target\[\+\]\.code|"
+    r'unmapped\.code) = (?:#(\S+)|"(.*)")'
+)
 
 
 def translations(concept_map: Definition, definitions: Iterable[Definition]) -> Iterator[Translation]:

@@ -1,4 +1,4 @@
-"""The logical model as the maps see it: which elements a type has, of which type they are, and what they hold."""
+"""The logical model as the maps see it: the elements of each type, their types, and what they hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sr2fhir.publishing.mapping_pages.fsh import Definition
 _ELEMENT = re.compile(r'( *)\* (\w+) (\d+)\.\.(\d+|\*) (contentReference \S+#)?([\w.]+)(?: MS)? "(.*)"')
 _INDENT = 2
 
-# Elements of the R5 data types that stand in the logical model (http://hl7.org/fhir/R5/datatypes.html), `id` and `extension` apart.
+# Elements of the R5 data types that stand in the logical model, but for `id` and `extension`
+# (http://hl7.org/fhir/R5/datatypes.html).
 DATA_TYPES: dict[str, dict[str, str]] = {
     "CodeableConcept": {"coding": "Coding", "text": "string"},
     "Coding": {
@@ -106,4 +107,8 @@ class Model:
 
     def known(self, kind: str) -> bool:
         """Say whether the elements of a type are known."""
-        return kind in PRIMITIVES or kind in DATA_TYPES or any(path.startswith(f"{kind}.") for path in self.elements)
+        return (
+            kind in PRIMITIVES
+            or kind in DATA_TYPES
+            or any(path.startswith(f"{kind}.") for path in self.elements)
+        )

@@ -1,13 +1,15 @@
 """What the maps write into a resource: rules followed through all groups, without any document.
 
-Source variables stand for the path by which they were reached (`Origin`), target variables for the element that they are (`Node`).
-The result is a tree of elements, each with the rules that write it, the conditions, and where its value comes from.
+Source variables stand for the path by which they were reached (`Origin`), target variables for the
+element that they are (`Node`). The result is a tree of elements, each with the rules that write it, the
+conditions, and where its value comes from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from typing import TypeAlias
 
 from sr2fhir.publishing.fml import (
@@ -26,7 +28,7 @@ from sr2fhir.publishing.mapping_pages.concepts import is_key
 from sr2fhir.publishing.mapping_pages.flow import CREATED, CallSite, Flow, chains
 from sr2fhir.publishing.mapping_pages.model import Element, Model
 
-# Elements whose name carries the type of their value (R5): Observation.value[x] …; an extension's value is one everywhere.
+# Elements whose name carries the type of their value (R5); that of Extension.value does everywhere.
 CHOICES = {"Observation": ("value", "effective", "component.value"), "Device": ("property.value",)}
 _URN = "urn:uuid:"
 
@@ -137,7 +139,24 @@ class Made:
     type: str
 
 
-Value: TypeAlias = Fixed | Copied | Translated | Referred | Computed | Made
+@dataclass(frozen=True)
+class Coded:
+    """A coding that stands in the map; put together by `rows`."""
+
+    system: str
+    code: str
+    display: str | None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference to a resource; without `origin` one that names its type only. Put together by `rows`."""
+
+    type: str
+    origin: Origin | None
+
+
+Value: TypeAlias = Fixed | Copied | Translated | Referred | Computed | Made | Coded | Reference
 
 
 @dataclass(eq=False)
@@ -257,12 +276,21 @@ class Maker:
 
 @dataclass(frozen=True, eq=False)
 class Use:
-    """What a parameter is given: an origin in the group that reached it, with conditions and rules on the way."""
+    """What a parameter is given: an origin in the group that reached it; conditions and rules on the way."""
 
     group: Group
     origin: Origin
     conditions: tuple[Condition, ...]
     rules: tuple[Rule, ...]
+
+
+Stop: TypeAlias = Callable[[CallSite, str], bool]
+
+
+def _told(chain: tuple[Rule, ...], variable: str) -> tuple[Rule, ...]:
+    """Answer the rules of a chain that tell what a variable is: those that reach it or state a condition."""
+    told = tuple(rule for rule in chain if rule.source.condition or rule.source.variable == variable)
+    return told or chain[-1:]
 
 
 def conjuncts(expression: Expression) -> Iterator[Expression]:
@@ -301,14 +329,14 @@ class Tracer:
         self._created: dict[str, Node] = {}
         self._run_rules(flow.groups[entry], flow.groups[entry].rules, self._scope(flow.groups[entry]), ())
 
-    # ---- what resources are made -------------------------------------------------------------------------------------
+    # ---- what resources are made -----------------------------------------------------------------
 
     def makers(self) -> Iterator[Maker]:
         """Answer every rule that makes a resource, with what it and the groups that it calls write."""
         for group in self._flow.groups.values():
             for chain in chains(group.rules):
                 if any(target.path == ("resource",) for target in chain[-1].targets):
-                    yield self._maker(group, chain)
+                    yield self.maker(group, chain)
 
     def filler(self, name: str, resource: str) -> Maker:
         """Answer what a group writes into a resource that others make.
@@ -328,8 +356,16 @@ class Tracer:
         self._run_rules(group, group.rules, scope, ())
         return maker
 
-    def _maker(self, group: Group, chain: tuple[Rule, ...]) -> Maker:
-        """Follow the rules of one resource."""
+    def maker(self, group: Group, chain: tuple[Rule, ...]) -> Maker:
+        """Answer one rule that makes a resource, with what it and the groups that it calls write.
+
+        Parameters
+        ----------
+        group
+            The group that it stands in.
+        chain
+            The rules around it, the outermost first, it the last.
+        """
         rule, (scope, _), bundle = chain[-1], self._reach(group, chain[:-1]), Node("Bundle")
         lists = [target.context for target in rule.targets if target.path == ("entry",) and target.context]
         scope.update(dict.fromkeys(lists, Handle(bundle, 0)))
@@ -342,46 +378,55 @@ class Tracer:
         self._go_on(group, rule, scope, ())
         return Maker(group, chain, resource, entry)
 
-    def uses(self, group: Group, parameter: str, seen: frozenset[str] = frozenset()) -> Iterator[Use]:
+    def conditions(self, maker: Maker) -> tuple[Condition, ...]:
+        """Answer what must hold, within its group, for a resource to be made."""
+        return self._reach(maker.group, maker.chain)[1]
+
+    def uses(
+        self, group: Group, parameter: str, stop: Stop, seen: frozenset[tuple[str, str]] = frozenset()
+    ) -> Iterator[Use]:
         """Answer all that a parameter is given, followed up to the rules that reached it.
 
         Parameters
         ----------
         group, parameter
             The group and the name of its parameter.
+        stop
+            Says of a call and a parameter of the calling group whether the way up ends there.
         seen
-            Groups that the way up has passed already.
+            Parameters that the way up has passed already.
         """
         index = [each.name for each in group.parameters].index(parameter)
         for site in self._flow.calls_of(group.name):
-            if site.group.name not in seen:
-                yield from self._uses_at(site, site.call.arguments[index], seen | {group.name})
+            yield from self._uses_at(site, site.call.arguments[index], stop, seen | {(group.name, parameter)})
 
-    def _uses_at(self, site: CallSite, variable: str, seen: frozenset[str]) -> Iterator[Use]:
+    def _uses_at(
+        self, site: CallSite, variable: str, stop: Stop, seen: frozenset[tuple[str, str]]
+    ) -> Iterator[Use]:
         """Answer what a variable stands for at a call."""
         scope, conditions = self._reach(site.group, site.chain)
         origin = scope.get(variable)
         if not isinstance(origin, Origin):
             return
-        rules = tuple(
-            rule for rule in site.chain if rule.source.condition or rule.source.variable == variable
-        ) or site.chain[-1:]
-        if len(origin.steps) > 1:
+        rules = _told(site.chain, variable)
+        root = origin.steps[0].name
+        if len(origin.steps) > 1 or stop(site, root):
             yield Use(site.group, origin, conditions, rules)
-            return
-        for use in self.uses(site.group, origin.steps[0].name, seen):
-            known = use.origin.known_as(origin.steps[0].keys)
-            told = tuple(replace(each, scope={**each.scope, variable: use.origin}) for each in conditions)
-            yield Use(use.group, known, (*use.conditions, *told), (*use.rules, *rules))
+        elif (site.group.name, root) not in seen:
+            for use in self.uses(site.group, root, stop, seen):
+                known = use.origin.known_as(origin.steps[0].keys)
+                told = tuple(replace(each, scope={**each.scope, variable: use.origin}) for each in conditions)
+                yield Use(use.group, known, (*use.conditions, *told), (*use.rules, *rules))
 
     def _reach(self, group: Group, chain: Iterable[Rule]) -> tuple[Scope, tuple[Condition, ...]]:
         """Answer variables and conditions inside a chain of rules."""
-        scope, conditions = self._scope(group), ()
+        scope = self._scope(group)
+        conditions: tuple[Condition, ...] = ()
         for rule in chain:
             conditions = (*conditions, *self._bind(rule, scope))
         return scope, conditions
 
-    # ---- rules -------------------------------------------------------------------------------------------------------
+    # ---- rules -----------------------------------------------------------------------------------
 
     def _scope(self, group: Group) -> Scope:
         """Answer the parameters of a group by themselves."""
@@ -449,9 +494,11 @@ class Tracer:
             for parameter, argument in zip(callee.parameters, call.arguments, strict=True)
         }
         if any(mode == "target" and isinstance(held, Handle) for mode, held in given.values()):
-            self._run_rules(callee, callee.rules, {name: held for name, (_, held) in given.items()}, conditions)
+            self._run_rules(
+                callee, callee.rules, {name: held for name, (_, held) in given.items()}, conditions
+            )
 
-    # ---- targets -----------------------------------------------------------------------------------------------------
+    # ---- targets ---------------------------------------------------------------------------------
 
     def _write_all(self, group: Group, rule: Rule, scope: Scope, conditions: tuple[Condition, ...]) -> None:
         """Write the targets of a rule."""
@@ -502,8 +549,8 @@ class Tracer:
                 return Copied(held) if isinstance(held, Origin) else held if isinstance(held, Part) else None
             case Transform("evaluate", (expression,)):
                 return Computed(expression, dict(scope))
-            case Transform("append", (left, right)):
-                return Computed(Operation("&", left, right), dict(scope))
+            case Transform("append", parts):
+                return Computed(reduce(partial(Operation, "&"), parts), dict(scope))
         raise ValueError(f"the pages do not know {transform}")
 
     def _origin(self, expression: Expression, scope: Scope) -> Origin:

@@ -18,12 +18,12 @@ from sr2fhir.publishing.fml import (
     Variable,
 )
 from sr2fhir.publishing.mapping_pages.concepts import Concepts, is_key, scheme_of
-from sr2fhir.publishing.mapping_pages.model import DATA_TYPES, PRIMITIVES, Element, Model
+from sr2fhir.publishing.mapping_pages.model import Element, Model
 from sr2fhir.publishing.mapping_pages.trace import Condition, Held, Origin, Step
 
 CONTENT_ITEM = "DicomContentItem"
 _LONG_LIST = 4
-_BY_FIRST = " (the first)"
+BY_FIRST = " (the first)"
 _BY_OTHERS = " (further ones)"
 
 
@@ -86,9 +86,10 @@ class Wording:
         """Take the meanings of concepts from the tables."""
         self.concepts = Concepts(self.tables["meanings"])
 
-    def afresh(self) -> Wording:
-        """Answer the same wording for another page, without lists."""
-        return replace(self, lists=[])
+    def afresh(self, elements: Mapping[str, str]) -> Wording:
+        """Answer the same wording for another page, with words of its own for some elements."""
+        tables = {**self.tables, "elements": {**self.tables["elements"], **elements}}
+        return replace(self, tables=tables, lists=[])
 
     def _table(self, table: str, entry: str) -> Any:
         """Answer an entry of a table, or nothing."""
@@ -97,7 +98,7 @@ class Wording:
             self.used.add((table, entry))
         return found
 
-    # ---- elements and origins ----------------------------------------------------------------------------------------
+    # ---- elements and origins --------------------------------------------------------------------
 
     def element(self, element: Element, list_mode: str | None = None) -> str:
         """Answer what DICOM calls an element; nothing for a mere container.
@@ -111,19 +112,17 @@ class Wording:
         """
         if list_mode and (found := self._table("elements", f"{element.path}|{list_mode}")) is not None:
             return str(found)
-        found = self._table("elements", element.path)
+        found = "" if element.type == "id" else self._table("elements", element.path)
         text = element.short.split(": ")[0].split("; ")[0] if found is None else str(found)
         if not text or not element.repeats:
             return text
-        return text + {"first": _BY_FIRST, "not_first": _BY_OTHERS}.get(list_mode or "", "")
+        return text + {"first": BY_FIRST, "not_first": _BY_OTHERS}.get(list_mode or "", "")
 
     def _step(self, step: Step) -> str:
         """Answer one step of an origin."""
         element = step.element
         if element is None:
             text = self._variable(step.name)
-        elif element.path.split(".")[0] in DATA_TYPES or element.path.split(".")[0] in PRIMITIVES:
-            text = ""
         elif element.type == CONTENT_ITEM:
             return self._item(step, element)
         else:
@@ -134,22 +133,26 @@ class Wording:
         """Answer a content item: value type and concept, as DICOM's templates write it."""
         kind = self._table("elements", element.path)
         words = [element.short if kind is None else kind, *map(self.concepts.label, step.keys)]
-        return " ".join(word for word in words if word) + (_BY_FIRST if step.list_mode == "first" else "")
+        return " ".join(word for word in words if word) + (BY_FIRST if step.list_mode == "first" else "")
 
     def _variable(self, name: str) -> str:
         """Answer what a variable stands for."""
         return str(self._table("variables", name) or "")
 
     def origin(self, steps: Iterable[Step]) -> str:
-        """Answer the way to a value: ``CODE (121402, DCM, Normality) › Concept Code Sequence (0040,A168)``."""
+        """Answer the way to a value: ``CODE (121402, DCM, Normality) > Concept Code Sequence``."""
         words: list[str] = []
         for step in steps:
             word = self._step(step)
             if word and word not in words:
                 words.append(word)
-        return " › ".join(words)
+        return " > ".join(words)
 
-    # ---- conditions --------------------------------------------------------------------------------------------------
+    def end(self, origin: Origin) -> str:
+        """Answer the last step on the way to a value that has a name."""
+        return next((word for step in reversed(origin.steps) if (word := self._step(step))), "")
+
+    # ---- conditions ------------------------------------------------------------------------------
 
     def condition(self, condition: Condition) -> str:
         """Answer a condition."""
@@ -177,10 +180,14 @@ class Wording:
         if (table := self._table("conditions", unparsed(expression))) is not None:
             return str(table[0 if holds else 1])
         match expression:
-            case Operation("and" | "or" as word, left, right):
-                return self._both(word, left, right, this, scope, holds)
+            case Operation("and" | "or" as word, _, _):
+                return self._joined(word, expression, this, scope, holds)
             case Function(owner, "not", ()) if owner is not None:
                 return self.say(owner, this, scope, not holds)
+            case Member() if (flag := self._flag(expression, this, scope)) is not None:
+                return flag[0 if holds else 1]
+            case Operation(">", Function(owner, "count", ()), Literal("1")) if owner is not None:
+                return f"with {'more than' if holds else 'at most'} one {self._noun(owner, this, scope)}"
             case Function(owner, "exists" | "empty" as name, ()) if owner is not None:
                 return self._existence(owner, this, scope, holds == (name == "exists"))
             case Operation("=" | "!=" as sign, left, Literal(text)):
@@ -191,13 +198,12 @@ class Wording:
                 return self._equality(left, literals(right), this, scope, holds)
         raise UnknownWordsError(f"no words for {unparsed(expression)}: add them to words.toml, [conditions]")
 
-    def _both(
-        self, word: str, left: Expression, right: Expression, this: Origin, scope: Mapping[str, Held], holds: bool
+    def _joined(
+        self, word: str, expression: Expression, this: Origin, scope: Mapping[str, Held], holds: bool
     ) -> str:
-        """Answer two conditions joined by and or or; the contrary of one is the other of the contraries."""
-        joined = word if holds else {"and": "or", "or": "and"}[word]
-        texts = [self.say(each, this, scope, holds) for each in (left, right)]
-        if joined == "and":
+        """Answer conditions joined by and or or; the contrary of one is the other of the contraries."""
+        texts = [self.say(each, this, scope, holds) for each in _operands(expression, word)]
+        if (word == "and") == holds:
             return "; ".join(texts)
         return " or ".join(f"({text})" if "; " in text else text for text in texts)
 
@@ -206,19 +212,31 @@ class Wording:
         positive = Function(owner, "exists", ())
         if (table := self._table("conditions", unparsed(positive))) is not None:
             return str(table[0 if holds else 1])
+        if (flag := self._flag(owner, this, scope)) is not None:
+            return flag[0 if holds else 1]
         match owner:
             case Function(Member(None, "key"), "where", (Operation("in", This(), right),)):
                 return self._concept(literals(right), holds)
             case Function(list_of, "where", (Operation("=" | "in", This(), right),)) if list_of is not None:
                 return self._equality(list_of, literals(right), this, scope, holds)
-            case Function(Member(None, "coding"), "where", (condition,)) if (key := self._key(condition)):
+            case Function(Member(None, "coding"), "where", (condition,)) if key := self._key(condition):
                 return self._code(key, holds)
         return f"{'with' if holds else 'without'} {self._noun(owner, this, scope)}"
+
+    def _flag(self, owner: Expression, this: Origin, scope: Mapping[str, Held]) -> Sequence[str] | None:
+        """Answer how it reads that an element is there or true, and that it is not."""
+        element = self.found(owner, this, scope) if isinstance(owner, Member) else None
+        found: Sequence[str] | None = self._table("flags", element.path) if element else None
+        return found
 
     def _equality(
         self, left: Expression, values: tuple[str, ...], this: Origin, scope: Mapping[str, Held], holds: bool
     ) -> str:
         """Answer that something has one of some values, or has none of them."""
+        element = this.steps[-1].element if isinstance(left, This) else self.found(left, this, scope)
+        codes = self._table("codes", element.path) if element else None
+        if codes and holds:
+            return series([codes[value] for value in values], "or")
         noun = self._noun(left, this, scope)
         said = series([_value(value) for value in values], "or")
         return f"{noun} {said}" if holds else f"{noun} other than {said}"
@@ -244,7 +262,7 @@ class Wording:
                 "and",
                 Operation("=", Member(None, "system"), Literal(system)),
                 Operation("=", Member(None, "code"), Literal(code)),
-            ) if (scheme := scheme_of(system)):
+            ) if scheme := scheme_of(system):
                 return f"{scheme}#{code}"
         return None
 
@@ -252,7 +270,7 @@ class Wording:
         """Answer that a code is this one, or another one."""
         return f"the code {'is' if holds else 'is not'} {self.concepts.label(key)}"
 
-    # ---- what conditions are about -----------------------------------------------------------------------------------
+    # ---- what conditions are about ---------------------------------------------------------------
 
     def _noun(self, expression: Expression, this: Origin, scope: Mapping[str, Held]) -> str:
         """Answer what a path leads to."""
@@ -281,7 +299,9 @@ class Wording:
         said = self.say(arguments[0], inner, scope)
         return f"{noun} {said.removeprefix('concept ')}"
 
-    def _member(self, owner: Expression | None, whole: Member, this: Origin, scope: Mapping[str, Held]) -> str:
+    def _member(
+        self, owner: Expression | None, whole: Member, this: Origin, scope: Mapping[str, Held]
+    ) -> str:
         """Answer an element; one of a data type by the element that has it."""
         element = self.found(whole, this, scope)
         if element is None:
@@ -314,7 +334,11 @@ class Wording:
                 return self.found(owner, this, scope)
         return None
 
-    # ---- values ------------------------------------------------------------------------------------------------------
+    def phrase(self, name: str) -> str:
+        """Answer what stands in the place of a value."""
+        return str(self._table("phrases", name))
+
+    # ---- values ----------------------------------------------------------------------------------
 
     def computed(self, expression: Expression, scope: Mapping[str, Held]) -> str:
         """Answer a computed value: from the table, else its parts one after the other."""
@@ -327,23 +351,33 @@ class Wording:
                 return f"`{text}`"
             case Variable(name) | Member(None, name):
                 held = scope.get(name)
-                return self._part(held.steps[-1].element if isinstance(held, Origin) else None)
+                return self._part(held.steps[-1].element if isinstance(held, Origin) else None, held)
             case Member():
-                return self._part(self.found(_variable(expression), Origin((), ""), scope))
+                return self._part(
+                    self.found(_variable(expression), Origin((), ""), scope), _held(expression, scope)
+                )
         raise UnknownWordsError(f"no words for {unparsed(expression)}: add them to words.toml, [values]")
 
-    def _part(self, element: Element | None) -> str:
-        """Answer a part of a computed value."""
+    def _part(self, element: Element | None, held: Held) -> str:
+        """Answer a part of a computed value, with the concept of the content item that it comes from."""
         if element is None or element.type == "id":
             return "id of the resource"
         if element.path.endswith("Token"):
             return f"system and value of {self.element(element)}"
-        return self.element(element)
+        keys = [key for step in held.steps for key in step.keys] if isinstance(held, Origin) else []
+        return " of ".join([self.element(element), *map(self.concepts.label, keys[-1:])])
 
     def coding(self, system: str, code: str, display: str | None) -> str:
         """Answer a code that the maps write."""
         scheme = scheme_of(system) or self._table("meanings", system) or system
         return f"({', '.join(part for part in (code, scheme, display) if part)})"
+
+
+def _held(expression: Expression, scope: Mapping[str, Held]) -> Held:
+    """Answer what the variable stands for that a path begins with."""
+    while isinstance(expression, Member) and expression.owner is not None:
+        expression = expression.owner
+    return scope.get(expression.name) if isinstance(expression, (Member, Variable)) else None
 
 
 def _variable(expression: Expression) -> Expression:
@@ -354,6 +388,25 @@ def _variable(expression: Expression) -> Expression:
         case Member(owner, name) if owner is not None:
             return Member(_variable(owner), name)
     return expression
+
+
+def _operands(expression: Expression, operator: str) -> tuple[Expression, ...]:
+    """Answer the operands of one operator, however many there are."""
+    if isinstance(expression, Operation) and expression.operator == operator:
+        return (*_operands(expression.left, operator), *_operands(expression.right, operator))
+    return (expression,)
+
+
+def clauses(text: str) -> list[str]:
+    """Cut conditions that all must hold at the semicolons, but for those between parentheses."""
+    found, depth = [""], 0
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == ";" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += character
+    return [each.strip() for each in found]
 
 
 def _value(value: str) -> str:

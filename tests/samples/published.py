@@ -1,0 +1,49 @@
+"""An engine that validates against the published guide instead of our restatement of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sr2fhir.paths import Layout, layout
+
+if TYPE_CHECKING:
+    from sr2fhir.engines import Engine
+
+
+@dataclass(frozen=True)
+class WithDefinitions(Layout):
+    """The project's layout, with the definitions of another folder."""
+
+    folder: Path = field(default=Path())
+
+    @property
+    def definitions(self) -> Path:
+        """Answer the folder with the other definitions."""
+        return self.folder
+
+
+def published_engine(official: Path, folder: Path) -> Engine:
+    """Make an engine whose definitions are the published ones, with those of ours that have no counterpart there.
+
+    Parameters
+    ----------
+    official
+        The published guide, compiled.
+    folder
+        An empty folder to gather the definitions in.
+    """
+    from sr2fhir.engines.embedded import EmbeddedEngine
+
+    for source in (layout().definitions, official):
+        for path in source.glob("*.json"):
+            shutil.copyfile(path, folder / _name(json.loads(path.read_bytes()), path))
+    return EmbeddedEngine("batch", WithDefinitions(layout().sources, layout().home, folder))
+
+
+def _name(resource: dict[str, Any], path: Path) -> str:
+    """Name a file by what it defines, so that a published definition takes the place of ours."""
+    return f"{resource['url'].replace('/', '_')}.json" if "url" in resource else path.name

@@ -1,0 +1,16 @@
+"""Write the expected Bundles of the samples anew; review the difference line by line before you commit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sr2fhir
+from sr2fhir.paths import layout
+
+if __name__ == "__main__":
+    with sr2fhir.Transformer() as transformer:
+        for sample in sorted((layout().sources / "samples").iterdir()):
+            if sample.suffix in (".dcm", ".json"):
+                expected = Path(__file__).parent / "expected" / f"{sample.name}.bundle.json"
+                expected.parent.mkdir(exist_ok=True)
+                expected.write_bytes(transformer.transform(sample).json)
