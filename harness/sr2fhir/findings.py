@@ -11,7 +11,7 @@ Severity = Literal["information", "warning", "error"]
 REASONS: dict[str, str] = {
     # reasons of the mapping's accounting
     "no-target": "informational",
-    "multiplicity": "multiple-matches",
+    "multiplicity": "informational",
     "invalid-value": "value",
     "unresolved-reference": "not-found",
     "out-of-scope-container": "not-supported",
@@ -23,7 +23,7 @@ REASONS: dict[str, str] = {
     "unknown-character-set": "code-invalid",
     "undecodable-text": "value",
     "attribute-order": "structure",
-    "duplicate-attribute": "duplicate",
+    "duplicate-attribute": "structure",
     "unknown-vr": "structure",
     "transfer-syntax": "structure",
     "missing-preamble": "structure",
@@ -31,13 +31,13 @@ REASONS: dict[str, str] = {
     "non-conformant-json": "structure",
     "bulk-data": "not-found",
     # reasons of the renderer
-    "assumed-offset": "incomplete",
+    "assumed-offset": "required",
     "unknown-scheme": "code-invalid",
     "untranslated-code": "code-invalid",
-    "missing-identifier": "incomplete",
-    "missing-evidence": "incomplete",
-    "missing-units": "incomplete",
-    "conflict": "conflict",
+    "missing-identifier": "required",
+    "missing-evidence": "required",
+    "missing-units": "required",
+    "conflict": "business-rule",
 }
 """Reason of a finding to the OperationOutcome issue type (http://hl7.org/fhir/issue-type) that states it."""
 

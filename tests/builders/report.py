@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -111,7 +112,9 @@ def encoded(report: Dataset, transfer_syntax: UID = ExplicitVRLittleEndian) -> b
     report.file_meta.MediaStorageSOPClassUID = report.get("SOPClassUID", COMPREHENSIVE_3D)
     report.file_meta.MediaStorageSOPInstanceUID = report.get("SOPInstanceUID", INSTANCE)
     buffer = BytesIO()
-    report.save_as(buffer, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # malformed values are meant
+        report.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
 
 

@@ -15,10 +15,15 @@ OTHER_TITLE = Code("121181", "DCM", "DICOM Object Catalog")
 def test_the_template_or_the_title_admits():
     assert render(measurement_report(title=OTHER_TITLE)).document["template"] == "1500"
     for title in ("126000", "126001", "126002", "126003"):
-        assert "template" not in render(measurement_report(title=Code(title, "DCM", "title"), template=None)).document
+        assert (
+            "template"
+            not in render(measurement_report(title=Code(title, "DCM", "title"), template=None)).document
+        )
 
 
-@pytest.mark.parametrize(("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2010"), (MEASUREMENT_GROUP, "1501")])
+@pytest.mark.parametrize(
+    ("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2010"), (MEASUREMENT_GROUP, "1501")]
+)
 def test_another_template_is_refused(title, template):
     with pytest.raises(TemplateError) as caught:
         render(measurement_report(title=title, template=template))
@@ -39,7 +44,12 @@ def test_a_missing_uid_is_named(keyword):
     "dataset",
     [
         sequence_item(SOPClassUID="1.2.840.10008.5.1.4.1.1.2", SOPInstanceUID="1.2", StudyInstanceUID="1.3"),
-        sequence_item(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22", SOPInstanceUID="1.2", StudyInstanceUID="1.3", ValueType="TEXT"),
+        sequence_item(
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22",
+            SOPInstanceUID="1.2",
+            StudyInstanceUID="1.3",
+            ValueType="TEXT",
+        ),
         sequence_item(PatientID="1"),
     ],
 )

@@ -48,7 +48,11 @@ def names_of(document, position):
 
 def test_the_nearest_algorithm_holds():
     document = rendered(
-        imaging_measurements(*algorithm("outer"), group(*algorithm("group"), measured(*algorithm("own")), measured()), group(measured()))
+        imaging_measurements(
+            *algorithm("outer"),
+            group(*algorithm("group"), measured(*algorithm("own")), measured()),
+            group(measured()),
+        )
     ).document
     assert names_of(document, "1.1.3.3") == ["own"]
     assert names_of(document, "1.1.3.4") == ["group"]
@@ -56,12 +60,18 @@ def test_the_nearest_algorithm_holds():
 
 
 def test_equal_algorithms_are_one():
-    document = rendered(imaging_measurements(group(measured(*algorithm("a")), measured(*algorithm("a")), measured(*algorithm("a", "2"))))).document
+    document = rendered(
+        imaging_measurements(
+            group(measured(*algorithm("a")), measured(*algorithm("a")), measured(*algorithm("a", "2")))
+        )
+    ).document
     assert [(one["name"], one["version"]) for one in document["algorithm"]] == [("a", "1"), ("a", "2")]
 
 
 def test_all_of_an_algorithm():
-    document = rendered(imaging_measurements(group(*algorithm("a", "1", "x=1", "y=2", family="113951"), measured()))).document
+    document = rendered(
+        imaging_measurements(group(*algorithm("a", "1", "x=1", "y=2", family="113951"), measured()))
+    ).document
     (made,) = document["algorithm"]
     assert made["family"]["coding"][0]["code"] == "113951"
     assert made["parameter"] == ["x=1", "y=2"]
@@ -73,16 +83,25 @@ def test_all_of_an_algorithm():
 @pytest.mark.parametrize("family_first", [True, False])
 def test_several_algorithms_of_one_level(family_first):
     one, two = algorithm("a", "1"), algorithm("b", "2")
-    families = [code(ALGORITHM_FAMILY, Code(value, "DCM", "family"), relationship=MOD) for value in ("113951", "113961")]
-    stated = [families[0], *one, families[1], *two] if family_first else [*one, families[0], *two, families[1]]
+    families = [
+        code(ALGORITHM_FAMILY, Code(value, "DCM", "family"), relationship=MOD)
+        for value in ("113951", "113961")
+    ]
+    stated = (
+        [families[0], *one, families[1], *two] if family_first else [*one, families[0], *two, families[1]]
+    )
     document = rendered(imaging_measurements(group(*stated, measured()))).document
-    found = [(each["name"], each["version"], each["family"]["coding"][0]["code"]) for each in document["algorithm"]]
+    found = [
+        (each["name"], each["version"], each["family"]["coding"][0]["code"]) for each in document["algorithm"]
+    ]
     assert found == [("a", "1", "113951"), ("b", "2", "113961")]
     assert names_of(document, "1.1.1") == ["a", "b"]
 
 
 def test_without_a_name_there_is_no_algorithm():
-    document = rendered(imaging_measurements(*algorithm("outer"), group(*algorithm(None), measured()))).document
+    document = rendered(
+        imaging_measurements(*algorithm("outer"), group(*algorithm(None), measured()))
+    ).document
     assert names_of(document, "1.1.3") == ["outer"]
     assert "resolved" not in item(document, "1.1.3.1")
 
@@ -102,7 +121,10 @@ def site(value, *children):
 
 
 def tracking(identifier="Lesion 1", uid="1.2.44"):
-    return [text(TRACKING_IDENTIFIER, identifier, relationship="HAS OBS CONTEXT"), uidref(TRACKING_UID, uid, relationship="HAS OBS CONTEXT")]
+    return [
+        text(TRACKING_IDENTIFIER, identifier, relationship="HAS OBS CONTEXT"),
+        uidref(TRACKING_UID, uid, relationship="HAS OBS CONTEXT"),
+    ]
 
 
 def test_a_tracked_lesion_at_a_qualified_site():
@@ -113,21 +135,33 @@ def test_a_tracked_lesion_at_a_qualified_site():
     assert found["trackingIdentifier"] == [{"id": "1.1.1.1", "value": "Lesion 1"}]
     assert found["trackingUid"] == [{"id": "1.1.1.2", "system": "urn:dicom:uid", "value": "urn:oid:1.2.44"}]
     (structure,) = found["structure"]
-    assert [structure[name]["coding"][0]["code"] if name == "site" else structure[name][0]["coding"][0]["code"] for name in ("site", "laterality", "modifier")] == [
+    assert [
+        structure[name]["coding"][0]["code"] if name == "site" else structure[name][0]["coding"][0]["code"]
+        for name in ("site", "laterality", "modifier")
+    ] == [
         "39607008",
         "24028007",
         "45653009",
     ]
     context = item(document, "1.1.1.4")["context"]["findingSite"]
     assert (context["id"], context["tracked"], context["qualified"]) == (found["id"], True, True)
-    resolved = {place: item(document, place)["resolved"] for place in ("1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.3.1", "1.1.1.3.2")}
+    resolved = {
+        place: item(document, place)["resolved"]
+        for place in ("1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.3.1", "1.1.1.3.2")
+    }
     assert list(resolved.values()) == ["tracking", "tracking", "findingSite", "findingSite", "findingSite"]
 
 
 def test_an_own_site_overrides_and_never_carries_the_tracking_of_the_group():
-    document = rendered(imaging_measurements(group(*tracking(), site(LUNG), measured(site(LIVER)), measured()))).document
+    document = rendered(
+        imaging_measurements(group(*tracking(), site(LUNG), measured(site(LIVER)), measured()))
+    ).document
     own = item(document, "1.1.1.4")["context"]["findingSite"]
-    assert (own["tracked"], own["qualified"], own["site"][0]["coding"][0]["code"]) == (False, False, "10200004")
+    assert (own["tracked"], own["qualified"], own["site"][0]["coding"][0]["code"]) == (
+        False,
+        False,
+        "10200004",
+    )
     assert item(document, "1.1.1.5")["context"]["findingSite"]["site"][0]["coding"][0]["code"] == "39607008"
     assert len({one["id"] for one in document["findingSite"]}) == 2
 

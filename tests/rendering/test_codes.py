@@ -123,12 +123,18 @@ def test_long_and_urn_code_values():
     item = sequence_item(URNCodeValue="urn:lex:us:federal", CodeMeaning="law")
     concept = codes.item(Attributes(item), "1.2")
     assert concept is not None
-    assert concept.codings == ({"system": "urn:ietf:rfc:3986", "code": "urn:lex:us:federal", "display": "law"},)
+    assert concept.codings == (
+        {"system": "urn:ietf:rfc:3986", "code": "urn:lex:us:federal", "display": "law"},
+    )
 
 
 def test_uids_as_codes_are_oids():
     concept, _ = read(Code("1.2.840.1", "DCMUID", "class"))
-    assert concept.codings[0] == {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2.840.1", "display": "class"}
+    assert concept.codings[0] == {
+        "system": "urn:ietf:rfc:3986",
+        "code": "urn:oid:1.2.840.1",
+        "display": "class",
+    }
 
 
 def test_an_empty_sequence_is_absent_and_a_second_item_is_reported():
@@ -148,7 +154,9 @@ def test_a_meaning_without_a_code_is_kept():
 
 
 def test_every_system_and_designator_of_the_table_is_unique_or_meant_to_be_shared():
-    rows = json.loads(files("sr2fhir.rendering").joinpath("coding_schemes.json").read_text("utf-8"))["schemes"]
+    rows = json.loads(files("sr2fhir.rendering").joinpath("coding_schemes.json").read_text("utf-8"))[
+        "schemes"
+    ]
     designators = [row["designator"].upper() for row in rows]
     assert len(set(designators)) == len(designators)
     uids = [row["uid"] for row in rows if "uid" in row]

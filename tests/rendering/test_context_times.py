@@ -59,9 +59,18 @@ def effective(document, position):
 
 def test_observation_time_is_inherited_and_overridden():
     document = rendered(
-        imaging_measurements(group(measured(), measured(ObservationDateTime="20240103130000"), ObservationDateTime="20240103123000"), group(measured()))
+        imaging_measurements(
+            group(
+                measured(),
+                measured(ObservationDateTime="20240103130000"),
+                ObservationDateTime="20240103123000",
+            ),
+            group(measured()),
+        )
     ).document
-    issued = {place: item(document, place)["context"]["issued"] for place in ("1.1.1.1", "1.1.1.2", "1.1.2.1")}
+    issued = {
+        place: item(document, place)["context"]["issued"] for place in ("1.1.1.1", "1.1.1.2", "1.1.2.1")
+    }
     assert issued == {
         "1.1.1.1": "2024-01-03T12:30:00+01:00",
         "1.1.1.2": "2024-01-03T13:00:00+01:00",
@@ -76,7 +85,9 @@ def test_a_time_without_an_hour_is_no_instant():
 
 
 def test_without_a_content_time_the_creation_of_the_instance_and_else_nothing():
-    document = rendered(imaging_measurements(), ContentTime=None, InstanceCreationDate="20240104", InstanceCreationTime="09").document
+    document = rendered(
+        imaging_measurements(), ContentTime=None, InstanceCreationDate="20240104", InstanceCreationTime="09"
+    ).document
     assert document["content"]["context"]["issued"] == "2024-01-04T09:00:00+01:00"
     document = rendered(imaging_measurements(), ContentTime=None).document
     assert "issued" not in document["content"]["context"]
@@ -88,28 +99,42 @@ def test_the_study_holds_where_no_acquisition_is_known():
 
 
 def test_no_study_date_no_effective_time():
-    assert effective(rendered(imaging_measurements(group(measured())), StudyDate=None).document, "1.1.1") is None
+    assert (
+        effective(rendered(imaging_measurements(group(measured())), StudyDate=None).document, "1.1.1") is None
+    )
 
 
 def test_the_acquisition_of_all_images_holds():
     library = image_library(image("1.2.1", *acquired()), image("1.2.2", *acquired()))
-    document = rendered(library, imaging_measurements(group(region("1.2.1"), region("1.2.2"), measured()))).document
+    document = rendered(
+        library, imaging_measurements(group(region("1.2.1"), region("1.2.2"), measured()))
+    ).document
     assert effective(document, "1.2.1") == effective(document, "1.2.1.3") == ACQUIRED
 
 
 def test_the_acquisition_may_stand_at_the_library_group():
     library = container(IMAGE_LIBRARY, container(IMAGE_LIBRARY_GROUP, *acquired(), image("1.2.1")))
-    assert effective(rendered(library, imaging_measurements(group(region("1.2.1")))).document, "1.2.1") == ACQUIRED
+    assert (
+        effective(rendered(library, imaging_measurements(group(region("1.2.1")))).document, "1.2.1")
+        == ACQUIRED
+    )
 
 
 def test_images_that_disagree_or_are_not_in_the_library_fall_back_to_the_study():
     library = image_library(image("1.2.1", *acquired()), image("1.2.2", *acquired(hour="103000")))
-    document = rendered(library, imaging_measurements(group(region("1.2.1"), region("1.2.2")), group(region("1.2.1"), region("1.2.3")))).document
+    document = rendered(
+        library,
+        imaging_measurements(
+            group(region("1.2.1"), region("1.2.2")), group(region("1.2.1"), region("1.2.3"))
+        ),
+    ).document
     assert effective(document, "1.2.1") == effective(document, "1.2.2") == STUDY_TIME
 
 
 def test_images_of_another_study_have_no_effective_time():
-    report = measurement_report(imaging_measurements(group(region("1.2.1"), measured())), listed=[Instance("1.2.1", study="1.2.77")])
+    report = measurement_report(
+        imaging_measurements(group(region("1.2.1"), measured())), listed=[Instance("1.2.1", study="1.2.77")]
+    )
     document = render(report).document
     assert effective(document, "1.1.1") is None
     assert effective(document, "1.1.1.2") is None
@@ -117,7 +142,16 @@ def test_images_of_another_study_have_no_effective_time():
 
 def test_own_images_of_a_measurement_come_before_those_of_the_group():
     library = image_library(image("1.2.1", *acquired()), image("1.2.2", *acquired(hour="103000")))
-    document = rendered(library, imaging_measurements(group(region("1.2.1"), measured(region("1.2.2")), measured(by_reference("INFERRED FROM", 1, 2, 1, 1))))).document
+    document = rendered(
+        library,
+        imaging_measurements(
+            group(
+                region("1.2.1"),
+                measured(region("1.2.2")),
+                measured(by_reference("INFERRED FROM", 1, 2, 1, 1)),
+            )
+        ),
+    ).document
     assert effective(document, "1.2.1.2") == "2024-01-02T10:30:00+01:00"
     assert effective(document, "1.2.1.3") == ACQUIRED
 
@@ -125,27 +159,54 @@ def test_own_images_of_a_measurement_come_before_those_of_the_group():
 def test_a_segmentation_holds_when_its_source_was_acquired():
     segment = image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1])
     library = image_library(image("1.2.1", *acquired()), image("1.2.2", *acquired()))
-    document = rendered(library, imaging_measurements(group(segment, image("1.2.1", concept=SOURCE_IMAGE)))).document
+    document = rendered(
+        library, imaging_measurements(group(segment, image("1.2.1", concept=SOURCE_IMAGE)))
+    ).document
     assert effective(document, "1.2.1") == ACQUIRED
     series = uidref(SOURCE_SERIES, IMAGE_SERIES)
     listed = [Instance("1.2.1"), Instance("1.2.2"), Instance("1.2.5", SEGMENTATION, "1.2.840.99.4.2")]
-    document = render(measurement_report(library, imaging_measurements(group(segment, series)), listed=listed)).document
+    document = render(
+        measurement_report(library, imaging_measurements(group(segment, series)), listed=listed)
+    ).document
     assert effective(document, "1.2.1") == ACQUIRED
 
 
 def test_a_value_map_does_not_count():
     library = image_library(image("1.2.1", *acquired()))
     value_map = composite("1.2.6", concept=Code("126100", "DCM", "Real World Value Map used for measurement"))
-    document = rendered(library, imaging_measurements(group(region("1.2.1"), value_map, measured(value_map)))).document
+    document = rendered(
+        library, imaging_measurements(group(region("1.2.1"), value_map, measured(value_map)))
+    ).document
     assert effective(document, "1.2.1") == effective(document, "1.2.1.3") == ACQUIRED
 
 
 def test_another_study_stated_by_the_content_tree_is_not_of_the_study_date():
-    other = uidref(Code("121018", "DCM", "Procedure Study Instance UID"), "1.2.66", relationship="HAS OBS CONTEXT")
+    other = uidref(
+        Code("121018", "DCM", "Procedure Study Instance UID"), "1.2.66", relationship="HAS OBS CONTEXT"
+    )
     assert effective(rendered(imaging_measurements(group(other, measured()))).document, "1.1.1.2") is None
 
 
+def test_where_the_times_come_from():
+    library = image_library(image("1.2.1", *acquired()))
+    own = group(region("1.2.1"), measured(ObservationDateTime="20240103130000"))
+    document = rendered(library, imaging_measurements(own, group(region("1.2.2")))).document
+    held = {place: item(document, place)["context"] for place in ("1.2.1", "1.2.1.2", "1.2.2")}
+    assert [one["_issued"]["id"] for one in held.values()] == ["ContentDate", "1.2.1.2", "ContentDate"]
+    assert [one["_effective"]["id"] for one in held.values()] == ["1.1.1.1.1", "1.1.1.1.1", "StudyDate"]
+    assert [item(document, f"1.1.1.1.{n}")["resolved"] for n in (1, 2)] == ["effective", "effective"]
+
+
+def test_acquisition_times_that_nothing_uses_are_left_to_the_account():
+    document = rendered(
+        image_library(image("1.2.1", *acquired())), imaging_measurements(group(region("1.2.2")))
+    ).document
+    assert "resolved" not in item(document, "1.1.1.1.1")
+
+
 def test_an_impossible_acquisition_time_is_reported_once():
-    rendering = rendered(image_library(image("1.2.1", *acquired(hour="99"))), imaging_measurements(group(region("1.2.1"))))
+    rendering = rendered(
+        image_library(image("1.2.1", *acquired(hour="99"))), imaging_measurements(group(region("1.2.1")))
+    )
     assert codes(rendering) == [("invalid-value", "1.1.1.1.2")]
     assert effective(rendering.document, "1.2.1") == "2024-01-02"

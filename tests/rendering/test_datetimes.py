@@ -15,7 +15,16 @@ def log():
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("20190323", "2019-03-23"), ("2019.03.23", "2019-03-23"), ("20240229", "2024-02-29"), ("20230229", None), ("20191301", None), ("00000101", None), ("2019", None), ("2019-03-23", None)],
+    [
+        ("20190323", "2019-03-23"),
+        ("2019.03.23", "2019-03-23"),
+        ("20240229", "2024-02-29"),
+        ("20230229", None),
+        ("20191301", None),
+        ("00000101", None),
+        ("2019", None),
+        ("2019-03-23", None),
+    ],
 )
 def test_dates(written, expected):
     assert datetimes.date(written) == expected
@@ -42,14 +51,24 @@ def test_times(written, expected):
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("+0100", "+01:00"), ("-0330", "-03:30"), ("-0000", "+00:00"), ("+1400", "+14:00"), ("+1430", None), ("0100", None), ("+0160", None)],
+    [
+        ("+0100", "+01:00"),
+        ("-0330", "-03:30"),
+        ("-0000", "+00:00"),
+        ("+1400", "+14:00"),
+        ("+1430", None),
+        ("0100", None),
+        ("+0160", None),
+    ],
 )
 def test_offsets(written, expected):
     assert datetimes.offset(written) == expected
 
 
 def test_date_and_time_are_joined_with_the_stated_offset(log):
-    assert Clock("+0100", "+00:00", log).joined("20190323", "082428", "StudyDate") == "2019-03-23T08:24:28+01:00"
+    assert (
+        Clock("+0100", "+00:00", log).joined("20190323", "082428", "StudyDate") == "2019-03-23T08:24:28+01:00"
+    )
     assert log.frozen() == ()
 
 

@@ -11,7 +11,9 @@ from tests.rendering.documents import codes, rendered
 
 
 def hospital(entity, kind="URI"):
-    return [sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind, LocalNamespaceEntityID="House")]
+    return [
+        sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind, LocalNamespaceEntityID="House")
+    ]
 
 
 def test_patient():
@@ -51,10 +53,17 @@ def test_configured_systems():
 
 def test_study_and_series():
     document = rendered(
-        StudyID="S1", StudyDescription="Chest", ProcedureCodeSequence=[Code("24627-2", "LN", "CT Chest").as_item()], SeriesNumber=5
+        StudyID="S1",
+        StudyDescription="Chest",
+        ProcedureCodeSequence=[Code("24627-2", "LN", "CT Chest").as_item()],
+        SeriesNumber=5,
     ).document
     study = document["study"]
-    assert study["identifier"] == {"id": "StudyInstanceUID", "system": "urn:dicom:uid", "value": "urn:oid:1.2.840.99.1"}
+    assert study["identifier"] == {
+        "id": "StudyInstanceUID",
+        "system": "urn:dicom:uid",
+        "value": "urn:oid:1.2.840.99.1",
+    }
     assert (study["uid"], study["description"]) == ("1.2.840.99.1", "Chest")
     assert study["studyId"] == {"id": "StudyID", "value": "S1"}
     assert study["started"] == "2024-01-02T10:15:00+01:00"
@@ -74,7 +83,11 @@ def test_equipment():
     udi = sequence_item(UniqueDeviceIdentifier="(01)51022222233336(21)1234")
     bad = sequence_item(UniqueDeviceIdentifier="unreadable")
     rendering = rendered(
-        DeviceUID="1.2.9", DeviceSerialNumber="77", SoftwareVersions=["1.0", "2.0"], StationName="ST", UDISequence=[udi, bad]
+        DeviceUID="1.2.9",
+        DeviceSerialNumber="77",
+        SoftwareVersions=["1.0", "2.0"],
+        StationName="ST",
+        UDISequence=[udi, bad],
     )
     equipment = rendering.document["equipment"]
     assert equipment["identifier"] == {"id": "DeviceUID", "system": "urn:dicom:uid", "value": "urn:oid:1.2.9"}
@@ -90,7 +103,10 @@ def order(**attributes):
 
 def test_no_order():
     assert "request" not in rendered().document
-    assert "request" not in rendered(AccessionNumber="", ReferencedRequestSequence=[order(AccessionNumber="")]).document
+    assert (
+        "request"
+        not in rendered(AccessionNumber="", ReferencedRequestSequence=[order(AccessionNumber="")]).document
+    )
 
 
 def test_the_order_of_the_header_is_enriched_by_its_item_and_the_others_follow():
@@ -115,19 +131,35 @@ def test_the_order_of_the_header_is_enriched_by_its_item_and_the_others_follow()
 
 
 def test_an_empty_header_takes_the_first_item():
-    (request,) = rendered(AccessionNumber="", ReferencedRequestSequence=[order(PlacerOrderNumberImagingServiceRequest="P1")]).document["request"]
+    (request,) = rendered(
+        AccessionNumber="", ReferencedRequestSequence=[order(PlacerOrderNumberImagingServiceRequest="P1")]
+    ).document["request"]
     assert "accession" not in request
     assert request["placer"]["value"] == "P1"
 
 
 def test_flags_and_dates():
     document = rendered(
-        PreliminaryFlag="FINAL", CompletionFlagDescription="done", InstanceCreationDate="20240104", InstanceCreationTime="0910"
+        PreliminaryFlag="FINAL",
+        CompletionFlagDescription="done",
+        InstanceCreationDate="20240104",
+        InstanceCreationTime="0910",
     ).document
-    assert (document["completionFlag"], document["verificationFlag"], document["preliminaryFlag"]) == ("COMPLETE", "UNVERIFIED", "FINAL")
+    assert (document["completionFlag"], document["verificationFlag"], document["preliminaryFlag"]) == (
+        "COMPLETE",
+        "UNVERIFIED",
+        "FINAL",
+    )
     assert document["contentDateTime"] == "2024-01-03T12:00:00+01:00"
     assert document["instanceCreationDateTime"] == "2024-01-04T09:10:00+01:00"
     assert document["sopClass"]["display"] == "Comprehensive 3D SR Storage"
+
+
+def test_a_verified_part_is_reported():
+    assert codes(rendered(CompletionFlag="PARTIAL", VerificationFlag="VERIFIED")) == [
+        ("conflict", "VerificationFlag")
+    ]
+    assert codes(rendered(CompletionFlag="PARTIAL")) == []
 
 
 def test_keys_stand_in_the_order_of_the_model():

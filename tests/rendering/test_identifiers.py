@@ -61,7 +61,9 @@ def test_issuers(kind, entity, system):
 
 def test_the_assigner_is_the_local_namespace_else_the_issuer():
     local = Attributes(sequence_item(LocalNamespaceEntityID="Ward"))
-    assert issued_identifier("7", "PatientID", issuer=local, assigner="House")["assigner"] == {"display": "Ward"}
+    assert issued_identifier("7", "PatientID", issuer=local, assigner="House")["assigner"] == {
+        "display": "Ward"
+    }
     assert issued_identifier("7", "PatientID", assigner="House")["assigner"] == {"display": "House"}
 
 

@@ -36,18 +36,28 @@ def test_shortest_tags(written, tag):
 
 
 def stated(tag, country=None):
-    below = [code(COUNTRY, Code(country, "ISO3166_1", "country"), relationship="HAS CONCEPT MOD")] if country else []
+    below = (
+        [code(COUNTRY, Code(country, "ISO3166_1", "country"), relationship="HAS CONCEPT MOD")]
+        if country
+        else []
+    )
     language = code(LANGUAGE, Code(tag, "RFC5646", "language"), *below, relationship="HAS CONCEPT MOD")
     return rendered(language)
 
 
 @pytest.mark.parametrize(
     ("tag", "country", "expected", "used"),
-    [("eng", "US", "en-US", True), ("de-AT", "DE", "de-AT", False), ("de-AT", "AT", "de-AT", True), ("de", "Germany", "de", False)],
+    [
+        ("eng", "US", "en-US", True),
+        ("de-AT", "DE", "de-AT", False),
+        ("de-AT", "AT", "de-AT", True),
+        ("de", "Germany", "de", False),
+    ],
 )
 def test_the_country_adds_a_region_where_there_is_none(tag, country, expected, used):
     document = stated(tag, country).document
     assert document["content"]["context"]["language"] == expected
+    assert document["content"]["context"]["_language"] == {"id": "1.1"}
     assert item(document, "1.1")["resolved"] == "language"
     assert ("resolved" in item(document, "1.1.1")) == used
 

@@ -26,7 +26,11 @@ def test_ideographic_and_phonetic_groups_are_further_names():
     alphabetic, ideographic, phonetic = human_names("Yamada^Tarou=山田^太郎=やまだ^たろう", "PatientName")
     assert "extension" not in alphabetic
     assert ideographic["extension"] == [{"url": REPRESENTATION, "valueCode": "IDE"}]
-    assert (ideographic["family"], ideographic["given"], ideographic["text"]) == ("山田", ["太郎"], "山田 太郎")
+    assert (ideographic["family"], ideographic["given"], ideographic["text"]) == (
+        "山田",
+        ["太郎"],
+        "山田 太郎",
+    )
     assert phonetic["extension"] == [{"url": REPRESENTATION, "valueCode": "SYL"}]
 
 
@@ -41,7 +45,9 @@ def test_no_components_no_name():
 
 
 def test_padding_of_components_is_dropped():
-    assert human_names("Doe ^ Jane ", "1.3") == [{"id": "1.3", "text": "Jane Doe", "family": "Doe", "given": ["Jane"]}]
+    assert human_names("Doe ^ Jane ", "1.3") == [
+        {"id": "1.3", "text": "Jane Doe", "family": "Doe", "given": ["Jane"]}
+    ]
 
 
 def test_a_name_as_text_is_not_cut():

@@ -38,7 +38,9 @@ def test_decimal_strings_come_out_in_plain_notation(written, expected):
     assert numbers.decimal(written) == expected
 
 
-@pytest.mark.parametrize("written", ["", "1,5", "1_0", "NaN", "Infinity", "1 2", "5\\6", "0x1", "1e", ".", "٣", "1e9999999"])
+@pytest.mark.parametrize(
+    "written", ["", "1,5", "1_0", "NaN", "Infinity", "1 2", "5\\6", "0x1", "1e", ".", "٣", "1e9999999"]
+)
 def test_other_text_is_no_number(written):
     assert numbers.decimal(written) is None
 
@@ -54,7 +56,15 @@ def test_the_value_is_kept_and_the_text_is_json(written):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.1, "0.1"), (1e-7, "1e-7"), (1e22, "1e22"), (5.0, "5"), (-0.0, "-0"), (math.nan, "NaN"), (-math.inf, "-Infinity")],
+    [
+        (0.1, "0.1"),
+        (1e-7, "1e-7"),
+        (1e22, "1e22"),
+        (5.0, "5"),
+        (-0.0, "-0"),
+        (math.nan, "NaN"),
+        (-math.inf, "-Infinity"),
+    ],
 )
 def test_doubles_are_as_short_as_can_be(value, expected):
     assert numbers.double(value) == expected
@@ -68,7 +78,10 @@ def test_doubles_round_trip(value):
     assert float(text) == value
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.1, "0.1"), (16777216.0, "16777216"), (1e-45, "1e-45"), (3.4028235e38, "3.4028235e38")])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.1, "0.1"), (16777216.0, "16777216"), (1e-45, "1e-45"), (3.4028235e38, "3.4028235e38")],
+)
 def test_singles_are_as_short_as_can_be(value, expected):
     assert numbers.single(struct.unpack("<f", struct.pack("<f", value))[0]) == expected
 

@@ -26,7 +26,13 @@ from tests.builders import (
     uidref,
     waveform,
 )
-from tests.builders.codes import CUBIC_MM, IMAGE_REGION, REFERENCED_SEGMENT, SOURCE_IMAGE, SOURCE_SERIES, VOLUME
+from tests.builders.codes import (
+    CUBIC_MM,
+    REFERENCED_SEGMENT,
+    SOURCE_IMAGE,
+    SOURCE_SERIES,
+    VOLUME,
+)
 from tests.builders.items import SEGMENTATION
 from tests.builders.report import COMPREHENSIVE_3D, IMAGE_SERIES, INSTANCE, SERIES, STUDY
 from tests.rendering.documents import codes, item, rendered, sets
@@ -60,20 +66,32 @@ def test_a_region_of_a_group():
     document = in_group(scoord("CIRCLE", [10, 10, 15.1, 10], image("1.2.1", frames=[2, 3]))).document
     (found,) = sets(document, GROUP)
     assert found["id"] == item(document, "1.1.1.1")["id"]
-    assert (found["kind"], found["key"], found["valueType"], found["ordinal"]) == ("SCOORD DCM#111030", ["DCM#111030"], "SCOORD", 1)
+    assert (found["kind"], found["key"], found["valueType"], found["ordinal"]) == (
+        "SCOORD DCM#111030",
+        ["DCM#111030"],
+        "SCOORD",
+        1,
+    )
     assert (found["seriesUid"], found["study"]["uid"]) == (IMAGE_SERIES, STUDY)
     assert found["study"]["id"] == document["study"]["id"]
+    assert found["study"]["identifier"]["id"] == "StudyInstanceUID"
     (instance,) = found["instance"]
     assert (instance["id"], instance["uid"], instance["frame"]) == ("1.1.1.1.1", "1.2.1", ["2", "3"])
     assert instance["sopClass"]["display"] == "CT Image Storage"
-    assert instance["region"] == [{"id": "1.1.1.1", "type": "CIRCLE", "coordinate": ["10", "10", "15.1", "10"]}]
+    assert instance["region"] == [
+        {"id": "1.1.1.1", "type": "CIRCLE", "coordinate": ["10", "10", "15.1", "10"]}
+    ]
 
 
 def test_one_instance_for_each_region_and_image():
     two_images = scoord("CIRCLE", CIRCLE, image("1.2.1"), image("1.2.2"))
     (found,) = sets(in_group(two_images, region("1.2.1")).document, GROUP)
     assert uids(found) == ["1.2.1", "1.2.2", "1.2.1"]
-    assert [instance["region"][0]["id"] for instance in found["instance"]] == ["1.1.1.1", "1.1.1.1", "1.1.1.2"]
+    assert [instance["region"][0]["id"] for instance in found["instance"]] == [
+        "1.1.1.1",
+        "1.1.1.1",
+        "1.1.1.2",
+    ]
 
 
 def test_a_region_has_no_set_of_its_own():
@@ -81,7 +99,9 @@ def test_a_region_has_no_set_of_its_own():
 
 
 def test_an_unnamed_region_is_an_image_region():
-    document = in_group(region("1.2.1"), measured(region("1.2.2", concept=None, relationship=INFERRED))).document
+    document = in_group(
+        region("1.2.1"), measured(region("1.2.2", concept=None, relationship=INFERRED))
+    ).document
     (own,) = sets(document, "1.1.1.2")
     assert own["kind"] == sets(document, GROUP)[0]["kind"]
     assert "key" not in own
@@ -103,7 +123,9 @@ def test_a_multipoint_is_also_cut_into_points():
 
 
 def test_fiducials_and_the_origin_of_the_pixel_matrix():
-    fiducial = scoord("POINT", [1, 2], image("1.2.1"), FiducialUID="1.2.7", PixelOriginInterpretation="VOLUME")
+    fiducial = scoord(
+        "POINT", [1, 2], image("1.2.1"), FiducialUID="1.2.7", PixelOriginInterpretation="VOLUME"
+    )
     rendering = in_group(fiducial)
     (graphic,) = sets(rendering.document, GROUP)[0]["instance"][0]["region"]
     assert graphic["fiducial"]["value"] == "urn:oid:1.2.7"
@@ -135,8 +157,10 @@ def test_a_set_without_instances_is_not_written():
 
 
 def test_graphic_data_that_is_no_array_of_floats_is_damage():
+    report = measurement_report(imaging_measurements(group(region("1.2.1"))))
+    raw(report.ContentSequence[0].ContentSequence[0].ContentSequence[0], "GraphicData", "FL", b"12")
     with pytest.raises(DamagedError):
-        in_group(raw(scoord("POINT", [], image("1.2.1")), "GraphicData", "FL", b"12"))
+        render(report)
 
 
 def test_a_region_on_no_image_is_reported():
@@ -157,21 +181,33 @@ def test_a_region_in_space_is_carried_by_its_own_image():
 
 def test_else_by_the_first_source_image_which_regions_share():
     source = image("1.2.8", concept=SOURCE_IMAGE)
-    document = in_group(scoord3d("POINT", [1, 2, 3]), source, image("1.2.9", concept=SOURCE_IMAGE), scoord3d("POINT", [4, 5, 6])).document
+    document = in_group(
+        scoord3d("POINT", [1, 2, 3]),
+        source,
+        image("1.2.9", concept=SOURCE_IMAGE),
+        scoord3d("POINT", [4, 5, 6]),
+    ).document
     spatial = sets(document, GROUP)[0]
     assert uids(spatial) == ["1.2.8"]
     assert [graphic["id"] for graphic in spatial["instance"][0]["region"]] == ["1.1.1.1", "1.1.1.4"]
 
 
 def test_a_measurement_takes_the_source_image_of_its_group():
-    document = in_group(image("1.2.8", concept=SOURCE_IMAGE), measured(scoord3d("POINT", [1, 2, 3], relationship=INFERRED))).document
+    document = in_group(
+        image("1.2.8", concept=SOURCE_IMAGE), measured(scoord3d("POINT", [1, 2, 3], relationship=INFERRED))
+    ).document
     assert uids(sets(document, "1.1.1.2")[0]) == ["1.2.8"]
 
 
 def test_else_by_the_document_one_instance_for_each_item():
-    document = in_group(scoord3d("POINT", [1, 2, 3], ObservationUID="1.2.40"), scoord3d("POINT", [4, 5, 6])).document
+    document = in_group(
+        scoord3d("POINT", [1, 2, 3], ObservationUID="1.2.40"), scoord3d("POINT", [4, 5, 6])
+    ).document
     (found,) = sets(document, GROUP)
-    assert [(one["uid"], one["item"]) for one in found["instance"]] == [(INSTANCE, "1.2.40"), (INSTANCE, "1\\1\\1\\2")]
+    assert [(one["uid"], one["item"]) for one in found["instance"]] == [
+        (INSTANCE, "1.2.40"),
+        (INSTANCE, "1\\1\\1\\2"),
+    ]
     assert {one["sopClass"]["code"] for one in found["instance"]} == {COMPREHENSIVE_3D}
     assert (found["seriesUid"], found["study"]["uid"]) == (SERIES, STUDY)
 
@@ -180,7 +216,9 @@ def test_each_frame_of_reference_has_a_set():
     other = scoord3d("POINT", [4, 5, 6], frame_of_reference="1.2.840.99.5.2")
     document = in_group(scoord3d("POINT", [1, 2, 3]), other, scoord3d("POINT", [7, 8, 9])).document
     one, two = sets(document, GROUP)
-    assert [(found["ordinal"], found["frameOfReferenceUid"], len(found["instance"])) for found in (one, two)] == [
+    assert [
+        (found["ordinal"], found["frameOfReferenceUid"], len(found["instance"])) for found in (one, two)
+    ] == [
         (1, "1.2.840.99.5.1", 2),
         (2, "1.2.840.99.5.2", 1),
     ]
@@ -193,7 +231,9 @@ def test_without_a_frame_of_reference():
     assert "frameOfReferenceUid" not in found
 
 
-@pytest.mark.parametrize(("kind", "data"), [("CIRCLE", SQUARE), ("ELLIPSOID", SQUARE), ("POINT", [1, 2]), ("POLYGON", SQUARE[:6])])
+@pytest.mark.parametrize(
+    ("kind", "data"), [("CIRCLE", SQUARE), ("ELLIPSOID", SQUARE), ("POINT", [1, 2]), ("POLYGON", SQUARE[:6])]
+)
 def test_an_invalid_graphic_in_space(kind, data):
     rendering = in_group(scoord3d(kind, data))
     assert sets(rendering.document, GROUP) == []
@@ -205,8 +245,12 @@ def test_an_invalid_graphic_in_space(kind, data):
 
 def test_segments_and_other_references_are_of_their_own_kinds():
     segment = image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1, 2])
-    plan = composite("1.2.6", text(Code("130489", "DCM", "ROI"), "ROI 1"), concept=Code("130488", "DCM", "Region in Space"))
-    document = in_group(segment, plan, image("1.2.7"), composite("1.2.8"), waveform("1.2.9", channels=[1, 1])).document
+    plan = composite(
+        "1.2.6", text(Code("130489", "DCM", "ROI"), "ROI 1"), concept=Code("130488", "DCM", "Region in Space")
+    )
+    document = in_group(
+        segment, plan, image("1.2.7"), composite("1.2.8"), waveform("1.2.9", channels=[1, 1])
+    ).document
     kinds = {found["kind"]: found["instance"] for found in sets(document, GROUP)}
     assert list(kinds) == [
         "IMAGE DCM#121191",
@@ -217,6 +261,34 @@ def test_segments_and_other_references_are_of_their_own_kinds():
     ]
     assert kinds["IMAGE DCM#121191"][0]["segment"] == ["1", "2"]
     assert kinds["COMPOSITE DCM#130488"][0]["roi"] == ["ROI 1"]
+
+
+def test_parts_of_a_reference_without_a_place_are_reported():
+    shown = image("1.2.7", presentation_state="1.2.8", value_map="1.2.9")
+    findings = in_group(shown, waveform("1.2.9", channels=[1, 1])).findings
+    assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
+        ("information", "no-target", "1.1.1.1"),
+        ("information", "no-target", "1.1.1.1"),
+        ("information", "no-target", "1.1.1.2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "frames", "segments", "lost"),
+    [
+        ("121191", [1], [2], 1),
+        ("121191", [], [2], 0),
+        ("121214", [1], [2], 1),
+        ("121214", [], [2], 0),
+        ("121233", [1], [2], 0),
+    ],
+)
+def test_the_part_that_one_subset_leaves_no_place_for_is_reported(value, frames, segments, lost):
+    purpose = Code(value, "DCM", "purpose")
+    findings = in_group(
+        image("1.2.7", concept=purpose, sop_class=SEGMENTATION, frames=frames, segments=segments)
+    ).findings
+    assert len([finding for finding in findings if finding.code == "no-target"]) == lost
 
 
 def test_an_unnamed_image_is_a_source_of_measurement():
@@ -244,7 +316,9 @@ def listed(report, *instances):
 
 
 def test_the_series_only_where_all_instances_share_it():
-    rendering = listed([region("1.2.1"), region("1.2.2")], Instance("1.2.1"), Instance("1.2.2", series="1.2.840.99.4.2"))
+    rendering = listed(
+        [region("1.2.1"), region("1.2.2")], Instance("1.2.1"), Instance("1.2.2", series="1.2.840.99.4.2")
+    )
     (found,) = sets(rendering.document, GROUP)
     assert "seriesUid" not in found
     assert [one["seriesUid"] for one in found["instance"]] == [IMAGE_SERIES, "1.2.840.99.4.2"]
@@ -256,10 +330,13 @@ def test_another_study():
     (other,) = rendering.document["otherStudy"]
     (found,) = sets(rendering.document, GROUP)
     assert (found["study"]["id"], found["study"]["uid"]) == (other["id"], "1.2.840.99.77")
+    assert found["study"]["identifier"]["id"] == "CurrentRequestedProcedureEvidenceSequence"
 
 
 def test_several_studies():
-    rendering = listed([region("1.2.1"), region("1.2.2")], Instance("1.2.1"), Instance("1.2.2", study="1.2.840.99.77"))
+    rendering = listed(
+        [region("1.2.1"), region("1.2.2")], Instance("1.2.1"), Instance("1.2.2", study="1.2.840.99.77")
+    )
     assert "study" not in sets(rendering.document, GROUP)[0]
     assert "otherStudy" not in rendering.document
 
@@ -292,13 +369,19 @@ def test_a_uid_that_is_too_long_is_left_out_and_reported():
 def test_a_source_series_has_the_listed_instances_of_the_series():
     instances = [Instance("1.2.1"), Instance("1.2.2"), Instance("1.2.3", series="1.2.840.99.4.2")]
     (found,) = sets(listed([uidref(SOURCE_SERIES, IMAGE_SERIES)], *instances).document, GROUP)
-    assert (found["kind"], found["valueType"], found["seriesUid"]) == ("UIDREF DCM#121232", "UIDREF", IMAGE_SERIES)
+    assert (found["kind"], found["valueType"], found["seriesUid"]) == (
+        "UIDREF DCM#121232",
+        "UIDREF",
+        IMAGE_SERIES,
+    )
     assert uids(found) == ["1.2.1", "1.2.2"]
     assert [one["id"] for one in found["instance"]] == ["1.1.1.1", "1.1.1.1"]
 
 
 def test_a_source_series_that_is_not_listed_is_still_named():
-    (found,) = sets(listed([uidref(SOURCE_SERIES, "1.2.840.99.4.9")], Instance("1.2.1")).document, GROUP)
+    unlisted = listed([uidref(SOURCE_SERIES, "1.2.840.99.4.9")], Instance("1.2.1"))
+    (found,) = sets(unlisted.document, GROUP)
+    assert codes(unlisted) == [("missing-evidence", "1.1.1.1")]
     assert found["seriesUid"] == "1.2.840.99.4.9"
     assert "instance" not in found
     assert "study" not in found
@@ -319,12 +402,15 @@ def test_a_reference_to_the_only_region_of_the_group_is_its_set():
     document = in_group(region("1.2.1"), measured(by_reference(INFERRED, 1, 1, 1, 1))).document
     (own,), (whole,) = sets(document, "1.1.1.2"), sets(document, GROUP)
     assert (own["id"], own["existing"], own["kind"]) == (whole["id"], True, whole["kind"])
+    assert own["position"] == "1.1.1.2.1"
     assert "instance" not in own
-    assert "existing" not in whole
+    assert not {"existing", "position"} & set(whole)
 
 
 def test_a_reference_to_one_of_several_regions_is_a_set_of_it_alone():
-    document = in_group(region("1.2.1"), region("1.2.2"), measured(by_reference(INFERRED, 1, 1, 1, 2))).document
+    document = in_group(
+        region("1.2.1"), region("1.2.2"), measured(by_reference(INFERRED, 1, 1, 1, 2))
+    ).document
     (own,) = sets(document, "1.1.1.3")
     assert own["id"] == item(document, "1.1.1.3.1")["id"]
     assert "existing" not in own
@@ -341,14 +427,19 @@ def test_references_to_several_regions_are_one_set_and_to_one_count_once():
 
 
 def test_a_reference_beside_a_region_of_its_own_is_a_set_of_both():
-    document = in_group(region("1.2.1"), measured(by_reference(INFERRED, 1, 1, 1, 1), region("1.2.2"))).document
+    document = in_group(
+        region("1.2.1"), measured(by_reference(INFERRED, 1, 1, 1, 1), region("1.2.2"))
+    ).document
     (own,) = sets(document, "1.1.1.2")
     assert "existing" not in own
     assert uids(own) == ["1.2.1", "1.2.2"]
 
 
 def test_a_reference_into_the_image_library_is_a_set_of_its_own():
-    document = rendered(image_library(image("1.2.1")), imaging_measurements(group(measured(by_reference(INFERRED, 1, 1, 1, 1))))).document
+    document = rendered(
+        image_library(image("1.2.1")),
+        imaging_measurements(group(measured(by_reference(INFERRED, 1, 1, 1, 1)))),
+    ).document
     (own,) = sets(document, "1.2.1.1")
     assert (own["id"], uids(own)) == (item(document, "1.2.1.1.1")["id"], ["1.2.1"])
 
@@ -363,13 +454,15 @@ def test_an_image_selected_by_reference_counts_as_if_it_stood_there():
 
 def test_a_reference_to_the_only_region_of_its_frame_of_reference():
     other = scoord3d("POINT", [4, 5, 6], frame_of_reference="1.2.840.99.5.2")
-    document = in_group(scoord3d("POINT", [1, 2, 3]), other, measured(by_reference(INFERRED, 1, 1, 1, 2))).document
+    document = in_group(
+        scoord3d("POINT", [1, 2, 3]), other, measured(by_reference(INFERRED, 1, 1, 1, 2))
+    ).document
     (own,) = sets(document, "1.1.1.3")
     assert (own["existing"], own["ordinal"], own["frameOfReferenceUid"]) == (True, 2, "1.2.840.99.5.2")
 
 
 def test_a_reference_to_an_invalid_region_is_no_set():
-    document = in_group(scoord("CIRCLE", [1, 2], image("1.2.1")), measured(by_reference(INFERRED, 1, 1, 1, 1))).document
+    document = in_group(
+        scoord("CIRCLE", [1, 2], image("1.2.1")), measured(by_reference(INFERRED, 1, 1, 1, 1))
+    ).document
     assert sets(document, "1.1.1.2") == []
-
-

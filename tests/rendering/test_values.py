@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian
+from sr2fhir.rendering import render
 
 from tests.builders import (
     Code,
+    by_reference,
     code,
     composite,
     date,
     date_time,
+    encoded,
     image,
     item,
+    measurement_report,
     num,
     pname,
     raw,
+    reread,
     scoord,
     scoord3d,
     sequence_item,
@@ -39,7 +45,9 @@ IDENTITY = {
 def value(dataset):
     rendering = rendered(dataset)
     members = found(rendering.document, "1.1")
-    return {name: part for name, part in members.items() if name not in IDENTITY}, [code for code, _ in codes(rendering)]
+    return {name: part for name, part in members.items() if name not in IDENTITY}, [
+        code for code, _ in codes(rendering)
+    ]
 
 
 def test_text_keeps_its_lines():
@@ -47,12 +55,19 @@ def test_text_keeps_its_lines():
     assert value(text(FINDING, ""))[0] == {}
 
 
+def test_text_without_a_stated_value_representation():
+    report = encoded(measurement_report(text(FINDING, "  indented ")), ImplicitVRLittleEndian)
+    assert found(render(reread(report)).document, "1.1")["textValue"] == "  indented"
+
+
 def test_text_in_unicode():
     assert value(text(FINDING, "Größe 山田"))[0] == {"textValue": "Größe 山田"}
 
 
 def test_code():
-    assert value(code(FINDING, LUNG))[0]["conceptCode"]["coding"] == [{"system": "http://snomed.info/sct", "code": "39607008", "display": "Lung"}]
+    assert value(code(FINDING, LUNG))[0]["conceptCode"]["coding"] == [
+        {"system": "http://snomed.info/sct", "code": "39607008", "display": "Lung"}
+    ]
     assert value(code(FINDING, None))[0] == {}
 
 
@@ -60,9 +75,18 @@ def test_number():
     members, findings = value(num(VOLUME, "3.111220E+04", CUBIC_MM))
     assert members == {
         "valueText": "3.111220E+04",
-        "measuredValue": {"id": "1.1", "value": "31112.20", "unit": "cubic millimeter", "system": "http://unitsofmeasure.org", "code": "mm3"},
+        "measuredValue": {
+            "id": "1.1",
+            "value": "31112.20",
+            "unit": "cubic millimeter",
+            "system": "http://unitsofmeasure.org",
+            "code": "mm3",
+        },
         "numericValue": "3.111220E+04",
-        "units": {"id": "1.1", "coding": [{"system": "http://unitsofmeasure.org", "code": "mm3", "display": "cubic millimeter"}]},
+        "units": {
+            "id": "1.1",
+            "coding": [{"system": "http://unitsofmeasure.org", "code": "mm3", "display": "cubic millimeter"}],
+        },
     }
     assert findings == []
 
@@ -91,7 +115,9 @@ def test_other_text_is_no_value_but_kept(written):
     assert findings == ["invalid-value"]
 
 
-@pytest.mark.parametrize(("floating", "written"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")])
+@pytest.mark.parametrize(
+    ("floating", "written"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")]
+)
 def test_a_float_that_is_no_number(floating, written):
     members, findings = value(num(VOLUME, None, CUBIC_MM, floating=floating))
     assert members["valueText"] == members["floatingPointValue"] == written
@@ -101,7 +127,18 @@ def test_a_float_that_is_no_number(floating, written):
 
 def test_a_qualifier_without_a_value():
     members, findings = value(num(VOLUME, None, None, qualifier=Code("114006", "DCM", "Measurement failure")))
-    assert members == {"qualifier": {"id": "1.1", "coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "114006", "display": "Measurement failure"}]}}
+    assert members == {
+        "qualifier": {
+            "id": "1.1",
+            "coding": [
+                {
+                    "system": "http://dicom.nema.org/resources/ontology/DCM",
+                    "code": "114006",
+                    "display": "Measurement failure",
+                }
+            ],
+        }
+    }
     assert findings == []
 
 
@@ -121,7 +158,10 @@ def test_an_empty_number():
 
 
 def test_dates_and_times():
-    assert value(date_time(FINDING, "20240102101112"))[0] == {"valueText": "20240102101112", "dateTimeValue": "2024-01-02T10:11:12+01:00"}
+    assert value(date_time(FINDING, "20240102101112"))[0] == {
+        "valueText": "20240102101112",
+        "dateTimeValue": "2024-01-02T10:11:12+01:00",
+    }
     assert value(date(FINDING, "20240102"))[0] == {"valueText": "20240102", "dateValue": "2024-01-02"}
     assert value(time(FINDING, "1011"))[0] == {"valueText": "1011", "timeValue": "10:11:00"}
     assert value(date(FINDING, "20240230")) == ({"valueText": "20240230"}, ["invalid-value"])
@@ -129,9 +169,15 @@ def test_dates_and_times():
 
 
 def test_uids():
-    assert value(uidref(FINDING, "1.2.3")) == ({"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}}, [])
+    assert value(uidref(FINDING, "1.2.3")) == (
+        {"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}},
+        [],
+    )
     long = "1.2." + "3" * 62
-    assert value(uidref(FINDING, long)) == ({"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": f"urn:oid:{long}"}}, ["invalid-value"])
+    assert value(uidref(FINDING, long)) == (
+        {"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": f"urn:oid:{long}"}},
+        ["invalid-value"],
+    )
 
 
 def test_person_names():
@@ -141,7 +187,9 @@ def test_person_names():
 
 
 def test_images():
-    members, _ = value(image("1.2.3", frames=[1, 2], segments=[3], presentation_state="1.2.4", value_map="1.2.5"))
+    members, _ = value(
+        image("1.2.3", frames=[1, 2], segments=[3], presentation_state="1.2.4", value_map="1.2.5")
+    )
     assert members["reference"] == {
         "id": "1.1",
         "uid": "1.2.3",
@@ -160,7 +208,9 @@ def test_images():
 
 
 def test_composite_objects_and_waveforms():
-    assert value(composite("1.2.3"))[0]["reference"]["sopClass"]["display"] == "Real World Value Mapping Storage"
+    assert (
+        value(composite("1.2.3"))[0]["reference"]["sopClass"]["display"] == "Real World Value Mapping Storage"
+    )
     assert value(waveform("1.2.3", channels=[1, 2, 1, 3]))[0]["reference"]["channel"] == ["1", "2", "1", "3"]
 
 
@@ -173,7 +223,9 @@ def test_an_unknown_sop_class_has_no_name():
 
 
 def test_coordinates():
-    members, _ = value(scoord("POLYLINE", [0.1, 2, 3.5, 1e10], FiducialUID="1.2.7", PixelOriginInterpretation="FRAME"))
+    members, _ = value(
+        scoord("POLYLINE", [0.1, 2, 3.5, 1e10], FiducialUID="1.2.7", PixelOriginInterpretation="FRAME")
+    )
     assert members["graphic"] == {
         "id": "1.1",
         "type": "POLYLINE",
@@ -185,7 +237,9 @@ def test_coordinates():
 
 
 def test_temporal_ranges():
-    assert value(tcoord("SEGMENT", samples=[1, 5]))[0] == {"temporal": {"id": "1.1", "rangeType": "SEGMENT", "samplePosition": ["1", "5"]}}
+    assert value(tcoord("SEGMENT", samples=[1, 5]))[0] == {
+        "temporal": {"id": "1.1", "rangeType": "SEGMENT", "samplePosition": ["1", "5"]}
+    }
     assert value(tcoord("POINT", offsets=["0.5"]))[0]["temporal"]["timeOffset"] == ["0.5"]
     assert value(tcoord("POINT", moments=["20240102"]))[0]["temporal"]["dateTime"] == ["20240102"]
 
@@ -195,24 +249,58 @@ def test_tables():
     tabulated = members["tabulatedValues"]
     assert (tabulated["rows"], tabulated["columns"]) == ("2", "1")
     assert tabulated["definition"][0]["concept"]["coding"][0]["code"] == "118565006"
-    assert tabulated["cell"] == [{"row": "1", "column": "1", "textValue": "a"}, {"row": "2", "column": "1", "textValue": "b"}]
+    assert tabulated["cell"] == [
+        {"row": "1", "column": "1", "textValue": "a"},
+        {"row": "2", "column": "1", "textValue": "b"},
+    ]
 
 
 def test_cells_of_numbers_and_codes():
     cells = [
-        sequence_item(TableRowNumber=1, TableColumnNumber=1, SelectorAttributeVR="FD", SelectorFDValue=[0.1, 2.0]),
+        sequence_item(
+            TableRowNumber=1, TableColumnNumber=1, SelectorAttributeVR="FD", SelectorFDValue=[0.1, 2.0]
+        ),
         sequence_item(TableRowNumber=2, TableColumnNumber=1, ConceptCodeSequence=[LUNG.as_item()]),
     ]
-    members, _ = value(item("TABLE", FINDING, "CONTAINS", TabulatedValuesSequence=[sequence_item(NumberOfTableRows=2, CellValuesSequence=cells)]))
+    members, _ = value(
+        item(
+            "TABLE",
+            FINDING,
+            "CONTAINS",
+            TabulatedValuesSequence=[sequence_item(NumberOfTableRows=2, CellValuesSequence=cells)],
+        )
+    )
     one, two = members["tabulatedValues"]["cell"]
     assert one["textValue"] == "0.1\\2.0"
     assert two["conceptCode"]["coding"][0]["code"] == "39607008"
 
 
 def test_unknown_and_absent_value_types():
-    document = rendered(item("HOLOGRAM", FINDING, "CONTAINS"), item(None, FINDING, "CONTAINS"), item("text", FINDING, "CONTAINS")).document
+    document = rendered(
+        item("HOLOGRAM", FINDING, "CONTAINS"),
+        item(None, FINDING, "CONTAINS"),
+        item("text", FINDING, "CONTAINS"),
+    ).document
     assert [one["valueType"] for one in document["content"]["unknown"]] == ["HOLOGRAM", "UNKNOWN"]
     assert [one["valueType"] for one in document["content"]["text"]] == ["TEXT"]
+
+
+def test_a_value_of_another_type_is_reported():
+    both = text(FINDING, "x", ConceptCodeSequence=[LUNG.as_item()])
+    no_type = item(None, FINDING, "CONTAINS", TextValue="x")
+    reference = by_reference("INFERRED FROM", 1, 1)
+    reference.TextValue = "x"
+    findings = rendered(both, no_type, reference).findings
+    assert [(finding.code, finding.where) for finding in findings] == [
+        ("no-target", f"1.{n}") for n in (1, 2, 3)
+    ]
+
+
+def test_a_qualifier_beside_a_value_is_reported():
+    members, findings = value(num(VOLUME, "5", CUBIC_MM, qualifier=Code("114000", "DCM", "Not a number")))
+    assert members["measuredValue"]["value"] == "5"
+    assert members["qualifier"]["coding"][0]["code"] == "114000"
+    assert findings == ["conflict"]
 
 
 def test_attributes_of_an_item_that_have_no_place_are_reported():

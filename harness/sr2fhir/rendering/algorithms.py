@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.rendering.content import coded_json, text_of
 from sr2fhir.rendering.identifiers import Ids
@@ -38,7 +39,7 @@ class _Description:
             self.single.setdefault(key, item)
 
     def items(self) -> list[Item]:
-        return [*self.single.values(), *self.parameters]
+        return [*(self.single[key] for key in sorted(self.single)), *self.parameters]
 
 
 class Algorithms:
@@ -48,11 +49,15 @@ class Algorithms:
     ----------
     ids
         Makes their ids.
+    log
+        Receives algorithms beside another one at the same level.
     """
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, log: FindingLog) -> None:
         self._ids = ids
+        self._log = log
         self._found: dict[str, JsonObject] = {}
+        self._first: dict[str, _Description] = {}
 
     def as_json(self) -> list[JsonObject]:
         """Return the algorithms in the order in which they were met."""
@@ -61,8 +66,15 @@ class Algorithms:
     def state(self, children: list[Item]) -> tuple[str, ...] | None:
         """Return the ids of the algorithms that an item's children state; None where none has a name."""
         described = [description for description in _descriptions(children) if _NAME in description.single]
-        made = [made for description in described if (made := self._made(description))]
-        return tuple(dict.fromkeys(made)) or None
+        stated: dict[str, Item] = {}
+        for description in described:
+            made = self._made(description)
+            if made:
+                stated.setdefault(made, description.single[_NAME])
+        for name in list(stated.values())[1:]:
+            message = "another algorithm at the same level: the first is the device of the observations"
+            self._log.add("warning", "multiplicity", name.position, message)
+        return tuple(stated) or None
 
     def _made(self, description: _Description) -> str | None:
         body = _body(description)
@@ -79,9 +91,18 @@ class Algorithms:
                 _codings(body),
             ]
         )
-        if key not in self._found:
+        if key in self._found:
+            _repeat(description, self._first[key])
+        else:
+            self._first[key] = description
             self._found[key] = {"id": self._ids.at(description.single[_NAME].identifier, "algorithm"), **body}
         return str(self._found[key]["id"])
+
+
+def _repeat(description: _Description, before: _Description) -> None:
+    """Note which item said the same before."""
+    for item, earlier in zip(description.items(), before.items(), strict=False):
+        item.same_as = earlier.position
 
 
 def _descriptions(children: list[Item]) -> list[_Description]:

@@ -16,12 +16,23 @@ from typing import Any
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 
 from sr2fhir.errors import DamagedError
 
 _PADDING = " \0"
 _ESCAPE = b"\x1b"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_UNDECODABLE = (
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 _FORMATS = {"FL": "f", "FD": "d", "US": "H", "UL": "I", "SS": "h", "SL": "i"}
 _VERBATIM = {"UT", "ST", "LT"}
 _TEXTUAL = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
@@ -44,11 +55,13 @@ class Attributes:
         As pydicom read it.
     """
 
-    __slots__ = ("_dataset", "_elements")
+    __slots__ = ("_dataset", "_elements", "_sequences")
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._elements: dict[int, Any] = {int(number): element for number, element in dataset.items()}
+        # plain numbers as keys: comparing pydicom's tags with each other is ten times slower
+        self._elements: dict[int, Any] = dict(zip(map(int, dataset.keys()), dataset.values(), strict=True))
+        self._sequences: dict[int, list[Attributes]] = {}
 
     def __contains__(self, number: int) -> bool:
         """Tell whether the attribute is present, be it empty."""
@@ -68,8 +81,8 @@ class Attributes:
         if element is None:
             return None
         raw = _plain_bytes(element, number)
-        text = raw.decode("ascii") if raw is not None else _joined(self._value(number))
-        return _cleaned(text, _vr(element, number))
+        text = _joined(self._value(number)) if raw is None else raw.decode("ascii")
+        return _cleaned(text, _stated_vr(element.VR, number))
 
     def texts(self, number: int) -> list[str]:
         """Return the values, split at backslashes, without padding and without empty ones."""
@@ -104,13 +117,11 @@ class Attributes:
         """Return the items of a sequence; none where absent."""
         if number not in self._elements:
             return []
-        return [Attributes(item) for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
-
-    def datasets(self, number: int) -> list[Dataset]:
-        """Return the items of a sequence as Datasets."""
-        if number not in self._elements:
-            return []
-        return [item for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
+        known = self._sequences.get(number)
+        if known is None:
+            known = [Attributes(item) for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
+            self._sequences[number] = known
+        return known
 
     def first(self, number: int) -> Attributes | None:
         """Return the first item of a sequence."""
@@ -118,25 +129,36 @@ class Attributes:
 
     def is_sequence(self, number: int) -> bool:
         """Tell whether the attribute is a sequence."""
-        return bool(self._dataset[number].VR == "SQ")
+        return _stated_vr(self._elements[number].VR, number) == "SQ"
 
     def is_empty(self, number: int) -> bool:
         """Tell whether the attribute has no value."""
         element = self._elements.get(number)
-        return element is None or not element.value
+        if element is None or type(element) is not RawDataElement:
+            return element is None or bool(element.is_empty)
+        return not (element.value or b"").strip(b" \0")
 
     def _value(self, number: int) -> Any:
         try:
             return self._dataset[number].value
-        except (ValueError, TypeError, KeyError, NotImplementedError, struct.error, EOFError) as error:
+        except _UNDECODABLE as error:
             raise DamagedError(
                 f"an attribute cannot be decoded ({type(error).__name__})", where=keyword_path(number)
             ) from None
 
 
-def _vr(element: Any, number: int) -> str:
-    vr = element.VR
-    return _dictionary_vr(number) if vr is None or vr == "UN" else str(vr)
+def _plain_bytes(element: Any, number: int) -> bytes | None:
+    """Return the undecoded value where it is text in ASCII; None where pydicom has to decode it."""
+    if type(element) is not RawDataElement:
+        return None
+    raw = element.value or b""
+    textual = _stated_vr(element.VR, number) in _TEXTUAL
+    return raw if textual and raw.isascii() and _ESCAPE not in raw else None
+
+
+def _stated_vr(vr: str | None, number: int) -> str:
+    """Return the value representation; that of PS3.6 where the encoding does not state it."""
+    return _dictionary_vr(number) if vr is None or vr == "UN" else vr
 
 
 @cache
@@ -145,14 +167,6 @@ def _dictionary_vr(number: int) -> str:
         return dictionary_VR(number)
     except KeyError:
         return "UN"
-
-
-def _plain_bytes(element: Any, number: int) -> bytes | None:
-    """Return the undecoded value where it is text in ASCII; None where pydicom has to decode it."""
-    if type(element) is not RawDataElement or _vr(element, number) not in _TEXTUAL:
-        return None
-    raw = element.value or b""
-    return raw if raw.isascii() and _ESCAPE not in raw else None
 
 
 def keyword_path(number: int) -> str:
@@ -208,4 +222,4 @@ def _cleaned(text: str, vr: str | None) -> str | None:
     text = text.rstrip(_PADDING) if vr in _VERBATIM else text.strip(_PADDING)
     if not text.isprintable():
         text = _CONTROL.sub("", text)
-    return text if text.strip() else None
+    return text if text and not text.isspace() else None

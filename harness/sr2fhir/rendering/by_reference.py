@@ -10,11 +10,16 @@ def resolve(items: list[Item], log: FindingLog) -> None:
     """Give every by-reference item its target, with the target's value type and, where it has none, concept.
 
     Items that lead nowhere, to an ancestor or in a circle become items of unknown type, each with an error.
+    Of several items beside each other that lead to one target, those after the first say the same as it.
     """
     by_position = {item.position: item for item in items}
+    before: dict[tuple[Item | None, Item], Item] = {}
     for item in items:
         if item.reference is not None:
             _resolve(item, by_position, log)
+            if item.target:
+                first = before.setdefault((item.parent, item.target), item)
+                item.same_as = first.position if first is not item else None
 
 
 def _resolve(item: Item, by_position: dict[str, Item], log: FindingLog) -> None:

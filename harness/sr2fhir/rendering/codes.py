@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
@@ -53,8 +54,7 @@ class Concept:
         return f'{self.code or ""}, {self.designator or ""}, "{self.meaning or ""}"'
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(NamedTuple):
     """The attributes of one code sequence item."""
 
     value: str | None

@@ -97,7 +97,7 @@ class CodingSchemes:
             "warning",
             "unknown-scheme",
             where,
-            f"coding scheme {designator} is neither registered nor identified by the document",
+            f"coding scheme {designator} is not registered, and the document gives no UID or URL for it",
             "Give its system in the configuration",
         )
         return Scheme(designator, PRIVATE_SYSTEM + quote(designator, safe=""))

@@ -21,15 +21,21 @@ from sr2fhir.rendering import (
     uids,
     values,
 )
-from sr2fhir.rendering.accounting import HeaderRecord, ItemRecord
+from sr2fhir.rendering.accounting import HeaderRecord, ItemRecord, Usage
 from sr2fhir.rendering.algorithms import Algorithms
 from sr2fhir.rendering.attributes import Attributes, keyword_path, tag
 from sr2fhir.rendering.datetimes import is_instant
 from sr2fhir.rendering.effective_time import EffectiveTimes
 from sr2fhir.rendering.environment import Environment, RenderOptions, prepare
+from sr2fhir.rendering.evidence import Evidence
 from sr2fhir.rendering.item_json import ItemWriter
 from sr2fhir.rendering.members import filled, traced
-from sr2fhir.rendering.observation_context import ObservationContext, content_date_time, creation_date_time
+from sr2fhir.rendering.observation_context import (
+    Moment,
+    ObservationContext,
+    content_date_time,
+    creation_date_time,
+)
 from sr2fhir.rendering.people import People
 from sr2fhir.rendering.procedures import Procedures
 from sr2fhir.rendering.reference_sets import ReferenceSets
@@ -45,6 +51,7 @@ _FLAGS = {
     "verificationFlag": tag("VerificationFlag"),
     "preliminaryFlag": tag("PreliminaryFlag"),
 }
+_CREATION = ("InstanceCreationDate", "InstanceCreationTime")
 _PLACES = {
     "sopInstanceUid": "SOPInstanceUID",
     "contentDateTime": "ContentDate",
@@ -89,10 +96,16 @@ class _Header:
     content_date_time: str | None
     creation_date_time: str | None
 
-    def issued(self) -> str | None:
+    def issued(self) -> Moment | None:
         """Return Content Date/Time, else Instance Creation Date/Time, where it has a time (decision D15)."""
-        moments = (self.content_date_time, self.creation_date_time)
-        return next((moment for moment in moments if is_instant(moment)), None)
+        moments = {"ContentDate": self.content_date_time, "InstanceCreationDate": self.creation_date_time}
+        found = (Moment(value, path) for path, value in moments.items() if value and is_instant(value))
+        return next(found, None)
+
+    def used(self) -> tuple[str, ...]:
+        """Return the attributes that only some documents need, where this one does."""
+        issued = self.issued()
+        return _CREATION if issued and issued.path in _CREATION else ()
 
 
 def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
@@ -119,18 +132,18 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     items = tree.walk(attributes, env.codes)
     by_reference.resolve(items, log)
     values.read_values(items, env)
-    document, unused = _document(env, items)
+    document, usage = _document(env, items)
     leftovers.report(items, log)
     findings = (*known, *log.frozen())
-    records = accounting.header_records(attributes, findings, unused)
+    records = accounting.header_records(attributes, findings, usage)
     return Rendering(document, findings, accounting.item_records(items), records)
 
 
-def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, list[str]]:
-    """Return the document, and the header paths of persons and devices that observed nothing."""
+def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage]:
+    """Return the document, and what it made of the header."""
     head = _header(env)
     people = People(env.ids, header.identity(head.equipment, env.header))
-    algorithms, sites = Algorithms(env.ids), Sites(env.ids, env.log)
+    algorithms, sites = Algorithms(env.ids, env.log), Sites(env.ids, env.log)
     subjects = Subjects(env.header, env.ids, env.log)
     procedures = Procedures(env.ids, env.study_uid, head.requests, env.log)
     context = ObservationContext(env, people, algorithms, sites, subjects, procedures)
@@ -138,7 +151,7 @@ def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, list[str
     fallback = participants.collect(env.header, env.codes, people)
     writer = ItemWriter(env, EffectiveTimes(env, items, head.started), fallback)
     people.mark_effective({party for item in item_json.observing(items) for party in writer.parties(item)})
-    sets = ReferenceSets(env, writer.id_of, _Studies(head.study, procedures).of)
+    sets = ReferenceSets(env, writer.id_of, _Studies(head.study, procedures, env.evidence).of)
     content = writer.tree(items, sets)
     document = {
         "resourceType": RESOURCE_TYPE,
@@ -158,7 +171,8 @@ def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, list[str
         "subject": subjects.as_json(),
         "content": content,
     }
-    return filled(document), people.unused_paths()
+    usage = Usage(people.unused_paths(), head.used(), people.same_as())
+    return filled(document), usage
 
 
 def _header(env: Environment) -> _Header:
@@ -176,9 +190,12 @@ def _header(env: Environment) -> _Header:
 
 def _general(env: Environment, head: _Header) -> JsonObject:
     flags = {name: env.header.text(number) for name, number in _FLAGS.items()}
+    if flags["completionFlag"] == "PARTIAL" and flags["verificationFlag"] == "VERIFIED":
+        message = "the document is verified although its completion flag says that it is partial"
+        env.log.add("warning", "conflict", "VerificationFlag", message)
     general = {
         "bundleType": env.options.bundle,
-        "sopClass": uids.sop_class(env.sop_class_uid),
+        "sopClass": {"id": "SOPClassUID", **uids.sop_class(env.sop_class_uid)},
         "sopInstanceUid": env.sop_instance_uid,
         "template": admission.template_identifier(env.header),
         **flags,
@@ -191,16 +208,15 @@ def _general(env: Environment, head: _Header) -> JsonObject:
 class _Studies:
     """Name the study of a reference set: the header's, or one more of the document."""
 
-    def __init__(self, own: JsonObject, procedures: Procedures) -> None:
+    def __init__(self, own: JsonObject, procedures: Procedures, evidence: Evidence) -> None:
         self._own = own
         self._procedures = procedures
+        self._evidence = evidence
 
-    def of(self, uid: str, lineage: str) -> JsonObject:
+    def of(self, uid: str) -> JsonObject:
         """Return ``referenceSet.study``."""
-        identifier = uids.identifier(uid, lineage)
-        study = (
-            self._own
-            if identifier["value"] == self._own["identifier"]["value"]
-            else self._procedures.study(uid, lineage)
-        )
-        return filled({"id": study["id"], "uid": study.get("uid"), "identifier": identifier})
+        own = self._own["identifier"]
+        if own["value"] == uids.identifier(uid, "")["value"]:
+            return filled({"id": self._own["id"], "uid": self._own.get("uid"), "identifier": own})
+        study = self._procedures.study(uid, self._evidence.place_of(uid))
+        return filled({"id": study["id"], "uid": study.get("uid"), "identifier": study["identifier"]})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sr2fhir.rendering.content import first, text_of
 from sr2fhir.rendering.environment import Environment
+from sr2fhir.rendering.observation_context import Moment
 from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
 
 _ACQUISITION_DATE = "DCM#126201"
@@ -13,6 +16,14 @@ _SEGMENTATIONS = ("DCM#121191", "DCM#121214", "DCM#121231")
 _SOURCE_IMAGE = "DCM#121233"
 _SOURCE_SERIES = "DCM#121232"
 _NOT_ACQUIRED = frozenset({"DCM#121191", "DCM#121214", "DCM#126100", "DCM#130488"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Acquisition:
+    """When an image was acquired, and the items that say so, the date first."""
+
+    value: str
+    items: tuple[Item, ...]
 
 
 class EffectiveTimes:
@@ -31,9 +42,10 @@ class EffectiveTimes:
     def __init__(self, env: Environment, items: list[Item], started: str | None) -> None:
         self._env = env
         self._started = started
-        self._acquired: dict[str, set[str]] = {}
+        self._acquired: dict[str, list[_Acquisition]] = {}
         self._images: dict[Item, tuple[str, ...]] = {}
-        self._acquisitions: dict[Item, str | None] = {}
+        self._acquisitions: dict[Item, _Acquisition | None] = {}
+        self._settled: dict[Item, Moment | None] = {}
         for item in items:
             if item.in_library:
                 self._add_library_entry(item)
@@ -41,15 +53,29 @@ class EffectiveTimes:
             if not item.in_library:
                 self._images[item] = self._own(item) or self._inherited(item)
 
-    def of(self, item: Item) -> str | None:
-        """Return the effective time of an item."""
+    def settle(self, items: list[Item]) -> None:
+        """Find the effective times of items; the acquisition dates and times that give them are consumed."""
+        self._settled = {item: self._find(item) for item in items}
+
+    def of(self, item: Item) -> Moment | None:
+        """Return the effective time of an item that was settled."""
+        return self._settled.get(item)
+
+    def _find(self, item: Item) -> Moment | None:
         images = self._images.get(item, ())
-        times = [self._acquired.get(uid, set()) for uid in images]
-        agreed = set().union(*times) if times and all(times) else set()
-        if len(agreed) == 1:
-            return next(iter(agreed))
+        acquired = [one for uid in images for one in self._acquired.get(uid, ())]
+        complete = bool(images) and all(uid in self._acquired for uid in images)
+        if complete and len({one.value for one in acquired}) == 1:
+            return self._consumed(acquired)
         elsewhere = item.scope is not None and item.scope.study is not None
-        return None if elsewhere or not all(map(self._is_of_study, images)) else self._started
+        known = self._started and not elsewhere and all(map(self._is_of_study, images))
+        return Moment(self._started, "StudyDate") if known and self._started else None
+
+    def _consumed(self, acquired: list[_Acquisition]) -> Moment:
+        for one in acquired:
+            for stated in one.items:
+                stated.resolved = "effective"
+        return Moment(acquired[0].value, acquired[0].items[0].position)
 
     def _is_of_study(self, uid: str) -> bool:
         instance = self._env.evidence.instance(uid)
@@ -61,19 +87,21 @@ class EffectiveTimes:
             return
         when = self._acquisition(item) or (self._acquisition(item.parent) if item.parent else None)
         if when:
-            self._acquired.setdefault(uid, set()).add(when)
+            self._acquired.setdefault(uid, []).append(when)
 
-    def _acquisition(self, item: Item) -> str | None:
+    def _acquisition(self, item: Item) -> _Acquisition | None:
         if item not in self._acquisitions:
             self._acquisitions[item] = self._stated(item)
         return self._acquisitions[item]
 
-    def _stated(self, item: Item) -> str | None:
+    def _stated(self, item: Item) -> _Acquisition | None:
         day, hour = first(item.children, _ACQUISITION_DATE), first(item.children, _ACQUISITION_TIME)
-        if day is None:
+        date = day.value.get("dateValue") if day else None
+        if day is None or date is None:
             return None
-        moment = hour.value.get("timeValue") if hour else None
-        return self._env.clock.completed(day.value.get("dateValue"), moment, day.position)
+        time = hour.value.get("timeValue") if hour else None
+        value = self._env.clock.completed(date, time, day.position) or date
+        return _Acquisition(value, (day, hour) if hour and time else (day,))
 
     def _inherited(self, item: Item) -> tuple[str, ...]:
         return self._images.get(item.parent, ()) if item.parent else ()

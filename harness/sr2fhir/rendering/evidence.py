@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.rendering import uids
-from sr2fhir.rendering.attributes import Attributes, tag
+from sr2fhir.rendering.attributes import Attributes, keyword_path, tag
 from sr2fhir.rendering.members import filled
 
 _KINDS = {
@@ -48,6 +48,7 @@ class Evidence:
     def __init__(self, header: Attributes) -> None:
         self._instances: dict[str, Instance] = {}
         self._series: dict[str, list[Instance]] = {}
+        self._places: dict[str, str] = {}
         self._studies = {kind: self._read(header, kind) for kind in _KINDS}
 
     @property
@@ -62,6 +63,10 @@ class Evidence:
     def of_series(self, uid: str) -> list[Instance]:
         """Return the listed instances of a series."""
         return self._series.get(uid, [])
+
+    def place_of(self, study_uid: str) -> str:
+        """Return the keyword of the sequence that lists a study."""
+        return self._places.get(study_uid, "StudyInstanceUID")
 
     def as_json(self) -> list[JsonObject]:
         """Return the listing as the document has it."""
@@ -83,6 +88,7 @@ class Evidence:
             if (instance := one.text(_INSTANCE))
         ]
         if kind in _LOOKED_UP:
+            self._places.setdefault(study or "", keyword_path(_KINDS[kind]))
             self._remember(instances)
         return filled(
             {

@@ -11,7 +11,22 @@ from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.members import filled
 from sr2fhir.rendering.tree import Item
 
+_NAMES = {
+    "channel": "the waveform channel",
+    "presentationStateUid": "the presentation state",
+    "realWorldValueMapUid": "the real world value map",
+    "segment": "the segment number",
+    "frame": "the frame number",
+}
+_PARTS = ("channel", "presentationStateUid", "realWorldValueMapUid")
+_LOST = {"DCM#121191": "frame", "DCM#121214": "segment"}
+"""Of a segment the frames, of a segmentation frame the segment: the subset has one place (D12)."""
 _ROI_IDENTIFIER = "DCM#130489"
+
+
+def _is_lost(part: str, value: JsonObject) -> bool:
+    """Tell whether the subset is taken; the segment stands in for a frame number that is missing."""
+    return part == "frame" or "frame" in value
 
 
 @dataclass(slots=True)
@@ -44,6 +59,7 @@ class Instances:
         value = item.value.get("reference")
         if value is None:
             return None
+        self._report_parts(item, value)
         roi = [
             text
             for child in item.origin.children
@@ -52,6 +68,16 @@ class Instances:
         return self._placed(
             item, value["uid"], value.get("sopClass"), value.get("frame"), value.get("segment"), roi
         )
+
+    def _report_parts(self, item: Item, value: JsonObject) -> None:
+        """Report what a reference states and no ImagingSelection has a place for."""
+        lost = [*_PARTS, *(part for key in item.keys if (part := _LOST.get(key)) and _is_lost(part, value))]
+        for name in lost:
+            if name in value:
+                message = (
+                    f"{_NAMES[name]} of the reference has no place in an ImagingSelection and is left out"
+                )
+                self._env.log.add("information", "no-target", item.position, message)
 
     def listed(self, instance: evidence.Instance, item: Item) -> Placed | None:
         """Return an instance of the evidence, for the item that names its series."""
@@ -81,8 +107,8 @@ class Instances:
     ) -> Placed | None:
         """Return an instance; None where its UID does not fit FHIR's ``id``."""
         if not uids.is_valid(uid):
-            message = "the UID of the referenced instance is not one, or has more than 64 characters"
-            self._env.log.add("warning", "invalid-value", item.position, message)
+            message = "the referenced instance is left out of the selection: its UID is not valid"
+            self._env.log.add("warning", "invalid-value", item.position, message, uids.HINT)
             return None
         known = self._env.evidence.instance(uid)
         body = {

@@ -8,7 +8,7 @@ from sr2fhir.rendering.admission import template_identifier
 from sr2fhir.rendering.attributes import tag
 from sr2fhir.rendering.effective_time import EffectiveTimes
 from sr2fhir.rendering.environment import Environment
-from sr2fhir.rendering.members import filled
+from sr2fhir.rendering.members import filled, traced
 from sr2fhir.rendering.participants import Fallback
 from sr2fhir.rendering.reference_sets import ReferenceSets
 from sr2fhir.rendering.scope import Scope
@@ -65,6 +65,7 @@ class ItemWriter:
 
     def tree(self, items: list[Item], sets: ReferenceSets) -> JsonObject:
         """Return the root with all that is below it."""
+        self._effective.settle([item for item in items if may_be_observed(item)])
         written = {item: self._own(item, sets) for item in items}
         for item, body in written.items():
             body |= _lists(_visible_children(item), written)
@@ -110,6 +111,7 @@ class ItemWriter:
                 "position": item.target.position,
                 "groupId": self.id_of(group) if group else None,
                 "firstOfGroup": self._is_first(item, group) if group else None,
+                "repeated": True if item.same_as else None,
                 "observationIdentifier": _observation_identifier(item.target),
                 "relationship": item.target.relationship,
             }
@@ -126,10 +128,16 @@ class ItemWriter:
 
     def _context(self, item: Item) -> JsonObject:
         scope = item.scope or Scope()
-        return filled(
+        effective = self._effective.of(item)
+        places = {
+            "issued": scope.issued_from or "",
+            "effective": effective.path if effective else "",
+            "language": scope.language_from or "",
+        }
+        return traced(
             {
                 "issued": scope.issued,
-                "effective": self._effective.of(item),
+                "effective": effective.value if effective else None,
                 "language": scope.language,
                 "person": list(self._persons(scope)),
                 "device": list(self._devices(scope)),
@@ -139,7 +147,8 @@ class ItemWriter:
                 "study": scope.study,
                 "request": scope.request,
                 "findingSite": scope.finding_site,
-            }
+            },
+            places,
         )
 
     def _persons(self, scope: Scope) -> tuple[str, ...]:

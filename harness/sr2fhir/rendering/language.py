@@ -20,8 +20,8 @@ _TAG = re.compile(
 _REGION = re.compile(r"[A-Za-z]{2}|[0-9]{3}")
 
 
-def state(children: list[Item], log: FindingLog) -> str | None:
-    """Return the language that a content item's children state; None where none, or none that is known."""
+def state(children: list[Item], log: FindingLog) -> tuple[str, str] | None:
+    """Return the language that an item's children state, and where; None where none that is known."""
     item = first(children, LANGUAGE)
     if item is None:
         return None
@@ -31,7 +31,7 @@ def state(children: list[Item], log: FindingLog) -> str | None:
         log.add("warning", "invalid-value", item.position, "the language is not known")
         return None
     item.resolved = "language"
-    return _with_country(tag, item)
+    return _with_country(tag, item), item.position
 
 
 def shortest_tag(code: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Attributes of content items without a place in the logical model: none is dropped in silence."""
+"""What content items have without a place in the logical model, or lack: none is dropped in silence."""
 
 from __future__ import annotations
 
@@ -6,14 +6,30 @@ from sr2fhir.findings import FindingLog
 from sr2fhir.rendering.attributes import Attributes, keyword_path, tag
 from sr2fhir.rendering.tree import Item
 
-_CONTENT_ITEM = """
-    RelationshipType ReferencedContentItemIdentifier ValueType ConceptNameCodeSequence ContentSequence
-    ContentTemplateSequence ContinuityOfContent ObservationDateTime ObservationUID SpecificCharacterSet
-    TextValue ConceptCodeSequence DateTime Date Time UID PersonName MeasuredValueSequence
-    NumericValueQualifierCodeSequence ReferencedSOPSequence GraphicType GraphicData
-    ReferencedFrameOfReferenceUID FiducialUID PixelOriginInterpretation TemporalRangeType
-    ReferencedSamplePositions ReferencedTimeOffsets ReferencedDateTime TabulatedValuesSequence
+_ALWAYS = """
+    RelationshipType ValueType ConceptNameCodeSequence ContentSequence ContentTemplateSequence
+    ContinuityOfContent ObservationDateTime ObservationUID SpecificCharacterSet
 """
+_BY_REFERENCE = (
+    "ReferencedContentItemIdentifier RelationshipType ValueType ConceptNameCodeSequence ContentSequence"
+)
+_VALUES = {
+    "TEXT": "TextValue",
+    "CODE": "ConceptCodeSequence",
+    "NUM": "MeasuredValueSequence NumericValueQualifierCodeSequence",
+    "DATETIME": "DateTime",
+    "DATE": "Date",
+    "TIME": "Time",
+    "UIDREF": "UID",
+    "PNAME": "PersonName",
+    "COMPOSITE": "ReferencedSOPSequence",
+    "IMAGE": "ReferencedSOPSequence",
+    "WAVEFORM": "ReferencedSOPSequence",
+    "SCOORD": "GraphicType GraphicData PixelOriginInterpretation FiducialUID ReferencedFrameOfReferenceUID",
+    "SCOORD3D": "GraphicType GraphicData PixelOriginInterpretation FiducialUID ReferencedFrameOfReferenceUID",
+    "TCOORD": "TemporalRangeType ReferencedSamplePositions ReferencedTimeOffsets ReferencedDateTime",
+    "TABLE": "TabulatedValuesSequence",
+}
 _NESTED = {
     "ReferencedSOPSequence": """
         ReferencedSOPClassUID ReferencedSOPInstanceUID ReferencedFrameNumber ReferencedSegmentNumber
@@ -24,14 +40,34 @@ _NESTED = {
         MeasurementUnitsCodeSequence
     """,
 }
-_KEPT = frozenset(map(tag, _CONTENT_ITEM.split()))
-_KEPT_BELOW = {tag(keyword): frozenset(map(tag, names.split())) for keyword, names in _NESTED.items()}
+_NAMED = frozenset("TEXT NUM CODE DATETIME DATE TIME UIDREF PNAME".split())
+
+
+def _tags(keywords: str) -> frozenset[int]:
+    return frozenset(map(tag, keywords.split()))
+
+
+_KEPT = {value_type: _tags(f"{_ALWAYS} {keywords}") for value_type, keywords in _VALUES.items()}
+_KEPT_ALWAYS = _tags(_ALWAYS)
+_KEPT_BY_REFERENCE = _tags(_BY_REFERENCE)
+_KEPT_BELOW = {tag(keyword): _tags(keywords) for keyword, keywords in _NESTED.items()}
 
 
 def report(items: list[Item], log: FindingLog) -> None:
-    """Report every attribute of a content item, other than the root, that the logical model does not hold."""
+    """Report every attribute of a content item, other than the root, that the logical model does not hold.
+
+    A value without a concept name (PS3.3 Table C.17-5: required) is reported too: it says nothing.
+    """
     for item in items[1:]:
-        _report(item.attributes, _KEPT, item.position, log)
+        if item.concept is None and item.value_type in _NAMED:
+            log.add(
+                "warning",
+                "invalid-value",
+                item.position,
+                "the item has no concept name: nothing says what it is",
+            )
+        kept = _KEPT_BY_REFERENCE if item.by_reference else _KEPT.get(item.value_type, _KEPT_ALWAYS)
+        _report(item.attributes, kept, item.position, log)
         for sequence, kept in _KEPT_BELOW.items():
             for below in item.attributes.items(sequence)[:1]:
                 _report(below, kept, item.position, log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sr2fhir.rendering import algorithms, language, observers, procedures, sites, subjects
@@ -32,6 +32,14 @@ _ASPECTS: dict[str, frozenset[str]] = {
     "method": frozenset({_METHOD}),
 }
 _ASPECT_OF = {key: aspect for aspect, keys in _ASPECTS.items() for key in keys}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A dateTime with the keyword path that states it."""
+
+    value: str
+    path: str
 
 
 def content_date_time(env: Environment) -> str | None:
@@ -84,7 +92,7 @@ class ObservationContext:
             "method": _method,
         }
 
-    def assign(self, items: Iterable[Item], issued: str | None) -> None:
+    def assign(self, items: Iterable[Item], issued: Moment | None) -> None:
         """Set the scope of all items, parents before children.
 
         Parameters
@@ -94,7 +102,7 @@ class ObservationContext:
         issued
             What holds where no item states an Observation DateTime.
         """
-        outermost = Scope(issued=issued)
+        outermost = Scope(issued=issued.value, issued_from=issued.path) if issued else Scope()
         for item in items:
             inherited = (item.parent.scope if item.parent else None) or outermost
             changes = {} if item.in_library or item.by_reference else self._stated(item)
@@ -107,7 +115,7 @@ class ObservationContext:
         return changes
 
     def _observers(self, _: Item, children: list[Item]) -> _Changes:
-        stated = observers.state(children, self._people)
+        stated = observers.state(children, self._people, self._env.log)
         return {"persons": stated[0], "devices": stated[1]} if stated else {}
 
     def _subject(self, _: Item, children: list[Item]) -> _Changes:
@@ -121,7 +129,7 @@ class ObservationContext:
 
     def _language(self, _: Item, children: list[Item]) -> _Changes:
         stated = language.state(children, self._env.log)
-        return {"language": stated} if stated else {}
+        return {"language": stated[0], "language_from": stated[1]} if stated else {}
 
     def _algorithm(self, _: Item, children: list[Item]) -> _Changes:
         stated = self._algorithms.state(children)
@@ -138,7 +146,7 @@ def _method(_: Item, children: list[Item]) -> _Changes:
 
 
 def _issued(item: Item) -> _Changes:
-    return {"issued": item.observed} if is_instant(item.observed) else {}
+    return {"issued": item.observed, "issued_from": item.position} if is_instant(item.observed) else {}
 
 
 def _by_aspect(children: list[Item]) -> dict[str, list[Item]]:

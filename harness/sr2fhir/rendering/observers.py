@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.rendering import names, uids
 from sr2fhir.rendering.content import coded_value, meaning_of, text_of
@@ -44,20 +45,30 @@ class _Observer:
         return bool(value and _DEVICE in value.keys)
 
 
-def state(children: list[Item], people: People) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+def state(
+    children: list[Item], people: People, log: FindingLog
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the ids of the persons and devices that an item's children state; None where they state none.
 
     Items up to the next Observer Type belong to one observer; without one, a second name starts another.
     """
     persons: list[str] = []
-    devices: list[str] = []
+    devices: dict[str, Item] = {}
     for observer in _observers(children):
         device = observer.is_device()
         if device is not True:
             persons += _person(observer, people)
         if device is not False:
-            devices += _device(observer, people)
-    return (_distinct(persons), _distinct(devices)) if persons or devices else None
+            for made in _device(observer, people):
+                devices.setdefault(made, observer.items[0])
+    _report_further(list(devices.values())[1:], log)
+    return (_distinct(persons), tuple(devices)) if persons or devices else None
+
+
+def _report_further(starts: list[Item], log: FindingLog) -> None:
+    for start in starts:
+        message = "another device observer at the same level: the first is the device of the observations"
+        log.add("warning", "multiplicity", start.position, message)
 
 
 def _observers(children: list[Item]) -> list[_Observer]:

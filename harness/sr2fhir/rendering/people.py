@@ -45,6 +45,8 @@ class Party:
         """Note that the document names the party here, too."""
         if role not in self.roles:
             self.roles.append(role)
+        for item in items if self.items else ():
+            item.same_as = next((one.position for one in self.items if one.keys == item.keys), None)
         self.items.extend(items)
         if path:
             self.paths.append(path)
@@ -161,18 +163,28 @@ class People:
         return party.named(role, items, path).id
 
     def mark_effective(self, used: set[str]) -> None:
-        """Mark the parties in the context of what becomes an Observation; free the items of the others."""
+        """Mark the parties in the context of what becomes an Observation.
+
+        The items of other persons are free again: these get no resource (D17), while every device does.
+        """
         for party in (*self.persons, *self.devices):
             party.effective = party.id in used
-            if not party.effective:
-                for item in party.items:
-                    item.resolved = None
+        for person in self.persons:
+            for item in () if person.effective else person.items:
+                item.resolved = None
 
     def unused_paths(self) -> list[str]:
-        """Return the keyword paths of the header items that name no effective party."""
-        return [
-            path for party in (*self.persons, *self.devices) if not party.effective for path in party.paths
-        ]
+        """Return the keyword paths of the header items that name a person who observed nothing."""
+        return [path for person in self.persons if not person.effective for path in person.paths]
+
+    def same_as(self) -> dict[str, str]:
+        """Return the place that named a person before, by the path that names the same person again."""
+        return {
+            f"{path}.PersonName": person.body["name"][0]["id"]
+            for person in self.persons
+            for path in person.paths
+            if "name" in person.body and not person.body["name"][0]["id"].startswith(f"{path}.")
+        }
 
     def _free(self, numbers: list[JsonObject], place: str, role: Literal["person", "device"]) -> str:
         """Return an id; by its place where two different persons or devices carry one identifier."""

@@ -32,6 +32,23 @@ _DEFAULT_KEYS = {
     "COMPOSITE": _SOURCE_OF_MEASUREMENT,
     "WAVEFORM": _SOURCE_OF_MEASUREMENT,
 }
+_NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
+# kinds of the guide, whichever of the two value types a member has; and the SOP class of their objects
+_OBJECTS = {
+    "DCM#121191": "IMAGE",
+    "DCM#121214": "IMAGE",
+    "DCM#121233": "IMAGE",
+    "DCM#121200": "IMAGE",
+    "DCM#130401": "IMAGE",
+    "DCM#130488": "COMPOSITE",
+    "DCM#126100": "COMPOSITE",
+}
+_CLASSES = {
+    "IMAGE DCM#121191": "1.2.840.10008.5.1.4.1.1.66.4",
+    "IMAGE DCM#121214": "1.2.840.10008.5.1.4.1.1.66.4",
+    "COMPOSITE DCM#130488": "1.2.840.10008.5.1.4.1.1.481.3",
+    "COMPOSITE DCM#126100": "1.2.840.10008.5.1.4.1.1.67",
+}
 _EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
 
 
@@ -56,14 +73,14 @@ class ReferenceSets:
     id_of
         Returns the id of a content item.
     study_json
-        Returns ``referenceSet.study`` for a Study Instance UID and the position that refers to it.
+        Returns ``referenceSet.study`` for a Study Instance UID.
     """
 
     def __init__(
         self,
         env: Environment,
         id_of: Callable[[Item], str],
-        study_json: Callable[[str, str], JsonObject],
+        study_json: Callable[[str], JsonObject],
     ) -> None:
         self._env = env
         self._id_of = id_of
@@ -84,7 +101,7 @@ class ReferenceSets:
 
     def of(self, item: Item) -> list[JsonObject]:
         """Return the reference sets of an item."""
-        if item.in_library or item.by_reference or item.value_type in REGIONS:
+        if not item.children or item.in_library or item.by_reference or item.value_type in REGIONS:
             return []
         made = (self._existing(kind) or self._made(kind, item) for kind in self._kinds_of(item))
         return [one for one in made if one]
@@ -109,7 +126,13 @@ class ReferenceSets:
         if there is None or there.members != [target] or not self._made(there, holder):
             return None
         return filled(
-            {"id": self._id_of(target), "kind": there.name, "existing": True, **_head(kind, there.ordinal)}
+            {
+                "id": self._id_of(target),
+                "kind": there.name,
+                "existing": True,
+                "position": kind.members[0].position,
+                **_head(kind, there.ordinal),
+            }
         )
 
     # ---- sets ----------------------------------------------------------------------------------------------
@@ -128,6 +151,7 @@ class ReferenceSets:
 
     def _set(self, kind: _Kind, placed: list[Placed], head: Item, series: str | None) -> JsonObject:
         self._report_evidence(placed, head)
+        self._report_profile(kind, placed, head)
         study = _shared(one.study for one in placed)
         return filled(
             {
@@ -135,7 +159,7 @@ class ReferenceSets:
                 "kind": kind.name,
                 **_head(kind, kind.ordinal),
                 "seriesUid": uids.short(series),
-                "study": self._study_json(study, head.position) if study else None,
+                "study": self._study_json(study) if study else None,
                 "instance": [one.body for one in placed],
             }
         )
@@ -149,19 +173,37 @@ class ReferenceSets:
         if len(named) > 1:
             message = "several source series are named; the first was taken"
             self._env.log.add("warning", "multiplicity", head.position, message)
-        listed = [self._instances.listed(one, head) for one in self._env.evidence.of_series(uid)]
+        known = self._env.evidence.of_series(uid)
+        if self._env.evidence.is_stated and not known:
+            message = "the source series is not listed in the evidence: it is named without its images"
+            self._env.log.add("warning", "missing-evidence", head.position, message)
+        listed = [self._instances.listed(one, head) for one in known]
         made = self._set(kind, [one for one in listed if one], head, uid)
         if not self._env.evidence.is_stated:
-            made["study"] = self._study_json(self._env.study_uid, head.position)
+            made["study"] = self._study_json(self._env.study_uid)
         return made
 
     def _report_evidence(self, placed: list[Placed], head: Item) -> None:
         log = self._env.log
         if not self._env.evidence.is_stated:
-            log.once("warning", "missing-evidence", _EVIDENCE, "the document lists no evidence")
+            log.once("warning", "missing-evidence", _EVIDENCE, _NO_EVIDENCE)
         elif any(one.study is None for one in placed):
-            message = "a referenced instance is not listed in the evidence"
+            message = (
+                "a referenced instance is not listed in the evidence: its study and series are not known"
+            )
             log.add("warning", "missing-evidence", head.position, message)
+
+    def _report_profile(self, kind: _Kind, placed: list[Placed], head: Item) -> None:
+        """Report what keeps a selection from the profile of its kind (section 3.7, 5.2)."""
+        wanted = _CLASSES.get(kind.name)
+        if wanted and any(one.body.get("sopClass", {}).get("code") != wanted for one in placed):
+            message = "a referenced instance is not of the class of its kind: the profile is not claimed"
+            self._env.log.add("warning", "conflict", head.position, message)
+        if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
+            message = (
+                "the region states no valid frame of reference: the profile, which needs one, is not claimed"
+            )
+            self._env.log.add("warning", "missing-identifier", head.position, message)
 
     # ---- instances -----------------------------------------------------------------------------------------
 
@@ -234,7 +276,9 @@ def _kind_name(item: Item) -> str | None:
         return None
     if item.concept is None:
         return f"{item.value_type} {_DEFAULT_KEYS[item.value_type]}"
-    return f"{item.value_type} {item.keys[0] if item.keys else item.concept.label}"
+    key = item.keys[0] if item.keys else item.concept.label
+    is_object = item.value_type in _OBJECTS.values()
+    return f"{_OBJECTS.get(key, item.value_type) if is_object else item.value_type} {key}"
 
 
 def _head(kind: _Kind, ordinal: int) -> JsonObject:

@@ -59,8 +59,11 @@ class Regions:
 
     def _check_origin(self, item: Item) -> None:
         if item.attributes.text(PIXEL_ORIGIN) == _WHOLE_MATRIX:
-            message = "the coordinates are relative to the whole pixel matrix, not to a frame"
-            self._log.add("warning", "no-target", item.position, message)
+            message = (
+                "Pixel Origin Interpretation VOLUME is lost: the coordinates are of the whole pixel matrix"
+            )
+            hint = "A reader of the selection takes them as relative to the frame"
+            self._log.add("warning", "no-target", item.position, message, hint)
 
 
 def _is_whole(count: int, dimension: int, least: int | None) -> bool:

@@ -13,10 +13,10 @@ class Scope:
 
     Parameters
     ----------
-    issued
-        Observation DateTime as an instant.
-    language
-        BCP-47 tag.
+    issued, issued_from
+        Observation DateTime as an instant, and the position or keyword path that states it.
+    language, language_from
+        BCP-47 tag, and the position that states it.
     persons, devices
         Ids of the observers; both replaced when an item states any observer.
     algorithms
@@ -28,7 +28,9 @@ class Scope:
     """
 
     issued: str | None = None
+    issued_from: str | None = None
     language: str | None = None
+    language_from: str | None = None
     persons: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     algorithms: tuple[str, ...] = ()

@@ -95,15 +95,15 @@ def _structure(site: Item) -> JsonObject:
         {
             "id": site.position,
             "site": coded_json(site),
-            "laterality": _qualifiers(site, _LATERALITY),
+            "laterality": _qualifiers(site, _LATERALITY, 1),
             "modifier": _qualifiers(site, _MODIFIER),
         }
     )
 
 
-def _qualifiers(site: Item, key: str) -> list[JsonObject]:
+def _qualifiers(site: Item, key: str, most: int | None = None) -> list[JsonObject]:
     items = [child for child in site.children if child.has_key(key)]
-    found = [(child, value) for child in items if (value := coded_json(child))]
+    found = [(child, value) for child in items if (value := coded_json(child))][:most]
     for child, _ in found:
         child.resolved = "findingSite"
     return [value for _, value in found]

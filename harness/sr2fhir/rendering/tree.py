@@ -60,6 +60,8 @@ class Item:
         Whether the item is an Image Library or stands in one.
     resolved
         What consumed the item, so that nothing is left to do with it.
+    same_as
+        Position of an item that said the same before.
     coded
         Value of a CODE item.
     value
@@ -80,6 +82,7 @@ class Item:
     target: Item | None = None
     in_library: bool = False
     resolved: str | None = None
+    same_as: str | None = None
     coded: Concept | None = None
     value: JsonObject = field(default_factory=dict)
     observed: str | None = None

@@ -13,12 +13,21 @@ from sr2fhir.jsontext import JsonObject
 UID_SYSTEM = "urn:dicom:uid"
 SOP_CLASS_SYSTEM = "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
 MAX_LENGTH = 64
+HINT = "PS3.5 section 9 allows digits and dots, at most 64 characters"
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
 def is_valid(uid: str) -> bool:
     """Tell whether the text is a UID as PS3.5 section 9 writes it; leading zeros are tolerated."""
     return len(uid) <= MAX_LENGTH and _UID.fullmatch(uid) is not None
+
+
+def problem(uid: str) -> str:
+    """Say why a UID is not valid, and what follows."""
+    why = (
+        f"has {len(uid)} characters" if len(uid) > MAX_LENGTH else "has other characters than digits and dots"
+    )
+    return f"the UID {why}: it is kept as an identifier, and nothing that needs a valid UID is made of it"
 
 
 def short(uid: str | None) -> str | None:

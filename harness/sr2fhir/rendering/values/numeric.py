@@ -50,7 +50,10 @@ def number(item: Item, env: Environment) -> JsonObject:
     measured = attributes.first(_MEASURED_VALUE)
     qualifier = env.codes.read(attributes, _QUALIFIER, item.position)
     qualified = {"qualifier": qualifier.as_json(item.position)} if qualifier else {}
-    return (_measured(measured, item, env) if measured else {}) | qualified
+    members = _measured(measured, item, env) if measured else {}
+    if qualified and "value" in members.get("measuredValue", {}):
+        env.log.add("warning", "conflict", item.position, "the numeric value has a qualifier beside it")
+    return members | qualified
 
 
 def _measured(measured: Attributes, item: Item, env: Environment) -> JsonObject:

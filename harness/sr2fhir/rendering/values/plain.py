@@ -52,9 +52,7 @@ def uid(item: Item, env: Environment) -> JsonObject:
     if written is None:
         return {}
     if not uids.is_valid(written):
-        env.log.add(
-            "warning", "invalid-value", item.position, "the UID is not one, or has more than 64 characters"
-        )
+        env.log.add("warning", "invalid-value", item.position, uids.problem(written), uids.HINT)
     return {"uidValue": uids.identifier(written, item.position)}
 
 
