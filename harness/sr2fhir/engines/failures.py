@@ -17,9 +17,12 @@ from sr2fhir.errors import TransformError
 
 # What the engine says -> what we say; the groups are names out of the maps, never values.
 _REASONS: tuple[tuple[str, str], ...] = (
-    (r"Exceeded maximum JSON nesting depth", "the content tree nests deeper than the 240 levels the engine follows"),
+    (
+        r"Exceeded maximum JSON nesting depth",
+        "the content tree has more than the 240 levels the engine follows",
+    ),
     (r"Error parsing JSON source", "the document is not well-formed JSON"),
-    (r"Error writing number", "an element for a number holds something else, so that the result cannot be written"),
+    (r"Error writing number", "an element for a number holds something else: the result cannot be written"),
     (r"No matches found for rule '([\w.-]+)'", "no group is named '{0}'"),
     (r"Multiple possible matches for rule(?: group)? '([\w.-]+)'", "more than one group is named '{0}'"),
     (r"Unable to find map\(s\) for (\S+)", "the import {0} leads to no map"),
@@ -35,7 +38,10 @@ _REASONS: tuple[tuple[str, str], ...] = (
     (r'"sd" is null', "a type that it creates is not known"),
     (r"Evaluation of .* returned (\d+) objects", "an expression gave {0} values where one is needed"),
     (r"singleton value but found (\d+)", "an expression found {0} values where one is needed"),
-    (r"incompatible or invalid types|Unable to compare values", "an expression combines values whose types do not fit"),
+    (
+        r"incompatible or invalid types|Unable to compare values",
+        "an expression combines types that do not fit",
+    ),
     (r"Error evaluating FHIRPath expression", "an expression cannot be evaluated for the values it meets"),
     (r"Transform (\w+) not supported", "the engine does not implement '{0}'"),
     (r"cannot point at an element of type (\w+)", "a {0} cannot be referred to"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def compile_all(context: Any, maps: Sequence[Path], out: Path) -> list[Problem]:
     Returns
     -------
     list of dict
-        file, line (0 where unknown), group, rule and text of each problem.
+        file, line (0 where unknown) and text of each problem.
     """
     problems: list[Problem] = []
     for path in maps:
@@ -58,9 +58,6 @@ def compile_all(context: Any, maps: Sequence[Path], out: Path) -> list[Problem]:
                 _syntax_problem(path, str(error.getMessage() or error.getClass().getSimpleName()))
             )
             continue
-        problems += [
-            {"file": str(path), "line": 0, **problem} for problem in _expressions(context, structure_map)
-        ]
         (out / f"{path.stem}.json").write_text(_json(structure_map), encoding="utf-8")
     return problems
 
@@ -90,35 +87,6 @@ def _syntax_problem(path: Path, message: str) -> Problem:
     text = message[match.end() :] if match else message
     column = f" (column {match[2]})" if match else ""
     return {"file": str(path), "line": line, "text": text + column}
-
-
-def _expressions(context: Any, structure_map: Any) -> Iterator[Problem]:
-    """Parse every FHIRPath expression of a map: the engine itself does so only when it meets one."""
-    engine = java(f"{_R5}.fhirpath.FHIRPathEngine")(context)
-    for group in structure_map.getGroup():
-        for rule in _all_rules(group):
-            for expression in _expressions_of(rule):
-                try:
-                    engine.parse(expression)
-                except _java_error() as error:
-                    text = f"the expression '{expression}' is not FHIRPath: {error.getMessage()}"
-                    yield {"group": str(group.getName()), "rule": str(rule.getName()), "text": text}
-
-
-def _all_rules(parent: Any) -> Iterator[Any]:
-    """Answer the rules of a group or rule, and those inside them."""
-    for rule in parent.getRule():
-        yield rule
-        yield from _all_rules(rule)
-
-
-def _expressions_of(rule: Any) -> Iterator[str]:
-    """Answer the FHIRPath expressions of a rule."""
-    for source in rule.getSource():
-        yield from (str(text) for text in (source.getCondition(), source.getCheck()) if text)
-    for target in rule.getTarget():
-        if target.hasTransform() and str(target.getTransform().toCode()) == "evaluate":
-            yield str(target.getParameter()[target.getParameter().size() - 1].getValue().primitiveValue())
 
 
 if __name__ == "__main__":

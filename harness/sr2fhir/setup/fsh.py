@@ -35,8 +35,8 @@ _UNPINNED = re.compile(r"hl7\.terminology\.r5|hl7\.fhir\.uv\.extensions\.r5|hl7\
 # its day.
 _NO_REGISTRY = "http://127.0.0.1:9"
 _FINDING = re.compile(r"^(error|warn)\s+(.*)$")
-_FILE = re.compile(r"^\s+File: (.*)$")
-_LINE = re.compile(r"^\s+Line: (\d+)")
+_FILE = re.compile(r"^\s+File: (.*)$", re.MULTILINE)
+_LINE = re.compile(r"^\s+Line: (\d+)", re.MULTILINE)
 _LEVEL = re.compile(r"^(error|warn|info|debug)\s")
 _BOX = re.compile(r"^\s*(?:[|╔║╚=]|={3,})")
 
@@ -76,16 +76,41 @@ def run(places: Layout, report: Report) -> None:
     """
     files.remove(places.fsh_stage)
     _stage(places)
-    output = _sushi(places)
-    findings = list(read_findings(output, places))
-    for finding in findings:
+    for finding in compile_folder(places, places.fsh_stage):
         report.note(str(finding))
+    _deliver(places)
+
+
+def compile_folder(places: Layout, folder: Path) -> list[Finding]:
+    """Run SUSHI, with snapshots, on a folder laid out as it wants.
+
+    Parameters
+    ----------
+    places
+        Where SUSHI and the FHIR packages lie.
+    folder
+        Holds sushi-config.yaml and input/fsh; fsh-generated is made in it.
+
+    Returns
+    -------
+    list of Finding
+        The warnings.
+
+    Raises
+    ------
+    SetupError
+        SUSHI reports an error or makes nothing; the message lists all errors with file and line in fsh/.
+    """
+    output = _sushi(places, folder)
+    findings = list(read_findings(output, folder))
     errors = [str(finding) for finding in findings if finding.level == "error"]
     if errors:
         raise SetupError(
             "the FSH definitions do not compile:\n" + "\n".join(errors) + "\n", hint="Mend them in fsh/"
         )
-    _deliver(places, output)
+    if not any((folder / "fsh-generated" / "resources").glob("*.json")):
+        raise SetupError(f"SUSHI made nothing:\n{process.tail(output)}\n")
+    return findings
 
 
 def _stage(places: Layout) -> None:
@@ -95,8 +120,8 @@ def _stage(places: Layout) -> None:
     shutil.copytree(places.fsh, places.fsh_stage / "input" / "fsh")
 
 
-def _sushi(places: Layout) -> str:
-    """Run SUSHI with snapshots and answer what it wrote."""
+def _sushi(places: Layout, folder: Path) -> str:
+    """Run SUSHI and answer what it wrote."""
     node = find_node(places)
     app = places.sushi / "node_modules" / "fsh-sushi" / "dist" / "app.js"
     if node is None:
@@ -107,9 +132,9 @@ def _sushi(places: Layout) -> str:
         "FPL_REGISTRY": _NO_REGISTRY,
         "PATH": os.pathsep.join((str(_no_news(places)), os.environ.get("PATH", ""))),
     }
-    command = [node.program, str(app), "build", "--snapshot", str(places.fsh_stage)]
+    command = [node.program, str(app), "build", "--snapshot", str(folder)]
     # Its exit code is the number of errors, which are read from the output.
-    return process.run(command, "SUSHI", cwd=places.fsh_stage, environment=environment, check=False)
+    return process.run(command, "SUSHI", cwd=folder, environment=environment, check=False)
 
 
 def _no_news(places: Layout) -> Path:
@@ -125,15 +150,15 @@ def _no_news(places: Layout) -> Path:
     return folder
 
 
-def read_findings(output: str, places: Layout) -> Iterator[Finding]:
+def read_findings(output: str, folder: Path) -> Iterator[Finding]:
     """Read SUSHI's errors and warnings from its output.
 
     Parameters
     ----------
     output
         What it wrote.
-    places
-        Tells which source a staged file comes from.
+    folder
+        Where it ran.
 
     Yields
     ------
@@ -151,7 +176,7 @@ def read_findings(output: str, places: Layout) -> Iterator[Finding]:
         finding = Finding(
             level,
             " ".join(part for part in message if part),
-            _source_name(file[1], places) if file else "",
+            _source_name(file[1], folder) if file else "",
             int(line[1]) if line else 0,
         )
         if level == "error" or not _UNPINNED.search(finding.text):
@@ -174,21 +199,18 @@ def _blocks(output: str) -> Iterator[list[tuple[str, str]]]:
         yield block
 
 
-def _source_name(path: str, places: Layout) -> str:
+def _source_name(path: str, folder: Path) -> str:
     """Name the source that a staged file comes from, below the project."""
-    staged = Path(path) if Path(path).is_absolute() else places.fsh_stage / path
-    inside = places.fsh_stage / "input" / "fsh"
-    if not staged.is_relative_to(inside):
-        inside_or_config = staged.name if staged.parent == places.fsh_stage else Path("fsh") / path
-        return str(inside_or_config)
-    return str(Path(places.fsh.name) / staged.relative_to(inside))
+    staged = folder / path
+    inside = folder / "input" / "fsh"
+    if staged.is_relative_to(inside):
+        return f"fsh/{staged.relative_to(inside).as_posix()}"
+    return staged.name if staged.parent == folder else f"fsh/{path}"
 
 
-def _deliver(places: Layout, output: str) -> None:
+def _deliver(places: Layout) -> None:
     """Move what SUSHI made to its place: definitions, and examples apart from them."""
     made = sorted((places.fsh_stage / "fsh-generated" / "resources").glob("*.json"))
-    if not made:
-        raise SetupError(f"SUSHI made nothing:\n{process.tail(output)}\n")
     with files.folder(places.definitions) as definitions, files.folder(places.examples) as examples:
         for path in made:
             kind = json.loads(path.read_bytes()).get("resourceType")

@@ -23,6 +23,13 @@ Fetch = Callable[[Jar, Path], Path]
 _AT_ONCE = 8
 _ATTEMPTS = 3
 _TIMEOUT_S = 60
+_REASONS = {
+    "SSLError": "the repository's certificate is not trusted",
+    "ProxyError": "the proxy cannot be reached",
+    "Timeout": "the repository did not answer in time",
+    "ConnectionError": "the repository cannot be reached",
+    "RuntimeError": "the repository does not have it, or did not deliver it",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -92,8 +99,13 @@ def _fetch_patiently(jar: Jar, scratch: Path, fetch: Fetch) -> Path:
         except Exception as caught:  # whatever the resolver or the connection raises: all mean "not there"
             _log.debug("attempt %d for %s: %s", attempt + 1, jar.coordinates, caught)
             error = caught
-    reason = " ".join(str(error).split())[:200]
-    raise SetupError(f"could not download {jar.coordinates}: {reason}", hint=NETWORK_HINT) from error
+    raise SetupError(f"could not download {jar.coordinates}: {_reason(error)}", hint=NETWORK_HINT) from error
+
+
+def _reason(error: Exception | None) -> str:
+    """Say in a few words why nothing came; the resolver's own words fill a screen."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return next((_REASONS[kind] for kind in kinds if kind in _REASONS), " ".join(str(error).split())[:120])
 
 
 def _maven_fetch(scratch: Path) -> Fetch:

@@ -129,17 +129,7 @@ def _compile(places: Layout, sources: Sequence[Path], folder: Path) -> list[Prob
     environment = {"SR2FHIR_HOME": str(places.home), "PYTHONWARNINGS": "ignore"}
     output = process.run(command, "compiling the maps", cwd=places.sources, environment=environment)
     found: list[dict[str, Any]] = json.loads(output.splitlines()[-1])
-    return [_placed(places, entry) for entry in found]
-
-
-def _placed(places: Layout, entry: dict[str, Any]) -> Problem:
-    """Add the line to a problem for which the engine knows the rule only."""
-    path = Path(entry["file"])
-    line = entry["line"]
-    if not line and entry.get("rule"):
-        groups = {group.name: group for group in fml.groups(path.read_text(encoding="utf-8"))}
-        line = groups[entry["group"]].lines().get(entry["rule"], groups[entry["group"]].line)
-    return Problem(_name(places, path), line, entry["text"])
+    return [Problem(_name(places, Path(entry["file"])), entry["line"], entry["text"]) for entry in found]
 
 
 def _name(places: Layout, path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,10 @@ from sr2fhir.paths import Layout
 from sr2fhir.pins import Package
 from sr2fhir.setup import files
 from sr2fhir.setup.report import Report
+
+# A key that only narratives have, and its JSON string. The rest of a resource stays as it is, byte by byte.
+_NARRATIVE = re.compile(rb'"div"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_NARRATIVE = rb'"div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\">-</div>"'
 
 
 def run(places: Layout, report: Report) -> None:
@@ -51,13 +56,16 @@ def _fill(package: Package, folder: Path, jar: zipfile.ZipFile, inside: str) -> 
 
 
 def _unpack(archive: bytes, folder: Path) -> None:
-    """Write the resources and the index of a package; its XML, schemas and pictures are not needed."""
+    """Write the resources and the index of a package; its XML, schemas and pictures are not needed.
+
+    Nor are narratives: they are half of the text that a validator would have to read at each start.
+    """
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
             path = PurePosixPath(member.name)
             wanted = member.isfile() and path.suffix == ".json" and path.parent == PurePosixPath("package")
             if wanted and (source := tar.extractfile(member)):
-                (folder / path.name).write_bytes(source.read())
+                (folder / path.name).write_bytes(_NARRATIVE.sub(_NO_NARRATIVE, source.read()))
 
 
 def _make_empty(package: Package, folder: Path) -> None:
