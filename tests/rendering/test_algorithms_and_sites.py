@@ -162,7 +162,10 @@ def test_an_own_site_overrides_and_never_carries_the_tracking_of_the_group():
         False,
         "10200004",
     )
-    assert item(document, "1.1.1.5")["context"]["findingSite"]["site"][0]["coding"][0]["code"] == "39607008"
+    of_group = item(document, "1.1.1.5")["context"]["findingSite"]
+    assert (of_group["tracked"], "site" in of_group) == (True, False)  # written once, in the list of sites
+    (lung,) = [each for each in document["findingSite"] if each["id"] == of_group["id"]]
+    assert lung["structure"][0]["site"]["coding"][0]["code"] == "39607008"
     assert len({one["id"] for one in document["findingSite"]}) == 2
 
 

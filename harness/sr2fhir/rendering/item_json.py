@@ -9,6 +9,7 @@ from sr2fhir.rendering.attributes import tag
 from sr2fhir.rendering.effective_time import EffectiveTimes
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.members import filled, traced
+from sr2fhir.rendering.observed import is_group, is_measurement, may_be_observed
 from sr2fhir.rendering.participants import Fallback
 from sr2fhir.rendering.reference_sets import ReferenceSets
 from sr2fhir.rendering.scope import Scope
@@ -16,19 +17,8 @@ from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
 from sr2fhir.rendering.values import LISTS
 
 _CONTINUITY = tag("ContinuityOfContent")
-_ALWAYS = frozenset({"CONTAINER", "NUM"})
-_CONTAINED = frozenset({"TEXT", "CODE", "DATE", "TIME", "DATETIME", "PNAME", "UIDREF"})
-_CONTAINS = "CONTAINS"
-_OBSERVATION_CONTAINERS = frozenset({"DCM#126010", "DCM#126011", "UMLS#C0034375", "DCM#125007"})
 _UNKNOWN_LIST = "unknown"
 _LIST_ORDER = (*LISTS.values(), _UNKNOWN_LIST)
-
-
-def may_be_observed(item: Item) -> bool:
-    """Tell whether an item may become a resource: a container, a number, or a contained value."""
-    if item.in_library or item.by_reference or item.resolved:
-        return False
-    return item.value_type in _ALWAYS or (item.value_type in _CONTAINED and item.relationship == _CONTAINS)
 
 
 class ItemWriter:
@@ -74,14 +64,15 @@ class ItemWriter:
     def _own(self, item: Item, sets: ReferenceSets) -> JsonObject:
         """Return an item without its children."""
         observed = may_be_observed(item)
+        pointed = observed and _has_source(item)
         observation_uid = item.observation_uid
         attributes = item.attributes
         return filled(
             {
                 "id": self.id_of(item),
-                "sourceId": self._env.ids.at(item.identifier, "source") if observed else None,
+                "sourceId": self._env.ids.at(item.identifier, "source") if pointed else None,
                 "position": item.position,
-                "contentItemIdentifier": item.identifier,
+                "contentItemIdentifier": item.identifier if pointed else None,
                 "relationship": item.relationship,
                 "valueType": item.value_type,
                 "concept": item.concept.as_json(item.position) if item.concept else None,
@@ -105,6 +96,7 @@ class ItemWriter:
         if item.target is None:
             return self._nowhere(item.reference)
         group = _group(item.target)
+        made = is_group(item.target) or is_measurement(item.target)
         return filled(
             {
                 "id": self.id_of(item.target),
@@ -112,6 +104,7 @@ class ItemWriter:
                 "groupId": self.id_of(group) if group else None,
                 "firstOfGroup": self._is_first(item, group) if group else None,
                 "repeated": True if item.same_as else None,
+                "observed": True if made else None,
                 "observationIdentifier": _observation_identifier(item.target),
                 "relationship": item.target.relationship,
             }
@@ -158,18 +151,10 @@ class ItemWriter:
         return scope.devices or self._fallback.devices
 
 
-def observing(items: list[Item]) -> list[Item]:
-    """Return the items that become Observations: what may, within a group, measurements or evaluations."""
-    inside: set[Item] = set()
-    found = []
-    for item in items:
-        if item.parent in inside or (
-            item.value_type == "CONTAINER" and _OBSERVATION_CONTAINERS.intersection(item.keys)
-        ):
-            inside.add(item)
-            if may_be_observed(item) and (item.value_type != "CONTAINER" or item.is_group()):
-                found.append(item)
-    return found
+def _has_source(item: Item) -> bool:
+    """Tell whether a resource may point back to an item: not to a member of a group without its own UID."""
+    inside = item.parent is not None and item.parent.is_group() and item.value_type != "CONTAINER"
+    return not inside or item.observation_uid is not None
 
 
 def _observation_identifier(item: Item) -> JsonObject | None:
@@ -178,11 +163,11 @@ def _observation_identifier(item: Item) -> JsonObject | None:
 
 
 def _group(item: Item) -> Item | None:
-    """Return the nearest Measurement Group, the item itself included."""
+    """Return the nearest Measurement Group, the item itself included; None where it becomes no resource."""
     nearest: Item | None = item
     while nearest is not None and not nearest.is_group():
         nearest = nearest.parent
-    return nearest
+    return nearest if nearest is not None and is_group(nearest) else None
 
 
 def _visible_children(item: Item) -> list[Item]:

@@ -71,7 +71,9 @@ class Sites:
             "trackingUid": [uids.identifier(text_of(uid) or "", uid.position)] if uid else None,
         }
         self._found.append(filled({"id": made, **flags, **tracking, "structure": structures}))
-        return filled({"id": made, **flags, "site": [one["site"] for one in structures]})
+        # a tracked or qualified site is written once, above: repeating it on each item costs the engine time
+        plain = [] if any(flags.values()) else [one["site"] for one in structures]
+        return filled({"id": made, **flags, "site": plain})
 
     def _tracking(self, item: Item, children: list[Item], key: str) -> Item | None:
         if not item.is_group():
