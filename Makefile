@@ -11,7 +11,8 @@ BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
 
 .DEFAULT_GOAL := help
-.PHONY: help setup transform test check lint typecheck pytest bench lock clean distclean runtime dev
+.PHONY: help setup transform test check lint typecheck pytest bench ig wheel terminology pages lock clean distclean
+.PHONY: runtime dev
 
 help: ## list what can be made
 	@echo "make setup       fetch and build what is needed (done by all others too)"
@@ -20,6 +21,10 @@ help: ## list what can be made
 	@echo "make lint        ruff: rules and format"
 	@echo "make typecheck   mypy --strict"
 	@echo "make bench       measure start, warm transforms and growth with size"
+	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher"
+	@echo "make wheel       build a wheel that needs neither Node nor a checkout: build/dist"
+	@echo "make pages       generate docs/mapping, docs/rows.md and the picture anew (after a change of maps or FSH)"
+	@echo "make terminology generate fsh/terminology/generated anew (after a change of pydicom)"
 	@echo "make lock        resolve the Python lock files anew"
 	@echo "make clean       remove compiled definitions and maps, and out/; keep what was fetched"
 	@echo "make distclean   remove everything that was made"
@@ -55,6 +60,23 @@ bench: dev
 	@$(BIN)/sr2fhir setup --quiet
 	@$(BIN)/python harness/bench.py
 
+ig: runtime
+	@$(BIN)/sr2fhir setup --quiet
+	@$(BIN)/python -m sr2fhir.publishing
+
+wheel: runtime
+	@$(BIN)/sr2fhir setup --quiet
+	@$(BIN)/python -m sr2fhir.publishing.wheel
+
+pages: dev
+	@$(BIN)/sr2fhir setup --quiet
+	@$(BIN)/python -m sr2fhir.publishing.mapping_pages
+	@$(BIN)/python -m sr2fhir.publishing.row_table
+	@$(BIN)/python -m sr2fhir.publishing.picture
+
+terminology: runtime
+	@$(BIN)/python -m sr2fhir.publishing.dicom_terminology
+
 # Needs uv on the PATH (pip install uv). The locks hold versions and sha256 for every platform, and no address.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 lock:
@@ -63,7 +85,7 @@ lock:
 	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
 
 clean:
-	rm -rf out build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
+	rm -rf out build/ig build/package.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean

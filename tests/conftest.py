@@ -12,6 +12,8 @@ from sr2fhir.paths import layout
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
+pytest_plugins = ["tests.rows.accounting"]
+
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT.parent / "shared" / "official"
 

@@ -22,7 +22,7 @@ def test_a_finding_says_what_where_why_and_how_to_mend_it() -> None:
     assert from_findings([finding])["issue"] == [
         {
             "severity": "warning",
-            "code": "incomplete",
+            "code": "required",
             "details": {"text": "no offset, +00:00 assumed"},
             "diagnostics": "assumed-offset; Give --timezone",
             "expression": ["ContentDate"],

@@ -30,6 +30,14 @@ RESOURCES = {
     "ImagingSelection": 2,
     "Observation": 6,
 }
+# attributes of the header that belong to the root content item (PS3.3 C.17.3), which is item 1
+ROOT_ITEM = {
+    "ValueType",
+    "ConceptNameCodeSequence",
+    "ContinuityOfContent",
+    "ContentTemplateSequence",
+    "ContentSequence",
+}
 NAMES = ("EXAMPLE", "MEASUREMENT", "PID-11235", "RADIOLOGIST")
 
 
@@ -58,6 +66,12 @@ def test_numbers_keep_the_text_of_dicom(example: sr2fhir.Result) -> None:
         if "valueQuantity" in entry["resource"]
     ]
     assert values == [Decimal("31112.2"), Decimal("49.94462"), Decimal("9026.567")]
+
+
+def test_limits_are_taken_from_the_environment(samples_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SR2FHIR_MAX_ITEMS", "5")
+    with pytest.raises(sr2fhir.InputError, match="SR2FHIR_MAX_ITEMS"):
+        sr2fhir.render(samples_dir / EXAMPLE)
 
 
 def test_no_lineage_id_is_left(example: sr2fhir.Result) -> None:
@@ -96,7 +110,8 @@ def test_every_item_and_attribute_is_accounted_for(
         rendering = sr2fhir.render(sample)
         report = transformer.transform(sample).report
         assert [line.source for line in report.items] == [record.position for record in rendering.items]
-        assert [line.source for line in report.attributes] == [record.path for record in rendering.header]
+        header = [record.path for record in rendering.header if record.path not in ROOT_ITEM]
+        assert [line.source for line in report.attributes] == header
         summed = report.to_dict()
         for part in ("items", "attributes"):
             counts = dict(summed[part])
@@ -106,7 +121,7 @@ def test_every_item_and_attribute_is_accounted_for(
 
 def test_the_invalid_uid_of_the_example_is_reported(example: sr2fhir.Result) -> None:
     """Section 6: the source series 121232 has a UID of 66 characters (D29)."""
-    unmapped = {line.source: line.reason for line in example.report.items if line.category == "unmapped"}
+    unmapped = {line.source: line.reason for line in example.report.items if line.is_unmapped}
     assert unmapped == {"1.4.1.7": "invalid-value"}
 
 

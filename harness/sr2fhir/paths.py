@@ -15,6 +15,9 @@ from pathlib import Path
 HOME_VARIABLE = "SR2FHIR_HOME"
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
+# An installed package carries in this folder what set-up reads, and below that what set-up would compile.
+DATA = "data"
+COMPILED = "compiled"
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,24 @@ class Layout:
         Folder of engine.toml, fsh/, maps/ and locks/.
     home
         Folder that set-up fills.
+    carried
+        Folder of the compiled definitions and maps that an installed package carries; None in a checkout,
+        where set-up compiles them.
     """
 
     sources: Path
     home: Path
+    carried: Path | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Tell whether this is an installed package."""
+        return self.carried is not None
+
+    @property
+    def compiled(self) -> Path:
+        """Answer the folder below which compiled definitions and maps lie."""
+        return self.carried or self.home
 
     # ---- sources
     # -----------------------------------------------------------------------------------------------------
@@ -48,6 +65,11 @@ class Layout:
     def fsh(self) -> Path:
         """Answer the folder of the FSH definitions."""
         return self.sources / "fsh"
+
+    @property
+    def generated_terminology(self) -> Path:
+        """Answer the folder of the code systems that are generated, not written."""
+        return self.fsh / "terminology" / "generated"
 
     @property
     def sushi_config(self) -> Path:
@@ -104,7 +126,7 @@ class Layout:
     @property
     def definitions(self) -> Path:
         """Answer the folder of the compiled conformance resources."""
-        return self.home / "definitions"
+        return self.compiled / "definitions"
 
     @property
     def examples(self) -> Path:
@@ -114,17 +136,17 @@ class Layout:
     @property
     def compiled_maps(self) -> Path:
         """Answer the folder of the StructureMaps that the engine made of the FML maps."""
-        return self.home / "maps"
+        return self.compiled / "maps"
 
     @property
     def map_index(self) -> Path:
         """Answer the table of file and line of every group and rule."""
-        return self.home / "engine" / "map-index.json"
+        return self.compiled / "engine" / "map-index.json"
 
     @property
     def core(self) -> Path:
         """Answer the Bundle of the StructureDefinitions that transforms touch."""
-        return self.home / "engine" / "core.json"
+        return self.compiled / "engine" / "core.json"
 
     @property
     def overlay(self) -> Path:
@@ -157,10 +179,11 @@ def layout() -> Layout:
         SR2FHIR_HOME replaces the second of the two.
     """
     checkout = (_CHECKOUT / "engine.toml").is_file()
-    sources = _CHECKOUT if checkout else _PACKAGE / "data"
+    sources = _CHECKOUT if checkout else _PACKAGE / DATA
     default = _CHECKOUT / "build" if checkout else _user_data() / "sr2fhir"
     chosen = os.environ.get(HOME_VARIABLE)
-    return Layout(sources, Path(chosen).expanduser().resolve() if chosen else default)
+    home = Path(chosen).expanduser().resolve() if chosen else default
+    return Layout(sources, home, None if checkout else sources / COMPILED)
 
 
 def _user_data() -> Path:

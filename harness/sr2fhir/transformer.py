@@ -82,11 +82,11 @@ def load(source: Source, name: str | None, limits: Limits | None) -> pydicom.Dat
     """Read what is not in memory yet."""
     import pydicom
 
-    from sr2fhir.reading import DEFAULT_LIMITS, SourceDocument, read
+    from sr2fhir.reading import SourceDocument, read
 
     if isinstance(source, pydicom.Dataset | SourceDocument):
         return source
-    return read(source, name=name, limits=limits or DEFAULT_LIMITS)
+    return read(source, name=name, limits=limits)
 
 
 def make_engine(name: str | None = None, *, batch: bool = False) -> Engine:
@@ -303,17 +303,14 @@ def validated(result: Result, engine: Engine) -> Result:
 def unmapped_findings(report: Report) -> tuple[Finding, ...]:
     """Sum up in one finding what reached no element; the report lists it."""
     from sr2fhir.findings import Finding
+    from sr2fhir.wording import listed
 
     if not report.unmapped:
         return ()
-    items = sum(line.category == "unmapped" for line in report.items)
-    attributes = len(report.unmapped) - items
-    message = (
-        f"reached no element of the Bundle: {items} content items, {attributes} attributes of the header"
-    )
-    return (
-        Finding("information", "no-target", "1", message, "The report names each and why, under `unmapped`"),
-    )
+    items = sum(line.is_unmapped for line in report.items)
+    lost = listed((items, "content item"), (len(report.unmapped) - items, "header attribute"))
+    message = f"{lost} reached no element of the Bundle"
+    return (Finding("information", "no-target", "1", message, "The report lists them under `unmapped`"),)
 
 
 def name_of(source: Source) -> str:

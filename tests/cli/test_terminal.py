@@ -7,8 +7,9 @@ import io
 import pytest
 from sr2fhir.batch import FileResult, Summary
 from sr2fhir.cli.lines import file_line, show, summary_lines
-from sr2fhir.cli.terminal import Terminal, listed, plural, printable
+from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import NotDicomError
+from sr2fhir.wording import listed, plural
 
 
 class Screen(io.TextIOWrapper):

@@ -9,6 +9,7 @@ from sr2fhir.findings import Finding
 from sr2fhir.jsontext import NumberText
 from sr2fhir.rendering import HeaderRecord, ItemRecord, Rendering
 
+PROFILES = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
 PATIENT = "00000000-0000-5000-8000-000000000001"
 STUDY = "00000000-0000-5000-8000-000000000002"
 EQUIPMENT = "00000000-0000-5000-8000-000000000003"
@@ -37,8 +38,9 @@ DOCUMENT: dict[str, Any] = {
         "identifier": [{"id": "PatientID", "value": "P-1"}],
         "name": [{"id": "PatientName", "family": "Example"}],
         "sex": "F",
+        "_sex": {"id": "PatientSex"},
     },
-    "person": [{"name": [{"id": "ParticipantSequence[0]"}]}, {"name": [{"id": "AuthorObserverSequence[0]"}]}],
+    "person": [{"name": [{"id": "ParticipantSequence.1.PersonName", "family": "Roe"}]}],
     "study": {"id": STUDY, "identifier": {"id": "StudyInstanceUID", "value": "urn:oid:1.2.3"}},
     "equipment": {"id": EQUIPMENT},
     "content": item(
@@ -46,6 +48,7 @@ DOCUMENT: dict[str, Any] = {
         "1",
         "CONTAINER",
         None,
+        key=["DCM#126000"],
         code=[item(OBSERVER, "1.1", "CODE", "HAS OBS CONTEXT", resolved="observer")],
         container=[
             item(
@@ -55,6 +58,7 @@ DOCUMENT: dict[str, Any] = {
                 GROUP,
                 "1.3",
                 "CONTAINER",
+                key=["DCM#125007"],
                 num=[
                     item(
                         VOLUME,
@@ -86,8 +90,11 @@ HEADER: tuple[tuple[str, Literal["mapped", "context", "unmapped"], str | None], 
     ("SpecificCharacterSet", "context", None),
     ("VerifyingObserverSequence", "unmapped", "no-target"),
     ("PatientSex", "mapped", None),
-    ("ParticipantSequence[0].PersonName", "mapped", None),
-    ("AuthorObserverSequence[0].PersonName", "mapped", None),
+    ("PatientBirthDate", "context", "empty"),
+    ("ParticipantSequence.1.PersonName", "mapped", None),
+    ("ParticipantSequence.1.ObserverType", "context", None),
+    ("ValueType", "context", None),
+    ("(0009,1001)", "unmapped", "no-target"),
 )
 
 BUNDLE: dict[str, Any] = {
@@ -117,6 +124,7 @@ BUNDLE: dict[str, Any] = {
             "resource": {
                 "resourceType": "Observation",
                 "id": VOLUME,
+                "meta": {"profile": [f"{PROFILES}/imaging-measurement"]},
                 "code": {"id": "1.3.1", "coding": [{"id": "1.3.1", "code": "118565006"}]},
                 "subject": {"reference": f"urn:uuid:{PATIENT}"},
                 "valueQuantity": {"id": "1.3.1", "value": NumberText("31112.20"), "unit": "mm3"},

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from sr2fhir.errors import OutputError
-from sr2fhir.findings import Finding
 from sr2fhir.finishing import Finished, finish
 from sr2fhir.jsontext import NumberText, dumps
 
 from tests.finishing.documents import (
-    EQUIPMENT,
     GROUP,
     PATIENT,
     VOLUME,
@@ -22,14 +20,8 @@ from tests.finishing.documents import (
 )
 
 
-def finished(content: dict[str, Any], *findings: Finding, keep_lineage: bool = False) -> Finished:
-    return finish(dumps(content), rendering(findings), keep_lineage=keep_lineage)
-
-
-def lines(done: Finished) -> dict[str, tuple[str, str | None]]:
-    return {
-        line.source: (line.category, line.reason) for line in (*done.report.items, *done.report.attributes)
-    }
+def finished(content: dict[str, Any], *, keep_lineage: bool = False) -> Finished:
+    return finish(dumps(content), rendering(), keep_lineage=keep_lineage)
 
 
 # ---- strict parse ----
@@ -296,87 +288,3 @@ def test_lineage_can_be_set_on_the_bundle_and_its_entries() -> None:
     report = finished(content).report.to_dict()
     elements = [element for entry in report["lineage"] for element in entry["elements"]]
     assert {"Bundle.identifier", "Bundle.entry[3]"} <= set(elements)
-
-
-# ---- accounting ----
-
-
-def test_each_item_and_attribute_has_one_class() -> None:
-    assert lines(finished(bundle())) == {
-        "1": ("context", None),
-        "1.1": ("context", None),
-        "1.2": ("unmapped", "out-of-scope-container"),
-        "1.2.1": ("unmapped", "out-of-scope-container"),
-        "1.3": ("context", None),
-        "1.3.1": ("mapped", None),
-        "1.3.2": ("unmapped", "no-target"),
-        "PatientID": ("mapped", None),
-        "PatientName": ("unmapped", "no-target"),
-        "StudyInstanceUID": ("mapped", None),
-        "SpecificCharacterSet": ("context", None),
-        "VerifyingObserverSequence": ("unmapped", "no-target"),
-        "PatientSex": ("mapped", None),
-        "ParticipantSequence[0].PersonName": ("unmapped", "no-target"),
-        "AuthorObserverSequence[0].PersonName": ("unmapped", "no-target"),
-    }
-
-
-def test_the_classes_add_up() -> None:
-    report = finished(bundle()).report.to_dict()
-    assert report["items"] == {"total": 7, "mapped": 1, "context": 3, "unmapped": 3}
-    assert report["attributes"] == {"total": 8, "mapped": 3, "context": 1, "unmapped": 4}
-    assert report["resources"] == {"Patient": 1, "ImagingStudy": 1, "Device": 1, "Observation": 1}
-
-
-def test_an_attribute_without_an_id_in_the_document_is_what_the_renderer_says() -> None:
-    """The document of these tests gives PatientSex no id, so that no copy of it can be seen."""
-    account = {line.source: line.category for line in finished(bundle()).report.attributes}
-    assert (account["PatientSex"], account["PatientName"]) == ("mapped", "unmapped")
-
-
-def test_an_attribute_in_a_sequence_is_seen_by_the_id_of_its_item() -> None:
-    content = bundle()
-    resource(content, 2)["note"] = [{"id": "ParticipantSequence[0]", "text": "x"}]
-    account = {line.source: line.category for line in finished(content).report.attributes}
-    assert account["ParticipantSequence[0].PersonName"] == "mapped"
-    assert account["AuthorObserverSequence[0].PersonName"] == "unmapped"
-
-
-def test_a_finding_gives_the_reason() -> None:
-    finding = Finding("warning", "multiplicity", "1.3.2 TextValue", "a second comment")
-    assert lines(finished(bundle(), finding))["1.3.2"] == ("unmapped", "multiplicity")
-
-
-def test_a_finding_overrules_that_an_item_was_used_up() -> None:
-    finding = Finding("information", "no-target", "1.1", "the observer's organisation has no target")
-    assert lines(finished(bundle(), finding))["1.1"] == ("unmapped", "no-target")
-
-
-def test_other_findings_are_no_reason() -> None:
-    finding = Finding("warning", "assumed-offset", "1.3.2", "no offset")
-    assert lines(finished(bundle(), finding))["1.3.2"] == ("unmapped", "no-target")
-
-
-def test_what_reached_an_element_is_mapped_whatever_was_found() -> None:
-    finding = Finding("warning", "multiplicity", "1.3.1", "a second one was left out")
-    assert lines(finished(bundle(), finding))["1.3.1"] == ("mapped", None)
-
-
-def test_unmapped_entries_show_a_digest_and_no_value() -> None:
-    report = dumps(finished(bundle()).report.to_dict())
-    entry = next(entry for entry in json.loads(report)["unmapped"] if entry["source"] == "1.3.2")
-    # printf '{"textValue":"seen by Dr Example"}' | sha256sum | cut -c1-16
-    assert entry == {
-        "source": "1.3.2",
-        "valueType": "TEXT",
-        "relationship": "CONTAINS",
-        "digest": "81c11001e0c3792e",
-        "reason": "no-target",
-    }
-    assert b"Dr Example" not in report
-
-
-def test_equipment_is_no_content_item() -> None:
-    """Resources that come from the header have no position, and so no row of their own."""
-    lineage = finished(bundle()).report.to_dict()["lineage"]
-    assert not any(EQUIPMENT in element for entry in lineage for element in entry["elements"])

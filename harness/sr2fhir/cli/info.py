@@ -50,7 +50,7 @@ def gather(places: Layout) -> dict[str, Any]:
 
     return {
         "versions": versions(places),
-        "maps": sorted(path.stem for path in places.maps.rglob("*.map")),
+        "maps": sorted(path.stem for path in places.compiled_maps.glob("*.json")),
         "places": {"sources": str(places.sources), "home": str(places.home)},
         "setup": {"current": is_current(places), "steps": steps(places)},
     }
@@ -58,9 +58,9 @@ def gather(places: Layout) -> dict[str, Any]:
 
 def steps(places: Layout) -> dict[str, bool]:
     """Tell for each step of the set-up whether its products are there."""
-    from sr2fhir.setup.steps import STEPS
+    from sr2fhir.setup.steps import steps_for
 
-    return {step.title: all(path.exists() for path in step.outputs(places)) for step in STEPS}
+    return {step.title: all(path.exists() for path in step.outputs(places)) for step in steps_for(places)}
 
 
 def versions(places: Layout) -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sr2fhir.cli.terminal import Bar, Terminal, listed, plural, printable
+from sr2fhir.cli.terminal import Bar, Terminal, printable
 from sr2fhir.outcome import describe
+from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
     from sr2fhir.batch import FileResult, Summary
@@ -76,8 +77,10 @@ def advice(summary: Summary, done: int, place: str, validated: bool) -> Iterator
     if summary.skipped:
         yield f"{plural(summary.skipped, 'file')} passed over; --log-level info says which and why"
     if done and summary.unmapped:
-        items = plural(summary.unmapped, "item")
-        yield f"{items} or attributes reached no element; the report beside each Bundle says which and why"
+        lost = plural(
+            summary.unmapped, "content item or header attribute", "content items or header attributes"
+        )
+        yield f"{lost} reached no element; the report beside each Bundle says which and why"
     if summary.failed:
         yield f"What failed, where and how to mend it also stands in the outcome files of {place}"
     if done and not validated:

@@ -101,16 +101,6 @@ def live_bar(terminal: Terminal, count: Callable[[], int]) -> Iterator[Bar]:
         yield Live()
 
 
-def plural(number: int, noun: str) -> str:
-    """Count things: `1 warning`, `2 warnings`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def listed(*counts: tuple[int, str]) -> str:
-    """Join the counts that are not zero: `15 resources, 2 warnings`."""
-    return ", ".join(plural(number, noun) for number, noun in counts if number)
-
-
 def printable(text: str) -> str:
     """Make control characters of a file name visible, so that it stays on its line."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

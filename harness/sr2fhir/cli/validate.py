@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr2fhir.cli.options import Subparsers, add_command, add_engine_option
-from sr2fhir.cli.terminal import Terminal, listed, plural, printable
+from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import Sr2FhirError, UsageError
+from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
     from sr2fhir.engines.base import Engine

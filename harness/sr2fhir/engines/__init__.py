@@ -12,7 +12,12 @@ __all__ = ["ENGINES", "ENTRY_MAP", "Engine", "ValidationMessage", "create"]
 
 def _embedded(batch: bool) -> Engine:
     from sr2fhir.engines.embedded import EmbeddedEngine
+    from sr2fhir.paths import layout
 
+    if layout().is_installed:  # a checkout is set up by its Makefile
+        from sr2fhir import setup
+
+        setup.run()
     return EmbeddedEngine("batch" if batch else "single")
 
 

@@ -284,6 +284,8 @@ def _full_engine(places: Layout) -> Any:
         for name in _VALIDATION_PACKAGES:
             engine.loadPackage(*packages[name].split("#"))
         engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), str(places.definitions), True)
+        # Reports may give a right code a meaning of their own: that is worth a warning, and no error.
+        engine.setDisplayWarnings(True)
         restore_tables(engine.getContext())
         engine.prepare()
     except jpype.JException as error:

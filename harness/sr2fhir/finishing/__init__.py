@@ -3,7 +3,8 @@
 A success status is no proof: an engine that sets an element twice writes its key twice, and a proxy can cut
 an answer short. So the Bundle is parsed strictly (`parse`), compared with the document it was made from
 (`checks`), its lineage ids become a table and are taken out (`lineage`), and each content item and header
-attribute is put into one class (`report`; mapping specification, section 8).
+attribute is put into one class (`accounting`, by the tables of `classes`; the result is a `report`; mapping
+specification, section 8).
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sr2fhir.finishing.accounting import account
 from sr2fhir.finishing.checks import check
 from sr2fhir.finishing.lineage import collect
 from sr2fhir.finishing.parse import parse
-from sr2fhir.finishing.report import Report, account
+from sr2fhir.finishing.report import Report
 from sr2fhir.finishing.sources import Sources
 from sr2fhir.jsontext import dumps
 

@@ -25,15 +25,12 @@ class Sources:
         Id of a resource that may be made → position of the content item that it comes from, or None.
     elements
         Ids that an element of the Bundle may carry: positions of content items and keywords of attributes.
-    traced
-        Those of them that stand in the document, so that copying a value passes them on.
     items
         Position → content item of the logical model.
     """
 
     resources: dict[str, str | None]
     elements: frozenset[str]
-    traced: frozenset[str]
     items: dict[str, dict[str, Any]]
 
     @staticmethod
@@ -53,7 +50,7 @@ class Sources:
                     traced.add(name)
         positions = {record.position for record in rendering.items}
         elements = traced | positions | {record.path for record in rendering.header}
-        return Sources(resources, frozenset(elements), frozenset(traced), items)
+        return Sources(resources, frozenset(elements), items)
 
 
 def content_position(node: dict[str, Any]) -> str | None:

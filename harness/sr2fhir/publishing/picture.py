@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -28,6 +29,8 @@ PICTURE = Path("docs/images/tree-to-fhir.svg")
 ROW, GAP, MARGIN, TOP = 19, 14, 16, 76
 LEFT_WIDTH, RIGHT_START, RIGHT_WIDTH, INDENT = 440, 680, 470, 14
 BEND = 110
+# a source that gives the same element to more resources is left out
+MANY = 3
 # characters; the width of one, on average, in pixels
 LABEL_LENGTH, VALUE_LENGTH, CHARACTER = 58, 46, 7.2
 
@@ -122,11 +125,21 @@ def picture(result: Result) -> str:
 
 
 def lineage(result: Result) -> Iterator[tuple[str, str]]:
-    """Yield source and target of each line, leaving out the copies of identifiers that references carry."""
+    """Yield source and target of each line.
+
+    Left out are the copies of identifiers that references carry, and what one source gives to the same
+    element of many resources, such as the language.
+    """
     for line in (*result.report.attributes, *result.report.items):
+        number = Counter(map(element_of_type, line.elements))
         for element in line.elements:
-            if not element.endswith(".identifier"):
+            if number[element_of_type(element)] <= MANY and not element.endswith(".identifier"):
                 yield line.source, element
+
+
+def element_of_type(path: str) -> str:
+    """Leave the id out of a path: `Observation.code`."""
+    return re.sub(r"/[^.]+", "", path)
 
 
 def sources(result: Result) -> Iterator[Source]:
@@ -196,6 +209,7 @@ def displays(node: dict[str, Any]) -> Iterator[str | None]:
     """Yield the texts that stand deeper: displays of codings, values of components, UIDs of instances."""
     for coding in node.get("coding", ()):
         yield coding.get("display")
+    yield node.get("display")
     yield node.get("valueString")
     yield node.get("uid")
 

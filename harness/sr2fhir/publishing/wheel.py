@@ -1,7 +1,7 @@
-"""Build the Python package with everything that set-up would have to compile: ``python -m sr2fhir.publishing.wheel``.
+"""Build a wheel with everything that set-up would have to compile: ``python -m sr2fhir.publishing.wheel``.
 
-Who installs it needs no Node, no SUSHI and no checkout. What is left to fetch are the engine's jars, at first use
-or by `sr2fhir setup`.
+Who installs it needs no Node, no SUSHI and no checkout. What is left to fetch are the engine's jars, at first
+use or by `sr2fhir setup`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from sr2fhir.rendering import (
     admission,
     by_reference,
     header,
-    item_json,
     leftovers,
+    observed,
     participants,
     tree,
     uids,
@@ -150,7 +150,7 @@ def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage]:
     context.assign(items, head.issued())
     fallback = participants.collect(env.header, env.codes, people)
     writer = ItemWriter(env, EffectiveTimes(env, items, head.started), fallback)
-    people.mark_effective({party for item in item_json.observing(items) for party in writer.parties(item)})
+    people.mark_effective({party for item in observed.observing(items) for party in writer.parties(item)})
     sets = ReferenceSets(env, writer.id_of, _Studies(head.study, procedures, env.evidence).of)
     content = writer.tree(items, sets)
     document = {

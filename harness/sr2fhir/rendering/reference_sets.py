@@ -16,6 +16,7 @@ from sr2fhir.rendering.content import first, text_of
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.instances import Instances, Placed
 from sr2fhir.rendering.members import filled
+from sr2fhir.rendering.observed import is_group
 from sr2fhir.rendering.regions import Regions
 from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
 from sr2fhir.rendering.values.coordinates import FRAME_OF_REFERENCE
@@ -32,6 +33,8 @@ _DEFAULT_KEYS = {
     "COMPOSITE": _SOURCE_OF_MEASUREMENT,
     "WAVEFORM": _SOURCE_OF_MEASUREMENT,
 }
+# what a measurement cites (TID 315, CID 228) is not what it was made from
+_CITATIONS = frozenset({"DCM#121421", "DCM#121422", "DCM#121423", "DCM#121424"})
 _NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
 # kinds of the guide, whichever of the two value types a member has; and the SOP class of their objects
 _OBJECTS = {
@@ -119,7 +122,7 @@ class ReferenceSets:
         targets = {member.target for member in kind.members}
         target = targets.pop() if len(targets) == 1 else None
         holder = target.parent if target else None
-        if target is None or holder is None or holder.in_library or holder.value_type in REGIONS:
+        if target is None or holder is None or not is_group(holder):
             return None
         self._kinds_of(holder)
         there = self._kind_of.get(target)
@@ -276,6 +279,8 @@ def _kind_name(item: Item) -> str | None:
         return None
     if item.concept is None:
         return f"{item.value_type} {_DEFAULT_KEYS[item.value_type]}"
+    if _CITATIONS.intersection(item.keys):
+        return None
     key = item.keys[0] if item.keys else item.concept.label
     is_object = item.value_type in _OBJECTS.values()
     return f"{_OBJECTS.get(key, item.value_type) if is_object else item.value_type} {key}"

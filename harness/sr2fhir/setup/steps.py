@@ -46,6 +46,8 @@ class Step:
         Whatever else decides whether it has to run.
     optional
         A failure costs speed only: it is reported, and the set-up goes on.
+    compiles
+        It makes what an installed package carries already.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Step:
     after: tuple[str, ...] = ()
     settings: Settings = _none
     optional: bool = False
+    compiles: bool = False
 
 
 def _pins(places: Layout) -> Iterable[Path]:
@@ -82,8 +85,9 @@ def _sushi_lock(places: Layout) -> Iterable[Path]:
 
 
 def _fsh(places: Layout) -> Iterable[Path]:
-    """Answer every FSH file and SUSHI's configuration."""
-    return [places.sushi_config, *sorted(places.fsh.rglob("*.fsh"))]
+    """Answer every FSH file, what is generated beside them, and SUSHI's configuration."""
+    generated = sorted(places.generated_terminology.glob("*.json"))
+    return [places.sushi_config, *sorted(places.fsh.rglob("*.fsh")), *generated]
 
 
 def _definitions(places: Layout) -> Iterable[Path]:
@@ -122,16 +126,25 @@ STEPS: tuple[Step, ...] = (
         "install SUSHI",
         _sushi_lock,
         lambda places: (places.sushi / "node_modules" / "fsh-sushi" / "package.json",),
+        compiles=True,
     ),
-    Step("fsh", "compile the FSH definitions", _fsh, _definitions, ("packages", "sushi")),
+    Step("fsh", "compile the FSH definitions", _fsh, _definitions, ("packages", "sushi"), compiles=True),
     Step(
         "core",
         "cut FHIR down to what the maps touch",
         _maps,
         lambda places: (places.core,),
         ("packages", "fsh"),
+        compiles=True,
     ),
-    Step("maps", "compile and check the maps", _maps, _compiled_maps, ("java", "jars", "overlay", "core")),
+    Step(
+        "maps",
+        "compile and check the maps",
+        _maps,
+        _compiled_maps,
+        ("java", "jars", "overlay", "core"),
+        compiles=True,
+    ),
     # Not after "maps": the cache holds classes, not definitions, and someone who edits a map should not wait
     # for it.
     Step(
@@ -144,3 +157,8 @@ STEPS: tuple[Step, ...] = (
         optional=True,
     ),
 )
+
+
+def steps_for(places: Layout) -> tuple[Step, ...]:
+    """Answer the steps to be done: all of them in a checkout, none that compile in an installed package."""
+    return tuple(step for step in STEPS if not (step.compiles and places.is_installed))

@@ -1,0 +1,140 @@
+"""Which class something that reached an element is in: IG or SUPP (mapping specification, section 8).
+
+IG where the published guide names the element as a target, SUPP where it is ours. The tables are in
+`classes.json`; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, Literal
+
+Reach = Literal["IG", "SUPP"]
+Marks = frozenset[str]
+NONE: Marks = frozenset()
+EVERY_ELEMENT = "*"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a content item or attribute, as marks.
+
+    Marks are value types, concepts (`DCM#125007`) and, of attributes, keyword paths without numbers.
+
+    Parameters
+    ----------
+    own, parent, around
+        Marks of the item itself, of the item that holds it, and of all items around it.
+    """
+
+    own: Marks
+    parent: Marks = NONE
+    around: Marks = NONE
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When an entry of a table holds: one mark of each set, none of `not_parent`, and the kind of target."""
+
+    own: Marks = NONE
+    parent: Marks = NONE
+    around: Marks = NONE
+    not_parent: Marks = NONE
+    target: str = ""
+
+    def holds(self, origin: Origin, kinds: Iterable[str]) -> bool:
+        """Tell whether it holds for what reached a resource of these kinds."""
+        wanted = ((self.own, origin.own), (self.parent, origin.parent), (self.around, origin.around))
+        return (
+            all(not marks or marks & found for marks, found in wanted)
+            and not self.not_parent & origin.parent
+            and (not self.target or self.target in kinds)
+        )
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Decide the class of what reached elements of one Bundle.
+
+    Parameters
+    ----------
+    kinds
+        Resource (`Observation/<id>`) → its type, and type and profile for each profile that it claims.
+    """
+
+    kinds: Mapping[str, tuple[str, ...]]
+    _known: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    @staticmethod
+    def of(resources: Iterable[dict[str, Any]]) -> Classes:
+        """Note the profiles that resources claim."""
+        return Classes({f"{each['resourceType']}/{each['id']}": kinds_of(each) for each in resources})
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """Id of a resource → how a reader finds it: `Observation/<id>`."""
+        return {place.partition("/")[2]: place for place in self.kinds}
+
+    def of_source(self, origin: Origin, elements: Iterable[str]) -> Reach:
+        """Decide for an item or attribute: IG if at least one element is the guide's."""
+        return "IG" if any(self._is_guides(origin, element) for element in elements) else "SUPP"
+
+    def is_degraded(self, origin: Origin, elements: Iterable[str]) -> bool:
+        """Tell whether a value was kept, but as text."""
+        return any(
+            condition.holds(origin, self._kinds(element))
+            for element in elements
+            for condition in conditions("degraded")
+        )
+
+    def _is_guides(self, origin: Origin, element: str) -> bool:
+        kinds = self._kinds(element)
+        return self._is_named(element, kinds) and not any(
+            condition.holds(origin, kinds) for condition in conditions("supplementary")
+        )
+
+    def _is_named(self, element: str, kinds: tuple[str, ...]) -> bool:
+        place, _, path = element.partition(".")
+        name = path.partition(".")[0].partition("[")[0]
+        if (place, name) not in self._known:
+            self._known[place, name] = any({name, EVERY_ELEMENT} & guide().get(kind, NONE) for kind in kinds)
+        return self._known[place, name]
+
+    def _kinds(self, element: str) -> tuple[str, ...]:
+        return self.kinds.get(element.partition(".")[0], ())
+
+
+def kinds_of(resource: dict[str, Any]) -> tuple[str, ...]:
+    """Name the type of a resource, and its type with each profile that it claims."""
+    kind = resource["resourceType"]
+    profiles = resource.get("meta", {}).get("profile", ())
+    return (kind, *(f"{kind}/{profile.rpartition('/')[2]}" for profile in profiles))
+
+
+@cache
+def tables() -> dict[str, Any]:
+    """Read the tables."""
+    content: dict[str, Any] = json.loads(files(__package__).joinpath("classes.json").read_text("utf-8"))
+    return content
+
+
+@cache
+def guide() -> dict[str, Marks]:
+    """Answer the elements that the guide names, by kind of resource."""
+    return {kind: frozenset(names) for kind, names in tables()["guide"].items()}
+
+
+@cache
+def conditions(table: str) -> tuple[Condition, ...]:
+    """Answer the conditions of a table."""
+    return tuple(condition(row) for row in tables()[table])
+
+
+def condition(row: Mapping[str, Any]) -> Condition:
+    """Read one row of a table."""
+    marks = {name: frozenset(row.get(name, ())) for name in ("parent", "around", "not_parent")}
+    return Condition(own=frozenset(row.get("self", ())), target=row.get("target", ""), **marks)

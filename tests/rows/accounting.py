@@ -1,0 +1,62 @@
+"""Mark the tests of rows, and count at the end of a run which rows of the mapping specification passed.
+
+A plugin of pytest, named in tests/conftest.py: where the tests run in several processes, only their parent
+sees all results, and it does not read the conftest beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from sr2fhir.publishing import row_table
+
+FOLDER = Path(__file__).parent
+PROPERTY = "row of the mapping specification"
+ROWS = pytest.StashKey[dict[str, bool]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "row(id, ...): shows these rows of the mapping specification, section 3"
+    )
+    config.stash[ROWS] = {}
+    config.pluginmanager.register(Results(config.stash[ROWS]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Carry the ids of a test's rows along with its result."""
+    for item in items:
+        for marker in item.iter_markers(row_table.MARKER):
+            item.user_properties += [(PROPERTY, str(each)) for each in marker.args]
+
+
+class Results:
+    """Note for each row whether all its tests passed."""
+
+    def __init__(self, rows: dict[str, bool]) -> None:
+        self._rows = rows
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == PROPERTY and (report.when == "call" or not report.passed):
+                self._rows[str(value)] = self._rows.get(str(value), True) and report.passed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the count, where any row was tested."""
+    if config.stash[ROWS]:
+        terminalreporter.write_line(summary(config.stash[ROWS], row_table.sections(FOLDER)))
+
+
+def summary(results: dict[str, bool], sections: Iterable[row_table.Section]) -> str:
+    """Count the rows: all, those whose tests passed, those with a reason; and, if there are, what is missing."""
+    rows = [row for section in sections for row in section.rows]
+    passed = sum(results.get(row.id, False) for row in rows)
+    failed = sum(not results.get(row.id, True) for row in rows)
+    reasons = sum(bool(row.reason) for row in rows)
+    rest = {"failed": failed, "not run": len(rows) - passed - failed - reasons}
+    counts = [f"{len(rows)} rows", f"{passed} tested", f"{reasons} with a reason"]
+    return f"rows of spec section 3: {', '.join(counts + [f'{n} {what}' for what, n in rest.items() if n])}"

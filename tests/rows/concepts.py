@@ -1,0 +1,77 @@
+"""Concepts of Measurement Groups, measurements and evaluations (PS3.16 TID 300 to 320, 1410, 1411, 1420, 1501, 1502)."""
+
+from __future__ import annotations
+
+from tests.builders import Code
+
+# groups
+FINDING_CATEGORY = Code("276214006", "SCT", "Finding category")
+LUNG_SCREENING = Code("241053004", "SCT", "Screening for lung cancer")
+METHOD = Code("370129005", "SCT", "Measurement Method")
+RECIST = Code("126081", "DCM", "RECIST 1.1")
+WHO = Code("112029", "DCM", "WHO")
+NODULE = Code("27925004", "SCT", "Nodule")
+CYST = Code("367643001", "SCT", "Cyst")
+LIVER = Code("10200004", "SCT", "Liver")
+LEFT = Code("7771000", "SCT", "Left")
+MODIFIER = Code("106233006", "SCT", "Topographical modifier")
+APICAL = Code("43674008", "SCT", "Apical")
+ACTIVITY_SESSION = Code("C67447", "NCIt", "Activity Session")
+GEOMETRIC_PURPOSE = Code("130400", "DCM", "Geometric purpose of region")
+OUTLINE = Code("111041", "DCM", "Outline")
+TIME_POINT = Code("C2348792", "UMLS", "Time Point")
+TIME_POINT_TYPE = Code("126072", "DCM", "Time Point Type")
+TIME_POINT_ORDER = Code("126073", "DCM", "Time Point Order")
+SUBJECT_TIME_POINT = Code("126070", "DCM", "Subject Time Point Identifier")
+PROTOCOL_TIME_POINT = Code("126071", "DCM", "Protocol Time Point Identifier")
+OFFSET = Code("128740", "DCM", "Longitudinal Temporal Offset from Event")
+EVENT = Code("128741", "DCM", "Longitudinal Temporal Event Type")
+BASELINE = Code("121079", "DCM", "Baseline")
+SHORT_LABEL = Code("125309", "DCM", "Short Label")
+COLOR = Code("99C1", "99TEST", "Color")
+NOTE = Code("121106", "DCM", "Comment")
+
+# references
+SEGMENTATION_FRAME = Code("121214", "DCM", "Referenced Segmentation Frame")
+VOLUME_SURFACE = Code("121231", "DCM", "Volume Surface")
+REGION_IN_SPACE = Code("130488", "DCM", "Region in Space")
+ROI_IDENTIFIER = Code("130489", "DCM", "Referenced Region of Interest Identifier")
+ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")
+EXPLANATION = Code("130401", "DCM", "Visual explanation")
+VALUE_MAP_USED = Code("126100", "DCM", "Real World Value Map used for measurement")
+SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
+SOURCE = Code("260753009", "SCT", "Source")
+CENTRE = Code("99R1", "99TEST", "Centre of the lesion")
+
+# measurements
+DIAMETER = Code("81827009", "SCT", "Diameter")
+AREA = Code("42798000", "SCT", "Area")
+DERIVATION = Code("121401", "DCM", "Derivation")
+MEAN = Code("373098007", "SCT", "Mean")
+NORMALITY = Code("121402", "DCM", "Normality")
+LOWER_LIMIT = Code("385524004", "SCT", "Normal Range Lower Limit")
+UPPER_LIMIT = Code("371933006", "SCT", "Normal Range Upper Limit")
+RANGE_DESCRIPTION = Code("121407", "DCM", "Normal Range description")
+RANGE_AUTHORITY = Code("121408", "DCM", "Normal Range Authority")
+POPULATION = Code("121405", "DCM", "Population description")
+AUTHORITY = Code("121406", "DCM", "Reference Authority")
+STANDARD_DEVIATION = Code("386136009", "SCT", "Standard Deviation")
+SIGNIFICANCE = Code("121403", "DCM", "Level of Significance")
+SELECTION_STATUS = Code("121404", "DCM", "Selection Status")
+USER_CHOSEN = Code("121410", "DCM", "User chosen value")
+UPPER_UNCERTAINTY = Code("371886008", "SCT", "+, range of upper measurement uncertainty")
+EQUATION = Code("121420", "DCM", "Equation")
+EQUATION_CITATION = Code("121421", "DCM", "Equation Citation")
+KERNEL_SIZE = Code("99K1", "99TEST", "Kernel size")
+RATIO = Code("99K2", "99TEST", "Ratio")
+
+# evaluations
+SUBTLETY = Code("C45992", "NCIt", "Subtlety score")
+OBVIOUS = Code("105", "99TEST", "5 out of 5 (Obvious)")
+IMPRESSION = Code("99E1", "99TEST", "Impression")
+REACHED = Code("99E2", "99TEST", "Reached")
+
+MILLIMETRES = Code("mm", "UCUM", "millimeter")
+SQUARE_MM = Code("mm2", "UCUM", "square millimeter")
+DAYS = Code("d", "UCUM", "day")
+ONE = Code("1", "UCUM", "no units")

@@ -1,0 +1,48 @@
+"""Fixtures of the row tests: from a report that a test builds to what the real pipeline makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import RenderOptions, Result, Transformer
+
+from tests.rows.validation import Bundles
+
+if TYPE_CHECKING:
+    from sr2fhir.engines import Engine
+
+Transform = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Bundles:
+    """Answer the collection of the Bundles of all row tests, in all processes of the run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    return Bundles(shared / "rows")
+
+
+@pytest.fixture(scope="module")
+def transform(engine: Engine, bundles: Bundles, request: pytest.FixtureRequest) -> Iterator[Transform]:
+    """Answer a function from a report, and render options by keyword, to the result of the pipeline.
+
+    When the last file of row tests has ended, the Bundles of all of them are validated.
+    """
+
+    def run(report: Dataset, **options: object) -> Result:
+        result = Transformer(engine, options=RenderOptions(**options)).transform(report)
+        bundles.keep(result.json)
+        return result
+
+    yield run
+    if bundles.ended(request.path.name, _files(request.session)):
+        faults = bundles.faults(engine)
+        assert not faults, "\n".join(("Bundles of row tests do not validate:", *faults))
+
+
+def _files(session: pytest.Session) -> set[str]:
+    """Name the files whose tests make Bundles, of those that this run has selected."""
+    return {item.path.name for item in session.items if "transform" in getattr(item, "fixturenames", ())}

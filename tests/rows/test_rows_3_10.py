@@ -1,0 +1,210 @@
+"""Rows of section 3.10: derived measurements, NUM in Derived Imaging Measurements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from tests.builders import (
+    ALGORITHM_NAME,
+    CUBIC_MM,
+    VOLUME,
+    by_reference,
+    code,
+    derived_measurements,
+    group,
+    imaging_measurements,
+    measurement_report,
+    num,
+    text,
+    uidref,
+)
+from tests.builders.codes import DEVICE, DEVICE_OBSERVER_UID, OBSERVER_TYPE
+from tests.rows.concepts import (
+    DERIVATION,
+    DIAMETER,
+    FINDING_CATEGORY,
+    LUNG_SCREENING,
+    MEAN,
+    METHOD,
+    MILLIMETRES,
+    NORMALITY,
+    OBVIOUS,
+    ONE,
+    RATIO,
+    RECIST,
+    UPPER_LIMIT,
+)
+from tests.rows.conftest import Transform
+from tests.rows.look import (
+    DCM,
+    PROFILES,
+    SCT,
+    Json,
+    absent,
+    claims,
+    coded,
+    concept,
+    observation,
+    oid,
+    one,
+    resources,
+    target,
+    urn,
+)
+
+DERIVED = "derived-imaging-measurement"
+INFERRED = "INFERRED FROM"
+CATEGORY = [concept(DCM, "126011", "Derived Imaging Measurements")]
+GROUP = "imaging-measurement-group"
+
+
+def volume(**attributes: Any) -> Dataset:
+    return num(VOLUME, "1", CUBIC_MM, **attributes)
+
+
+def mean(*children: Dataset, **attributes: Any) -> Dataset:
+    """Build the derived measurement that is looked at: 1.2.1."""
+    return num(MEAN, "2", CUBIC_MM, *children, **attributes)
+
+
+def report(*derived: Dataset, grouped: tuple[Dataset, ...] = ()) -> Dataset:
+    """Build a report with a group (1.1.1) and derived measurements (1.2.1 …)."""
+    return measurement_report(imaging_measurements(group(*grouped)), derived_measurements(*derived))
+
+
+def reference(resource: Json) -> Json:
+    return {"reference": urn(resource), "type": "Observation"}
+
+
+@pytest.mark.row("3.10.01", "3.10.02")
+def test_content(transform: Transform) -> None:
+    properties = (
+        code(DERIVATION, RECIST, relationship="HAS CONCEPT MOD"),
+        code(METHOD, RECIST, relationship="HAS CONCEPT MOD"),
+        code(NORMALITY, OBVIOUS, relationship="HAS PROPERTIES"),
+        num(UPPER_LIMIT, "3", CUBIC_MM, relationship="HAS PROPERTIES"),
+        num(RATIO, "4", ONE, relationship="HAS PROPERTIES"),
+    )
+    found = one(transform(report(mean(*properties, by_reference(INFERRED, 1, 1, 1)))), "Observation", DERIVED)
+    quantity = {"value": 2, "unit": "cubic millimeter", "system": "http://unitsofmeasure.org", "code": "mm3"}
+    recist = concept(DCM, "126081", "RECIST 1.1")
+    assert found["meta"]["profile"] == [f"{PROFILES}{DERIVED}", f"{PROFILES}{DERIVED}-corrected"]
+    assert found["code"] == {**concept(SCT, "373098007", "Mean"), "text": "Mean, RECIST 1.1"}
+    assert found["valueQuantity"] == quantity
+    assert found["category"] == CATEGORY
+    assert found["method"] == recist
+    assert found["interpretation"] == [{"coding": [coded(OBVIOUS)]}]
+    assert found["referenceRange"][0]["high"] == {**quantity, "value": 3}
+    codes = [each["code"]["coding"][0]["code"] for each in found["component"]]
+    assert codes == ["121401", "99K2"]
+
+
+@pytest.mark.row("3.10.01")
+def test_no_value(transform: Transform) -> None:
+    """Decision D24."""
+    bare = num(MEAN, None, None, by_reference(INFERRED, 1, 1, 1))
+    found = one(transform(report(bare)), "Observation", DERIVED)
+    assert found["valueQuantity"] == {"extension": absent("unknown")}
+
+
+@pytest.mark.row("3.10.03")
+def test_a_group_by_value(transform: Transform) -> None:
+    source = group(code(FINDING_CATEGORY, LUNG_SCREENING), volume(), relationship=INFERRED)
+    result = transform(measurement_report(derived_measurements(mean(source))))
+    made = one(result, "Observation", GROUP)
+    assert one(result, "Observation", DERIVED)["derivedFrom"] == [reference(made)]
+    assert made["code"] == concept(SCT, "241053004", "Screening for lung cancer")
+    assert made["hasMember"] == [reference(observation(result, VOLUME.value))]
+
+
+@pytest.mark.row("3.10.04")
+def test_a_group_around_derived_measurements(transform: Transform) -> None:
+    around = group(code(FINDING_CATEGORY, LUNG_SCREENING), mean(by_reference(INFERRED, 1, 1, 1)))
+    result = transform(report(around))
+    source, enclosing = resources(result, "Observation", GROUP)
+    found = one(result, "Observation", DERIVED)
+    assert enclosing["hasMember"] == [reference(found)]
+    assert enclosing["code"] == concept(SCT, "241053004", "Screening for lung cancer")
+    assert found["derivedFrom"] == [reference(source)]
+    assert found["category"] == CATEGORY
+
+
+@pytest.mark.row("3.10.05")
+def test_a_group_by_reference(transform: Transform) -> None:
+    result = transform(report(mean(by_reference("R-INFERRED FROM", 1, 1, 1))))
+    source = one(result, "Observation", GROUP)
+    assert one(result, "Observation", DERIVED)["derivedFrom"] == [reference(source)]
+
+
+@pytest.mark.row("3.10.06")
+def test_measurements_by_reference(transform: Transform) -> None:
+    """Their group once, each of them by identifier only: its Observation UID, else its fullUrl (decision D4)."""
+    sources = (volume(ObservationUID="1.2.77"), num(DIAMETER, "3", MILLIMETRES))
+    references = (by_reference(INFERRED, 1, 1, 1, 1), by_reference(INFERRED, 1, 1, 1, 2))
+    result = transform(report(mean(*references), grouped=sources))
+    found = one(result, "Observation", DERIVED)["derivedFrom"]
+    assert [each for each in found if "reference" in each] == [reference(one(result, "Observation", GROUP))]
+    uid, url = (each for each in found if "reference" not in each)
+    assert {each["type"] for each in (uid, url)} == {"Observation"}
+    assert uid["identifier"].items() >= oid("1.2.77").items()
+    diameter = urn(observation(result, DIAMETER.value))
+    assert url["identifier"] == {"system": "urn:ietf:rfc:3986", "value": diameter}
+
+
+@pytest.mark.row("3.10.07")
+def test_no_source_item(transform: Transform) -> None:
+    """Decision D4: it would be in two slices."""
+    result = transform(report(mean(by_reference(INFERRED, 1, 1, 1), ObservationUID="1.2.77")))
+    subsets = [each["instance"][0]["subset"] for each in resources(result, "ImagingSelection")]
+    assert subsets == [["1\\1\\1"]]
+    assert len(one(result, "Observation", DERIVED)["derivedFrom"]) == 1
+
+
+@pytest.mark.row("3.10.07", "3.10.08")
+def test_no_source_group(transform: Transform) -> None:
+    """Section 5.2: an imaging measurement, of the category of derived ones, with its source item."""
+    result = transform(measurement_report(derived_measurements(mean())))
+    found = one(result, "Observation")
+    assert claims(found, "imaging-measurement")
+    assert not claims(found, DERIVED)
+    assert found["category"] == CATEGORY
+    (source,) = (target(result, each) for each in found["derivedFrom"])
+    assert source["instance"][0]["subset"] == ["1\\1\\1"]
+
+
+@pytest.mark.row("3.10.09")
+def test_algorithm_uid_and_time(transform: Transform) -> None:
+    algorithm = text(ALGORITHM_NAME, "pylidc", relationship="HAS CONCEPT MOD")
+    attributes = {"ObservationUID": "1.2.77", "ObservationDateTime": "20240104093000+0200"}
+    stated = mean(algorithm, by_reference(INFERRED, 1, 1, 1), **attributes)
+    plain = num(RATIO, "4", ONE, by_reference(INFERRED, 1, 1, 1))
+    result = transform(report(stated, plain))
+    found, other = resources(result, "Observation", DERIVED)
+    devices = [target(result, each["device"]) for each in (found, other)]
+    profiles = ("algorithm-identification", "dicom-general-equipment")
+    assert all(claims(each, profile) for each, profile in zip(devices, profiles, strict=True))
+    assert found["identifier"][0].items() >= oid("1.2.77").items()
+    assert [each["issued"] for each in (found, other)] == [
+        "2024-01-04T09:30:00+02:00",
+        "2024-01-03T12:00:00+01:00",
+    ]
+    assert "identifier" not in other
+
+
+@pytest.mark.row("3.10.09")
+def test_a_device_observer_is_not_admitted(transform: Transform) -> None:
+    """Section 3.4: the profile admits an algorithm or the equipment."""
+    observer = (
+        code(OBSERVER_TYPE, DEVICE, relationship="HAS OBS CONTEXT"),
+        uidref(DEVICE_OBSERVER_UID, "1.2.99", relationship="HAS OBS CONTEXT"),
+    )
+    measurements, derived = (
+        imaging_measurements(group()),
+        derived_measurements(mean(by_reference(INFERRED, 1, 3, 1))),
+    )
+    result = transform(measurement_report(*observer, measurements, derived))
+    assert claims(target(result, one(result, "Observation", GROUP)["device"]), "dicom-participant-device")
+    assert claims(target(result, one(result, "Observation", DERIVED)["device"]), "dicom-general-equipment")

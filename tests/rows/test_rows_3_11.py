@@ -1,0 +1,202 @@
+"""Rows of section 3.11: items that refer to others by their position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import Result
+
+from tests.builders import (
+    CUBIC_MM,
+    VOLUME,
+    Code,
+    by_reference,
+    container,
+    derived_measurements,
+    group,
+    image,
+    imaging_measurements,
+    measurement_report,
+    num,
+    scoord,
+    text,
+)
+from tests.rows.conftest import Transform
+from tests.rows.look import claims, findings, observation, one, resources, target, unmapped, urn
+
+INFERRED = "INFERRED FROM"
+LENGTH = Code("410668003", "SCT", "Length")
+MEAN = Code("373098007", "SCT", "Mean")
+
+
+def measured(*children: Dataset, concept: Code = VOLUME) -> Dataset:
+    return num(concept, "1", CUBIC_MM, *children)
+
+
+def grouped(*items: Dataset) -> Dataset:
+    return measurement_report(imaging_measurements(group(*items)))
+
+
+def derived_from(result: Result, code: str, kind: str) -> list[dict[str, Any]]:
+    """Return the resources of a type that an Observation is derived from."""
+    found = [
+        target(result, each)
+        for each in observation(result, code).get("derivedFrom", [])
+        if "reference" in each
+    ]
+    return [each for each in found if each["resourceType"] == kind]
+
+
+@pytest.mark.row("3.11.01")
+def test_a_measurement_inferred_from_another(transform: Transform) -> None:
+    result = transform(grouped(measured(), measured(by_reference(INFERRED, 1, 1, 1, 1), concept=LENGTH)))
+    assert derived_from(result, LENGTH.value, "Observation") == [observation(result, VOLUME.value)]
+    assert derived_from(result, VOLUME.value, "Observation") == []
+    assert "1.1.1.2.1" not in unmapped(result)
+    assert len(resources(result, "Observation")) == 3
+
+
+@pytest.mark.row("3.11.01")
+def test_a_measurement_inferred_from_the_only_region_of_its_group(transform: Transform) -> None:
+    """Decision D31: the group's selection, none of its own."""
+    result = transform(
+        grouped(scoord("POINT", [1, 2], image("1.2.3")), measured(by_reference(INFERRED, 1, 1, 1, 1)))
+    )
+    selection = one(result, "ImagingSelection", "image-region-2d")
+    assert derived_from(result, VOLUME.value, "ImagingSelection") == [selection]
+    assert "1.1.1.2.1" not in unmapped(result)
+
+
+@pytest.mark.row("3.11.01")
+def test_a_measurement_inferred_from_one_of_several_regions(transform: Transform) -> None:
+    """Decision D31: a selection of the referenced region only."""
+    regions = [scoord("POINT", [n, n], image("1.2.3")) for n in (1, 2)]
+    result = transform(grouped(*regions, measured(by_reference(INFERRED, 1, 1, 1, 2))))
+    of_group, own = resources(result, "ImagingSelection", "image-region-2d")
+    assert derived_from(result, VOLUME.value, "ImagingSelection") == [own]
+    coordinates = [each["imageRegion2D"][0]["coordinate"] for each in own["instance"]]
+    assert coordinates == [[2, 2]]
+    assert len(of_group["instance"]) == 2
+
+
+@pytest.mark.row("3.11.01")
+def test_an_image_selected_by_reference(transform: Transform) -> None:
+    """A by-reference SELECTED FROM image counts as if it stood there (decision D31)."""
+    result = transform(
+        grouped(image("1.2.3"), scoord("POINT", [1, 2], by_reference("SELECTED FROM", 1, 1, 1, 1)))
+    )
+    (instance,) = one(result, "ImagingSelection", "image-region-2d")["instance"]
+    assert instance["uid"] == "1.2.3"
+
+
+@pytest.mark.row("3.11.01")
+def test_a_derived_measurement_of_a_group(transform: Transform) -> None:
+    derived = derived_measurements(measured(by_reference(INFERRED, 1, 1, 1), concept=MEAN))
+    result = transform(measurement_report(imaging_measurements(group(measured())), derived))
+    (source,) = derived_from(result, MEAN.value, "Observation")
+    assert claims(source, "imaging-measurement-group")
+    assert len(resources(result, "Observation")) == 3
+
+
+NOWHERE = [(1, 1, 9), (2, 1), (1, 1, 1, 1, 1)]
+
+
+@pytest.mark.row("3.11.02")
+def test_a_reference_that_leads_nowhere(transform: Transform) -> None:
+    for position in NOWHERE:
+        result = transform(grouped(measured(), measured(by_reference(INFERRED, *position), concept=LENGTH)))
+        assert findings(result, "unresolved-reference") == [("error", "1.1.1.2.1")]
+        assert unmapped(result)["1.1.1.2.1"] == "unresolved-reference"
+        assert derived_from(result, LENGTH.value, "Observation") == []
+        assert not result.ok
+
+
+def findings_section(*items: Dataset) -> Dataset:
+    """Return a container whose content becomes no resource."""
+    return container(Code("121070", "DCM", "Findings"), *items)
+
+
+@pytest.mark.row("3.11.02")
+def test_a_reference_to_what_becomes_no_resource(transform: Transform) -> None:
+    """A measurement or group outside the scope has no Observation to refer to; the reference is reported."""
+    inferred = group(measured(by_reference(INFERRED, 1, 1, 1), concept=LENGTH))
+    result = transform(measurement_report(findings_section(measured()), imaging_measurements(inferred)))
+    assert derived_from(result, LENGTH.value, "Observation") == []
+    assert "1.2.1.1.1" in unmapped(result)
+    for position in ((1, 1, 1), (1, 1, 1, 1)):
+        derived = derived_measurements(measured(by_reference(INFERRED, *position), concept=MEAN))
+        result = transform(measurement_report(findings_section(group(measured())), derived))
+        assert claims(observation(result, MEAN.value), "imaging-measurement")
+        assert derived_from(result, MEAN.value, "Observation") == []
+        assert "1.2.1.1" in unmapped(result)
+
+
+@pytest.mark.row("3.11.02")
+def test_a_reference_to_a_region_of_what_becomes_no_resource(transform: Transform) -> None:
+    """The region can be selected all the same (decision D31)."""
+    elsewhere = findings_section(group(scoord("POINT", [1, 2], image("1.2.3"))))
+    result = transform(
+        measurement_report(
+            elsewhere, imaging_measurements(group(measured(by_reference(INFERRED, 1, 1, 1, 1))))
+        )
+    )
+    assert derived_from(result, VOLUME.value, "ImagingSelection") == [
+        one(result, "ImagingSelection", "image-region-2d")
+    ]
+
+
+@pytest.mark.row("3.11.03")
+def test_a_prefix_of_the_relationship(transform: Transform) -> None:
+    plain, prefixed = (
+        transform(grouped(measured(), measured(by_reference(written, 1, 1, 1, 1), concept=LENGTH)))
+        for written in ("INFERRED FROM", "R-INFERRED FROM")
+    )
+    assert derived_from(prefixed, LENGTH.value, "Observation") == [observation(prefixed, VOLUME.value)]
+    assert prefixed.json == plain.json
+
+
+@pytest.mark.row("3.11.04")
+def test_several_references_to_one_target_count_once(transform: Transform) -> None:
+    twice = [by_reference(INFERRED, 1, 1, 1, 1), by_reference(INFERRED, 1, 1, 1, 1)]
+    result = transform(grouped(measured(), measured(*twice, concept=LENGTH)))
+    assert derived_from(result, LENGTH.value, "Observation") == [observation(result, VOLUME.value)]
+    assert "1.1.1.2.1" not in unmapped(result)
+    assert unmapped(result).get("1.1.1.2.2") in (None, "multiplicity")
+
+
+@pytest.mark.row("3.11.04")
+def test_several_references_to_one_region_or_group_count_once(transform: Transform) -> None:
+    regions = [scoord("POINT", [n, n], image("1.2.3")) for n in (1, 2)]
+    twice = [by_reference(INFERRED, 1, 1, 1, 2), by_reference(INFERRED, 1, 1, 1, 2)]
+    result = transform(grouped(*regions, measured(*twice)))
+    _, own = resources(result, "ImagingSelection", "image-region-2d")
+    assert len(own["instance"]) == 1
+    derived = derived_measurements(
+        measured(by_reference(INFERRED, 1, 1, 1), by_reference(INFERRED, 1, 1, 1), concept=MEAN)
+    )
+    result = transform(measurement_report(imaging_measurements(group(measured())), derived))
+    assert len(derived_from(result, MEAN.value, "Observation")) == 1
+
+
+@pytest.mark.row("3.11.05")
+def test_a_reference_to_an_ancestor(transform: Transform) -> None:
+    for position in ((1,), (1, 1), (1, 1, 1), (1, 1, 1, 1)):
+        result = transform(grouped(measured(by_reference(INFERRED, *position))))
+        assert findings(result, "unresolved-reference") == [("error", "1.1.1.1.1")]
+        assert unmapped(result)["1.1.1.1.1"] == "unresolved-reference"
+        assert derived_from(result, VOLUME.value, "Observation") == []
+
+
+@pytest.mark.row("3.11.05")
+def test_references_in_a_circle(transform: Transform) -> None:
+    first = measured(by_reference(INFERRED, 1, 1, 1, 2, 1))
+    second = measured(by_reference(INFERRED, 1, 1, 1, 1, 1), concept=LENGTH)
+    result = transform(grouped(first, second, text(Code("121106", "DCM", "Comment"), "kept")))
+    places = ["1.1.1.1.1", "1.1.1.2.1"]
+    assert findings(result, "unresolved-reference") == [("error", place) for place in places]
+    assert {place: unmapped(result)[place] for place in places} == dict.fromkeys(
+        places, "unresolved-reference"
+    )
+    assert urn(observation(result, "121106")) in str(observation(result, "125007")["hasMember"])

@@ -1,0 +1,512 @@
+"""Rows of section 3.3: observation context and language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import Result
+
+from tests.builders import (
+    CUBIC_MM,
+    VOLUME,
+    Code,
+    code,
+    date,
+    evaluations,
+    group,
+    imaging_measurements,
+    measurement_report,
+    num,
+    person_observer,
+    pname,
+    text,
+    uidref,
+)
+from tests.builders.codes import DEVICE, PERSON
+from tests.builders.templates import observer
+from tests.rows.conftest import Transform
+from tests.rows.look import (
+    DCM,
+    SCT,
+    V2_0203,
+    concept,
+    findings,
+    observation,
+    oid,
+    one,
+    resources,
+    target,
+    unmapped,
+    urn,
+)
+
+CONTEXT = "HAS OBS CONTEXT"
+MEASURED = num(VOLUME, "1", CUBIC_MM)
+OTHER = Code("410668003", "SCT", "Length")
+FURTHER = num(OTHER, "2", CUBIC_MM)
+COMMENT = Code("121106", "DCM", "Comment")
+
+
+def dcm(value: str, meaning: str = "Concept") -> Code:
+    return Code(value, "DCM", meaning)
+
+
+def said(concept_code: str, written: str, meaning: str = "Concept") -> Dataset:
+    """Return a TEXT item of the observation context."""
+    return text(dcm(concept_code, meaning), written, relationship=CONTEXT)
+
+
+def coded(concept_code: Code, value: Code, *children: Dataset) -> Dataset:
+    return code(concept_code, value, *children, relationship=CONTEXT)
+
+
+def uid(concept_code: str, value: str) -> Dataset:
+    return uidref(dcm(concept_code), value, relationship=CONTEXT)
+
+
+def report(*stated: Dataset, **header: Any) -> Dataset:
+    """Return a report that states a context at its root, and holds one measurement."""
+    return measurement_report(*stated, imaging_measurements(MEASURED), **header)
+
+
+def only(result: Result) -> dict[str, Any]:
+    return observation(result, VOLUME.value)
+
+
+def performers(result: Result, made: dict[str, Any]) -> list[str]:
+    """Return the family names of the performers of an Observation."""
+    return [target(result, each)["name"][0]["family"] for each in made.get("performer", [])]
+
+
+# ---- observers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.3.01")
+def test_observer_type_starts_another_observer(transform: Transform) -> None:
+    result = transform(
+        report(
+            observer(PERSON),
+            person_observer("Doe^Jane"),
+            observer(DEVICE),
+            uid("121012", "1.2.9"),
+            observer(PERSON),
+            person_observer("Poe^Paul"),
+        )
+    )
+    assert performers(result, only(result)) == ["Doe", "Poe"]
+    device = one(result, "Device", "dicom-participant-device")
+    assert target(result, only(result)["device"]) == device
+    assert not {f"1.{n}" for n in range(1, 7)} & set(unmapped(result))
+
+
+@pytest.mark.row("3.3.01", "3.3.02")
+def test_without_an_observer_type_a_person_observed(transform: Transform) -> None:
+    result = transform(report(person_observer("RADIOLOGIST^EXAMPLE")))
+    person = one(result, "Practitioner", "dicom-participant-person")
+    assert (person["name"][0]["family"], person["name"][0]["given"]) == ("RADIOLOGIST", ["EXAMPLE"])
+    assert only(result)["performer"] == [{"reference": urn(person), "type": "Practitioner"}]
+    nobody = transform(report())
+    assert "performer" not in only(nobody)
+    assert not resources(nobody, "Practitioner")
+
+
+@pytest.mark.row("3.3.02")
+def test_a_person_named_twice_is_one_practitioner(transform: Transform) -> None:
+    groups = [group(person_observer("Doe^Jane"), item) for item in (MEASURED, FURTHER)]
+    result = transform(measurement_report(imaging_measurements(*groups)))
+    person = one(result, "Practitioner")
+    assert [target(result, observation(result, each.value)["performer"][0]) for each in (VOLUME, OTHER)] == [
+        person
+    ] * 2
+
+
+@pytest.mark.row("3.3.03")
+def test_login_name_and_identifier(transform: Transform) -> None:
+    result = transform(
+        report(
+            person_observer("Doe^Jane"),
+            said("128774", "jdoe", "Person Observer's Login Name"),
+            said("128775", "R-7", "Identifier within Person Observer's Role"),
+        )
+    )
+    assert one(result, "Practitioner")["identifier"] == [
+        {"type": {"text": "Person Observer's Login Name"}, "value": "jdoe"},
+        {"type": {"text": "Identifier within Person Observer's Role"}, "value": "R-7"},
+    ]
+
+
+@pytest.mark.row("3.3.04")
+def test_organisation_and_roles(transform: Transform) -> None:
+    result = transform(
+        report(
+            person_observer("Doe^Jane"),
+            said("121009", "Test Hospital"),
+            coded(dcm("121010"), Code("121094", "DCM", "Performing")),
+            coded(dcm("121011"), Code("121092", "DCM", "Sender")),
+        )
+    )
+    assert {place: unmapped(result).get(place) for place in ("1.2", "1.3", "1.4")} == dict.fromkeys(
+        ("1.2", "1.3", "1.4"), "no-target"
+    )
+    assert b"Test Hospital" not in result.json
+    assert set(one(result, "Practitioner")) == {"resourceType", "id", "meta", "name"}
+
+
+@pytest.mark.row("3.3.05")
+def test_device_observer_uid(transform: Transform) -> None:
+    result = transform(report(observer(DEVICE), uid("121012", "1.2.9")))
+    device = one(result, "Device", "dicom-participant-device")
+    assert device["identifier"] == [oid("1.2.9")]
+    assert only(result)["device"] == {"reference": urn(device), "type": "Device"}
+    same = transform(report(observer(DEVICE), uid("121012", "1.2.9"), DeviceUID="1.2.9"))
+    assert only(same)["device"]["reference"] == urn(one(same, "Device", "dicom-general-equipment"))
+    assert len(resources(same, "Device")) == 1
+    none = transform(report())
+    assert only(none)["device"]["reference"] == urn(one(none, "Device"))
+
+
+@pytest.mark.row("3.3.06")
+def test_device_observer_attributes(transform: Transform) -> None:
+    described = (observer(DEVICE), said("121014", "Maker 2"), said("121015", "M-1"), said("121016", "SN-1"))
+    device = one(transform(report(*described)), "Device", "dicom-participant-device")
+    assert {
+        name: device[name] for name in ("displayName", "manufacturer", "modelNumber", "serialNumber")
+    } == {
+        "displayName": "M-1",
+        "manufacturer": "Maker 2",
+        "modelNumber": "M-1",
+        "serialNumber": "SN-1",
+    }
+    named = one(transform(report(*described, said("121013", "CAD 1"))), "Device", "dicom-participant-device")
+    assert (named["displayName"], named["modelNumber"]) == ("CAD 1", "M-1")
+
+
+@pytest.mark.row("3.3.07")
+def test_location_role_and_title_of_a_device(transform: Transform) -> None:
+    result = transform(
+        report(
+            observer(DEVICE),
+            uid("121012", "1.2.9"),
+            said("121017", "Room 5"),
+            coded(dcm("113876"), Code("113859", "DCM", "Irradiating Device")),
+            said("110119", "CADSTATION"),
+        )
+    )
+    assert [unmapped(result).get(place) for place in ("1.3", "1.4", "1.5")] == ["no-target"] * 3
+    assert b"Room 5" not in result.json
+    assert b"CADSTATION" not in result.json
+
+
+@pytest.mark.row("3.3.04", "3.3.07")
+def test_what_has_no_target_is_no_component_and_no_evaluation_of_a_group(transform: Transform) -> None:
+    stated = [
+        person_observer("Doe^Jane"),
+        said("121009", "Test Hospital"),
+        observer(DEVICE),
+        uid("121012", "1.2.9"),
+        said("121017", "Room 5"),
+        text(dcm("110119"), "CADSTATION"),
+    ]
+    result = transform(measurement_report(imaging_measurements(group(*stated, MEASURED))))
+    assert [unmapped(result).get(f"1.1.1.{n}") for n in (2, 5, 6)] == ["no-target"] * 3
+    assert len(resources(result, "Observation")) == 2
+    assert "component" not in observation(result, "125007")
+
+
+# ---- procedure -----------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.3.08")
+def test_another_study_replaces_that_of_the_header(transform: Transform) -> None:
+    result = transform(
+        measurement_report(imaging_measurements(group(uid("121018", "1.2.66"), MEASURED), group(FURTHER)))
+    )
+    own, other = resources(result, "ImagingStudy")
+    assert other["identifier"] == [oid("1.2.66")]
+    assert only(result)["partOf"] == [
+        {
+            "reference": urn(other),
+            "type": "ImagingStudy",
+            "identifier": {"type": concept(DCM, "110180", "Study Instance UID"), **oid("1.2.66")},
+        }
+    ]
+    (reference,) = observation(result, OTHER.value)["partOf"]
+    assert reference["reference"] == urn(own)
+
+
+@pytest.mark.row("3.3.08")
+def test_another_order_replaces_that_of_the_header(transform: Transform) -> None:
+    chest = Code("24627-2", "LN", "CT Chest")
+    ordered = (
+        said("121022", "A-9"),
+        said("121020", "P-9"),
+        said("121021", "F-9"),
+        coded(dcm("121023"), chest),
+    )
+    result = transform(
+        measurement_report(
+            imaging_measurements(group(*ordered, MEASURED), group(FURTHER)), AccessionNumber="A-1"
+        )
+    )
+    own, other = resources(result, "ServiceRequest")
+    values = {each["type"]["coding"][0]["code"]: each["value"] for each in other["identifier"]}
+    assert values == {"ACSN": "A-9", "PLAC": "P-9", "FILL": "F-9"}
+    assert other["code"] == {"concept": concept("http://loinc.org", "24627-2", "CT Chest")}
+    assert only(result)["basedOn"] == [
+        {
+            "reference": urn(other),
+            "type": "ServiceRequest",
+            "identifier": {"type": concept(V2_0203, "ACSN", "Accession ID"), "value": "A-9"},
+        }
+    ]
+    (reference,) = observation(result, OTHER.value)["basedOn"]
+    assert reference["reference"] == urn(own)
+
+
+@pytest.mark.row("3.3.08")
+def test_study_and_order_of_the_header_said_again(transform: Transform) -> None:
+    result = transform(
+        report(
+            uid("121018", "1.2.840.99.1"),
+            said("121022", "A-1"),
+            uid("121019", "1.2.67"),
+            AccessionNumber="A-1",
+        )
+    )
+    assert only(result)["partOf"][0]["reference"] == urn(one(result, "ImagingStudy"))
+    assert only(result)["basedOn"][0]["reference"] == urn(one(result, "ServiceRequest"))
+    assert not {"1.1", "1.2"} & set(unmapped(result))
+    assert unmapped(result)["1.3"] == "no-target"
+
+
+# ---- subjects ------------------------------------------------------------------------------------
+
+
+def subject_class(value: str) -> Dataset:
+    return coded(dcm("121024"), dcm(value))
+
+
+@pytest.mark.row("3.3.09")
+def test_the_patient_as_subject(transform: Transform) -> None:
+    result = transform(report(subject_class("121025")))
+    made = only(result)
+    assert target(result, made["subject"]) == one(result, "Patient")
+    assert not {"focus", "specimen"} & set(made)
+    assert "1.1" not in unmapped(result)
+
+
+@pytest.mark.row("3.3.10")
+def test_the_patient_of_the_header_said_again(transform: Transform) -> None:
+    same = (
+        subject_class("121025"),
+        pname(dcm("121029"), "Doe^John", relationship=CONTEXT),
+        said("121030", "PID-1"),
+        date(dcm("121031"), "19670701", relationship=CONTEXT),
+    )
+    result = transform(report(*same, PatientBirthDate="19670701"))
+    assert not findings(result, "different-subject")
+    assert not {"1.1", "1.2", "1.3", "1.4"} & set(unmapped(result))
+    assert "focus" not in only(result)
+
+
+@pytest.mark.row("3.3.10")
+def test_another_patient_is_an_error(transform: Transform) -> None:
+    different = [
+        pname(dcm("121029"), "Roe^Rita", relationship=CONTEXT),
+        said("121030", "PID-2"),
+        date(dcm("121031"), "19670702", relationship=CONTEXT),
+        coded(dcm("121032"), dcm("F", "Female")),
+    ]
+    result = transform(report(*different, PatientBirthDate="19670701", PatientSex="M"))
+    places = [f"1.{n}" for n in range(1, 5)]
+    assert findings(result, "different-subject") == [("error", place) for place in places]
+    assert {place: unmapped(result)[place] for place in places} == dict.fromkeys(places, "different-subject")
+    assert not result.ok
+    assert b"Roe" not in result.json
+    assert b"PID-2" not in result.json
+
+
+@pytest.mark.row("3.3.10")
+def test_patient_attributes_that_the_header_does_not_hold(transform: Transform) -> None:
+    """121028 Subject UID, 121033 Age and 121034 Species have no attribute to be compared with."""
+    stated = (uid("121028", "1.2.3.4"), said("121034", "Homo sapiens"))
+    result = transform(report(*stated))
+    assert [unmapped(result).get(f"1.{n}") for n in (1, 2)] == ["no-target"] * 2
+
+
+@pytest.mark.row("3.3.11")
+def test_a_fetus(transform: Transform) -> None:
+    fetus = (subject_class("121026"), said("121030", "F-1"), said("121037", "Fetus 1"))
+    result = transform(report(*fetus))
+    assert only(result)["focus"] == [
+        {"type": "Patient", "identifier": {"value": "F-1"}, "display": "Fetus 1"}
+    ]
+    assert target(result, only(result)["subject"]) == one(result, "Patient")
+    assert not findings(result, "different-subject")
+    numbered = transform(report(subject_class("121026"), said("121037", "Fetus 2")))
+    assert only(numbered)["focus"] == [{"type": "Patient", "display": "Fetus 2"}]
+
+
+@pytest.mark.row("3.3.12")
+def test_a_specimen(transform: Transform) -> None:
+    result = transform(
+        report(
+            subject_class("121027"),
+            uid("121039", "1.2.55"),
+            said("121041", "SP-1"),
+            coded(Code("371439000", "SCT", "Specimen type"), Code("309106005", "SCT", "Lung tissue")),
+            said("111700", "BOX-1"),
+        )
+    )
+    specimen = one(result, "Specimen")
+    assert only(result)["specimen"] == {"reference": urn(specimen), "type": "Specimen"}
+    assert specimen["identifier"] == [oid("1.2.55"), {"value": "SP-1"}]
+    assert specimen["type"] == concept(SCT, "309106005", "Lung tissue")
+    assert specimen["container"] == [{"device": {"type": "Device", "identifier": {"value": "BOX-1"}}}]
+    patient = one(result, "Patient")
+    assert target(result, specimen["subject"]) == patient
+    assert target(result, only(result)["subject"]) == patient
+
+
+@pytest.mark.row("3.3.13")
+def test_a_device_as_subject(transform: Transform) -> None:
+    result = transform(
+        report(
+            subject_class("121192"),
+            said("121193", "Phantom"),
+            said("121194", "Maker 3"),
+            said("121195", "P-1"),
+            said("121196", "SN-3"),
+            said("121197", "Room 5"),
+            uid("121198", "1.2.56"),
+        )
+    )
+    (phantom,) = [each for each in resources(result, "Device") if "meta" not in each]
+    assert only(result)["focus"] == [{"reference": urn(phantom), "type": "Device"}]
+    assert phantom["identifier"] == [oid("1.2.56")]
+    assert {
+        name: phantom[name] for name in ("displayName", "manufacturer", "modelNumber", "serialNumber")
+    } == {
+        "displayName": "Phantom",
+        "manufacturer": "Maker 3",
+        "modelNumber": "P-1",
+        "serialNumber": "SN-3",
+    }
+    assert target(result, only(result)["subject"]) == one(result, "Patient")
+    assert unmapped(result)["1.6"] == "no-target"  # physical location
+
+
+# ---- language ------------------------------------------------------------------------------------
+
+LANGUAGE = dcm("121049", "Language of Content Item and Descendants")
+COUNTRY = dcm("121046", "Country of Language")
+
+
+def language(tag: str, scheme: str = "RFC5646", country: str | None = None) -> Dataset:
+    below = (
+        [code(COUNTRY, Code(country, "ISO3166_1", "Country"), relationship="HAS CONCEPT MOD")]
+        if country
+        else []
+    )
+    return code(LANGUAGE, Code(tag, scheme, "Language"), *below, relationship="HAS CONCEPT MOD")
+
+
+TAGS = [
+    (language("de"), "de"),
+    (language("en-GB"), "en-GB"),
+    (language("fr", "RFC3066"), "fr"),
+    (language("es", "IETF4646"), "es"),
+    (language("pt", "ISO639_1"), "pt"),
+    (language("eng"), "en"),
+    (language("eng", "RFC5646", "US"), "en-US"),
+    (language("ger", "ISO639_2"), "de"),
+    (language("deu", "ISO639_2", "CH"), "de-CH"),
+    (language("en-US", "RFC5646", "US"), "en-US"),
+]
+
+
+@pytest.mark.row("3.3.14")
+def test_language(transform: Transform) -> None:
+    for stated, tag in TAGS:
+        result = transform(report(stated))
+        assert only(result)["language"] == tag
+        assert not {"1.1", "1.1.1"} & set(unmapped(result))
+    assert "language" not in only(transform(report()))
+
+
+@pytest.mark.row("3.3.14")
+def test_a_language_or_country_that_does_not_fit(transform: Transform) -> None:
+    other = transform(report(language("en-GB", "RFC5646", "US")))
+    assert only(other)["language"] == "en-GB"
+    assert "1.1.1" in unmapped(other)
+    unknown = transform(report(language("xx")))
+    assert "language" not in only(unknown)
+    assert unmapped(unknown)["1.1"] == "invalid-value"
+
+
+@pytest.mark.row("3.3.14")
+def test_the_nearest_language_holds(transform: Transform) -> None:
+    inner = num(OTHER, "2", CUBIC_MM, language("fr"))
+    result = transform(measurement_report(language("de"), imaging_measurements(group(MEASURED, inner))))
+    made = [observation(result, each)["language"] for each in ("125007", VOLUME.value, OTHER.value)]
+    assert made == ["de", "de", "fr"]
+
+
+@pytest.mark.row("3.3.15")
+def test_equivalent_meanings(transform: Transform) -> None:
+    meaning = text(
+        dcm("121050", "Equivalent Meaning of Concept Name"), "Volumen", relationship="HAS CONCEPT MOD"
+    )
+    result = transform(measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM, meaning))))
+    assert unmapped(result)["1.1.1.1"] == "no-target"
+    assert b"Volumen" not in result.json
+    assert "component" not in only(result)
+
+
+# ---- inheritance ---------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.3.16")
+def test_observers_of_a_level_replace_all_observers_above(transform: Transform) -> None:
+    """Root, 126010, group, measurement and evaluation in that order of increasing priority."""
+    section = imaging_measurements(
+        person_observer("Section^S"),
+        num(VOLUME, "1", CUBIC_MM),
+        group(
+            person_observer("Group^G"),
+            num(OTHER, "2", CUBIC_MM, person_observer("Number^N")),
+            text(COMMENT, "none", person_observer("Evaluation^E")),
+        ),
+    )
+    device = (observer(DEVICE), uid("121012", "1.2.9"))
+    alone = evaluations(text(Code("121077", "DCM", "Conclusion"), "none"))
+    root = (observer(PERSON), person_observer("Root^R"), *device)
+    result = transform(measurement_report(*root, section, alone))
+    expected = {
+        "121077": ["Root"],
+        VOLUME.value: ["Section"],
+        "125007": ["Group"],
+        OTHER.value: ["Number"],
+        COMMENT.value: ["Evaluation"],
+    }
+    assert {each: performers(result, observation(result, each)) for each in expected} == expected
+    observing = {each: target(result, observation(result, each)["device"]) for each in expected}
+    equipment = one(result, "Device", "dicom-general-equipment")
+    assert observing["121077"] == one(result, "Device", "dicom-participant-device")
+    assert [observing[each] for each in expected if each != "121077"] == [equipment] * 4
+
+
+@pytest.mark.row("3.3.16")
+def test_subjects_of_a_level_replace_those_above(transform: Transform) -> None:
+    fetus = (subject_class("121026"), said("121030", "F-1"))
+    second = group(subject_class("121026"), said("121030", "F-2"), num(OTHER, "2", CUBIC_MM))
+    third = group(subject_class("121025"), num(Code("81827009", "SCT", "Diameter"), "3", CUBIC_MM))
+    result = transform(measurement_report(*fetus, imaging_measurements(group(MEASURED), second, third)))
+    focus = {each: observation(result, each).get("focus") for each in (VOLUME.value, OTHER.value, "81827009")}
+    assert focus == {
+        VOLUME.value: [{"type": "Patient", "identifier": {"value": "F-1"}}],
+        OTHER.value: [{"type": "Patient", "identifier": {"value": "F-2"}}],
+        "81827009": None,
+    }

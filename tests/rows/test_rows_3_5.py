@@ -1,0 +1,236 @@
+"""Rows of section 3.5: the body of the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import InputError, Result
+
+from tests.builders import (
+    CUBIC_MM,
+    FINDING,
+    VOLUME,
+    Code,
+    code,
+    composite,
+    container,
+    date,
+    derived_measurements,
+    evaluations,
+    group,
+    image,
+    image_library,
+    imaging_measurements,
+    measurement_report,
+    num,
+    scoord,
+    text,
+    time,
+)
+from tests.builders.codes import ACQUISITION_DATE, ACQUISITION_TIME
+from tests.rows.conftest import Transform
+from tests.rows.look import DCM, SCT, claims, concept, observation, one, resources, unmapped
+
+LENGTH = Code("410668003", "SCT", "Length")
+MEAN = Code("373098007", "SCT", "Mean")
+CONCLUSION = Code("121077", "DCM", "Conclusion")
+PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
+CHEST = Code("24627-2", "LN", "CT Chest")
+TITLES = [
+    Code("126000", "DCM", "Imaging Measurement Report"),
+    Code("126001", "DCM", "Oncology Measurement Report"),
+    Code("126002", "DCM", "Dynamic Contrast MR Measurement Report"),
+    Code("126003", "DCM", "PET Measurement Report"),
+]
+MEASURED = num(VOLUME, "1", CUBIC_MM)
+
+
+def codes(result: Result) -> list[str]:
+    """Return the first code of each Observation, in the order of the Bundle."""
+    return [each["code"]["coding"][0]["code"] for each in resources(result, "Observation")]
+
+
+@pytest.mark.row("3.5.01")
+def test_the_title_of_the_report(transform: Transform) -> None:
+    for title in TITLES:
+        result = transform(measurement_report(imaging_measurements(MEASURED), title=title, template=None))
+        assert title.value.encode() not in result.json
+        assert "1" not in unmapped(result)
+    with pytest.raises(InputError):
+        transform(measurement_report(title=Code("121144", "DCM", "Document Title"), template=None))
+
+
+@pytest.mark.row("3.5.02")
+def test_procedure_reported(transform: Transform) -> None:
+    stated = [
+        code(PROCEDURE_REPORTED, CHEST, relationship="HAS CONCEPT MOD"),
+        code(PROCEDURE_REPORTED, Code("77477000", "SCT", "CT"), relationship="HAS CONCEPT MOD"),
+    ]
+    result = transform(measurement_report(*stated))
+    assert one(result, "ImagingStudy")["procedure"] == [
+        {"concept": concept("http://loinc.org", "24627-2", "CT Chest")},
+        {"concept": concept(SCT, "77477000", "CT")},
+    ]
+    assert not {"1.1", "1.2"} & set(unmapped(result))
+    assert "procedure" not in one(transform(measurement_report()), "ImagingStudy")
+
+
+def acquired(day: str, hour: str | None) -> list[Dataset]:
+    """Return acquisition date and time as the Image Library has them."""
+    items = [date(ACQUISITION_DATE, day, relationship="HAS ACQ CONTEXT")]
+    return items + ([time(ACQUISITION_TIME, hour, relationship="HAS ACQ CONTEXT")] if hour else [])
+
+
+MODALITY = code(
+    Code("121139", "DCM", "Modality"),
+    Code("CT", "DCM", "Computed Tomography"),
+    relationship="HAS ACQ CONTEXT",
+)
+
+
+def drawn(*uids: str) -> Dataset:
+    """Return a group with a region in each of these images."""
+    return group(*(scoord("POINT", [1, 2], image(uid)) for uid in uids), MEASURED)
+
+
+def effective(result: Result) -> set[str | None]:
+    return {each.get("effectiveDateTime") for each in resources(result, "Observation")}
+
+
+@pytest.mark.row("3.5.03")
+def test_the_image_library_is_left_out_but_for_the_acquisition_time(transform: Transform) -> None:
+    library = image_library(image("1.2.3", *acquired("20231224", "183000"), MODALITY), image("1.2.99"))
+    result = transform(measurement_report(library, imaging_measurements(drawn("1.2.3"))))
+    assert effective(result) == {"2023-12-24T18:30:00+01:00"}
+    assert {"1.1.1.1", "1.1.1.1.3", "1.1.1.2"} <= set(unmapped(result))
+    assert not {"1.1.1.1.1", "1.1.1.1.2"} & set(unmapped(result))
+    assert b"1.2.99" not in result.json
+    assert len(resources(result, "ImagingSelection")) == 2
+    assert one(result, "ImagingSelection", "image-region-2d")["seriesUid"] == "1.2.840.99.4"
+
+
+@pytest.mark.row("3.5.03")
+def test_acquisition_time_of_a_library_group(transform: Transform) -> None:
+    grouped = image_library(*acquired("20231224", None), image("1.2.3"))
+    result = transform(measurement_report(grouped, imaging_measurements(drawn("1.2.3"))))
+    assert effective(result) == {"2023-12-24"}
+
+
+STUDY_STARTED = "2024-01-02T10:15:00+01:00"
+
+
+@pytest.mark.row("3.5.03")
+def test_acquisition_times_that_do_not_settle_it(transform: Transform) -> None:
+    """Decision D14: all images of the item must be in the library and agree, else the study's time holds."""
+    dates = {"1.2.3": "20231224", "1.2.4": "20231225"}
+    for listed, uids in (
+        (("1.2.3", "1.2.4"), ("1.2.3", "1.2.4")),
+        (("1.2.3",), ("1.2.3", "1.2.4")),
+        (("1.2.3",), ("1.2.5",)),
+    ):
+        library = image_library(*(image(uid, *acquired(dates[uid], "183000")) for uid in listed))
+        result = transform(measurement_report(library, imaging_measurements(drawn(*uids))))
+        assert {"1.1", "1.1.1", "1.1.1.1", "1.1.1.1.1", "1.1.1.1.2"} <= set(unmapped(result))
+        assert effective(result) == {STUDY_STARTED}
+
+
+@pytest.mark.row("3.5.04")
+def test_groups_of_all_imaging_measurements(transform: Transform) -> None:
+    result = transform(
+        measurement_report(
+            imaging_measurements(group(MEASURED)),
+            imaging_measurements(group(num(LENGTH, "2", CUBIC_MM)), group()),
+        )
+    )
+    assert sorted(codes(result)) == sorted([VOLUME.value, LENGTH.value, *["125007"] * 3])
+    assert not {"1.1", "1.2"} & set(unmapped(result))
+
+
+@pytest.mark.row("3.5.05")
+def test_groups_in_unusual_places(transform: Transform) -> None:
+    result = transform(measurement_report(group(MEASURED), evaluations(group(num(LENGTH, "2", CUBIC_MM)))))
+    assert len(resources(result, "Observation", "imaging-measurement-group")) == 2
+    assert {VOLUME.value, LENGTH.value} <= set(codes(result))
+    assert not unmapped_items(result)
+
+
+def unmapped_items(result: Result) -> list[str]:
+    """Return the positions of content items that reached no element."""
+    return [source for source in unmapped(result) if source.startswith("1")]
+
+
+@pytest.mark.row("3.5.05")
+def test_measurements_and_evaluations_without_a_group(transform: Transform) -> None:
+    result = transform(
+        measurement_report(
+            imaging_measurements(
+                MEASURED,
+                code(FINDING, Code("52988006", "SCT", "Lesion")),
+                text(CONCLUSION, "none"),
+                text(Code("121106", "DCM", "Comment"), "of no use", relationship="HAS PROPERTIES"),
+            )
+        )
+    )
+    measured = observation(result, VOLUME.value)
+    assert claims(measured, "imaging-measurement")
+    assert claims(observation(result, FINDING.value), "imaging-qualitative-evaluation")
+    assert observation(result, CONCLUSION.value)["valueCodeableConcept"] == {"text": "none"}
+    assert unmapped_items(result) == ["1.1.4"]
+    sources = resources(result, "ImagingSelection", "source-sr-content-item")
+    assert [each["instance"][0]["subset"] for each in sources] == [["1\\1\\1"], ["1\\1\\2"], ["1\\1\\3"]]
+    assert [len(each["derivedFrom"]) for each in resources(result, "Observation")] == [1, 1, 1]
+
+
+@pytest.mark.row("3.5.06")
+def test_other_containers_of_imaging_measurements(transform: Transform) -> None:
+    other = container(Code("121070", "DCM", "Findings"), num(LENGTH, "2", CUBIC_MM), text(CONCLUSION, "none"))
+    result = transform(measurement_report(imaging_measurements(MEASURED, other)))
+    assert codes(result) == [VOLUME.value]
+    places = ("1.1.2", "1.1.2.1", "1.1.2.2")
+    assert {place: unmapped(result).get(place) for place in places} == dict.fromkeys(
+        places, "out-of-scope-container"
+    )
+
+
+@pytest.mark.row("3.5.07")
+def test_derived_measurements_at_both_places(transform: Transform) -> None:
+    derived = derived_measurements(num(MEAN, "1", CUBIC_MM))
+    for content in (
+        (imaging_measurements(MEASURED), derived),
+        (imaging_measurements(MEASURED, derived),),
+    ):
+        result = transform(measurement_report(*content))
+        made = observation(result, MEAN.value)
+        assert made["category"] == [concept(DCM, "126011", "Derived Imaging Measurements")]
+        assert not unmapped_items(result)
+
+
+@pytest.mark.row("3.5.08")
+def test_evaluations_at_both_places(transform: Transform) -> None:
+    evaluated = evaluations(text(CONCLUSION, "none"))
+    for content in ((imaging_measurements(), evaluated), (imaging_measurements(evaluated),)):
+        result = transform(measurement_report(*content))
+        made: dict[str, Any] = one(result, "Observation", "imaging-qualitative-evaluation")
+        assert made["code"] == concept(DCM, "121077", "Conclusion")
+
+
+@pytest.mark.row("3.5.09")
+def test_other_children_of_the_root(transform: Transform) -> None:
+    result = transform(
+        measurement_report(
+            imaging_measurements(MEASURED),
+            container(
+                Code("121070", "DCM", "Findings"),
+                text(FINDING, "of no use"),
+                group(num(LENGTH, "2", CUBIC_MM)),
+            ),
+            text(Code("121106", "DCM", "Comment"), "of no use"),
+            composite("1.2.70"),
+        )
+    )
+    assert codes(result) == [VOLUME.value]
+    assert {"1.2", "1.2.1", "1.2.2", "1.2.2.1", "1.3", "1.4"} == set(unmapped_items(result))
+    assert b"of no use" not in result.json
+    assert b"1.2.70" not in result.json

@@ -1,0 +1,634 @@
+"""Rows of section 3.7: ImagingSelection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import Result
+
+from tests.builders import (
+    CUBIC_MM,
+    FINDING_SITE,
+    LUNG,
+    REFERENCED_SEGMENT,
+    SOURCE_IMAGE,
+    SOURCE_SERIES,
+    VOLUME,
+    Instance,
+    by_reference,
+    code,
+    composite,
+    evaluations,
+    group,
+    image,
+    imaging_measurements,
+    measurement_report,
+    num,
+    scoord,
+    scoord3d,
+    tcoord,
+    text,
+    uidref,
+    waveform,
+)
+from tests.builders.items import CT, ECG, SEGMENTATION, VALUE_MAP
+from tests.builders.report import COMPREHENSIVE_3D, IMAGE_SERIES, INSTANCE, SERIES, STUDY
+from tests.rows.concepts import (
+    CENTRE,
+    EXPLANATION,
+    ILLUSTRATION,
+    IMPRESSION,
+    REGION_IN_SPACE,
+    ROI_IDENTIFIER,
+    SEGMENTATION_FRAME,
+    SOURCE,
+    SOURCE_OF_MEASUREMENT,
+    SUBTLETY,
+    VALUE_MAP_USED,
+    VOLUME_SURFACE,
+)
+from tests.rows.conftest import Transform
+from tests.rows.look import (
+    DCM,
+    SCT,
+    SOP_CLASS,
+    Json,
+    absent,
+    claims,
+    coded,
+    coding,
+    concept,
+    findings,
+    observation,
+    oid,
+    one,
+    resources,
+    target,
+    unmapped,
+    urn,
+)
+
+CIRCLE = [10, 10, 15, 10]
+TRIANGLE = [0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0]
+FRAME = "1.2.840.99.5.1"
+OTHER_FRAME = "1.2.840.99.5.2"
+RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+SURFACE_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.5"
+INFERRED = "INFERRED FROM"
+REGION_2D = "image-region-2d"
+REGION_3D = "image-region-3d"
+SURFACE = "volume-surface"
+SEGMENT = "referenced-segment"
+SEGMENT_FRAME = "referenced-segmentation-frame"
+SEGMENTED = "source-image-for-segmentation"
+ORIGINAL = "source-sr-content-item"
+
+CT_CLASS = coding(SOP_CLASS, CT, "CT Image Storage")
+SEGMENTATION_CLASS = coding(SOP_CLASS, SEGMENTATION, "Segmentation Storage")
+SR_CLASS = coding(SOP_CLASS, COMPREHENSIVE_3D, "Comprehensive 3D SR Storage")
+
+
+def report(*content: Dataset, **header: Any) -> Dataset:
+    """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
+    return measurement_report(imaging_measurements(group(*content)), **header)
+
+
+def selections(result: Result) -> list[Json]:
+    """Return the selections but for those that name the item of the report itself."""
+    every = resources(result, "ImagingSelection")
+    return [each for each in every if not claims(each, ORIGINAL)]
+
+
+def derived(result: Result, of: Json | None = None) -> list[Json]:
+    """Return the selections from which the group, or another Observation, is derived."""
+    found = of or one(result, "Observation", "imaging-measurement-group")
+    every = [target(result, each) for each in found["derivedFrom"]]
+    return [each for each in every if not claims(each, ORIGINAL)]
+
+
+def measured(*children: Dataset, **attributes: Any) -> Dataset:
+    return num(VOLUME, "1", CUBIC_MM, *children, **attributes)
+
+
+def segment(uid: str = "1.2.5", **attributes: Any) -> Dataset:
+    return image(uid, **{"concept": REFERENCED_SEGMENT, "sop_class": SEGMENTATION, **attributes})
+
+
+# ---- 2D regions ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.7.01")
+def test_image_region(transform: Transform) -> None:
+    """One selection of all regions of a group, with what all selections have in common."""
+    circle = scoord("CIRCLE", CIRCLE, image("1.2.1", frames=[2, 3]), image("1.2.2"))
+    points = scoord("MULTIPOINT", [1, 2, 3, 4.5], image("1.2.1"))
+    site = code(FINDING_SITE, LUNG, relationship="HAS CONCEPT MOD")
+    result = transform(report(circle, points, site, AccessionNumber="A-1"))
+    found = one(result, "ImagingSelection", REGION_2D)
+    expected_circle = {"regionType": "circle", "coordinate": CIRCLE}
+    assert found["instance"] == [
+        {"uid": "1.2.1", "sopClass": CT_CLASS, "subset": ["2", "3"], "imageRegion2D": [expected_circle]},
+        {"uid": "1.2.2", "sopClass": CT_CLASS, "imageRegion2D": [expected_circle]},
+        {"uid": "1.2.1", "sopClass": CT_CLASS, "imageRegion2D": [point(1, 2)]},
+        {"uid": "1.2.1", "sopClass": CT_CLASS, "imageRegion2D": [point(3, 4.5)]},
+    ]
+    assert found["code"] == concept(DCM, "111030", "Image Region")
+    assert derived(result) == [found]
+    check_common(result, found)
+
+
+def point(*coordinate: float) -> Json:
+    return {"regionType": "point", "coordinate": list(coordinate)}
+
+
+def check_common(result: Result, found: Json) -> None:
+    patient, study = one(result, "Patient"), one(result, "ImagingStudy")
+    assert found["status"] == "available"
+    assert found["subject"]["reference"] == urn(patient)
+    assert found["basedOn"][0]["reference"] == urn(one(result, "ServiceRequest"))
+    assert (found["studyUid"], found["seriesUid"]) == (STUDY, IMAGE_SERIES)
+    assert found["derivedFrom"] == [
+        {
+            "reference": urn(study),
+            "type": "ImagingStudy",
+            "identifier": {"type": concept(DCM, "110180", "Study Instance UID"), **oid(STUDY)},
+        }
+    ]
+    assert found["bodySite"] == {"concept": concept(SCT, "39607008", "Lung")}
+    assert [target(result, each) for each in found["focus"]] == resources(
+        result, "ImagingSelection", ORIGINAL
+    )
+    assert not {"issued", "performer", "category", "frameOfReferenceUid"} & set(found)
+
+
+@pytest.mark.row("3.7.01")
+def test_graphic_types(transform: Transform) -> None:
+    graphics = {
+        "POINT": [1, 2],
+        "POLYLINE": [1, 2, 3, 4],
+        "CIRCLE": CIRCLE,
+        "ELLIPSE": [1, 2, 3, 2, 2, 1, 2, 3],
+    }
+    result = transform(report(*(scoord(kind, data, image("1.2.1")) for kind, data in graphics.items())))
+    regions = [each["imageRegion2D"][0] for each in one(result, "ImagingSelection", REGION_2D)["instance"]]
+    expected = [{"regionType": kind.lower(), "coordinate": data} for kind, data in graphics.items()]
+    assert regions == expected
+
+
+@pytest.mark.row("3.7.01")
+def test_graphics_that_are_none(transform: Transform) -> None:
+    """Section 5.2: such a region is not produced, nor is a selection that is left without any."""
+    wrong = (
+        scoord("POLYGON", TRIANGLE, image("1.2.1")),
+        scoord("POINT", [1, 2, 3], image("1.2.1")),
+        scoord("POINT", [], image("1.2.1")),
+        scoord("POINT", [1, 2]),
+    )
+    result = transform(report(*wrong))
+    assert selections(result) == []
+    reasons = [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3, 4)]
+    assert reasons == ["invalid-value"] * 3 + ["unresolved-reference"]
+
+
+@pytest.mark.row("3.7.01")
+def test_fiducial_and_pixel_origin(transform: Transform) -> None:
+    attributes = {"FiducialUID": "1.2.7", "PixelOriginInterpretation": "VOLUME"}
+    result = transform(report(scoord("POINT", [1, 2], image("1.2.1"), **attributes)))
+    assert one(result, "ImagingSelection", REGION_2D)["identifier"] == [oid("1.2.7")]
+    assert ("warning", "1.1.1.1") in findings(result, "no-target")
+
+
+@pytest.mark.row("3.7.01")
+def test_regions_over_several_series_and_studies(transform: Transform) -> None:
+    """Decision D9: what the instances do not share is left out."""
+    regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.1", "1.2.2")]
+    series = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90")]
+    found = one(transform(report(*regions, listed=series)), "ImagingSelection", REGION_2D)
+    assert "seriesUid" not in found
+    assert found["studyUid"] == STUDY
+    studies = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90", study="1.2.91")]
+    result = transform(report(*regions, listed=studies))
+    found = one(result, "ImagingSelection", REGION_2D)
+    assert not {"seriesUid", "studyUid", "derivedFrom"} & set(found)
+    assert len(found["instance"]) == 2
+
+
+@pytest.mark.row("3.7.01")
+def test_instances_and_evidence(transform: Transform) -> None:
+    """Section 3.2: without evidence the study is that of the document, an instance not listed has neither."""
+    region = scoord("POINT", [1, 2], image("1.2.1"))
+    result = transform(report(region, listed=[]))
+    found = one(result, "ImagingSelection", REGION_2D)
+    assert found["studyUid"] == STUDY
+    assert "seriesUid" not in found
+    result = transform(report(region, listed=[Instance("1.2.2")]))
+    assert not {"seriesUid", "studyUid"} & set(one(result, "ImagingSelection", REGION_2D))
+    assert ("warning", "1.1.1.1") in findings(result, "missing-evidence")
+
+
+# ---- 3D regions ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.7.02")
+def test_region_in_three_dimensions(transform: Transform) -> None:
+    """Decision D11: carried by its own image; without one by the document, an instance for each item."""
+    regions = (
+        scoord3d("POLYGON", TRIANGLE, image("1.2.1")),
+        scoord3d("POINT", [1, 2, 3], image("1.2.1")),
+        scoord3d("MULTIPOINT", [1, 2, 3, 4, 5, 6.5]),
+        scoord3d("POINT", [7, 8, 9], ObservationUID="1.2.77"),
+    )
+    result = transform(report(*regions))
+    found = one(result, "ImagingSelection", REGION_3D)
+    assert found["code"] == concept(DCM, "111030", "Image Region")
+    assert found["frameOfReferenceUid"] == FRAME
+    document = {"uid": INSTANCE, "sopClass": SR_CLASS}
+    assert found["instance"] == [
+        {
+            "uid": "1.2.1",
+            "sopClass": CT_CLASS,
+            "imageRegion3D": [in_space("polygon", TRIANGLE), in_space("point", [1, 2, 3])],
+        },
+        {
+            **document,
+            "subset": ["1\\1\\1\\3"],
+            "imageRegion3D": [in_space("multipoint", [1, 2, 3, 4, 5, 6.5])],
+        },
+        {**document, "subset": ["1.2.77"], "imageRegion3D": [in_space("point", [7, 8, 9])]},
+    ]
+    assert derived(result) == [found]
+
+
+def in_space(kind: str, coordinate: list[float]) -> Json:
+    return {"regionType": kind, "coordinate": coordinate}
+
+
+@pytest.mark.row("3.7.02")
+def test_a_region_in_space_carried_by_the_segmented_image(transform: Transform) -> None:
+    result = transform(report(scoord3d("POINT", [1, 2, 3]), image("1.2.1", concept=SOURCE_IMAGE)))
+    instances = one(result, "ImagingSelection", REGION_3D)["instance"]
+    assert [each["uid"] for each in instances] == ["1.2.1"]
+
+
+@pytest.mark.row("3.7.02")
+def test_frames_of_reference(transform: Transform) -> None:
+    """Decision D11: the first has the profile, a further one a code without display and no profile."""
+    regions = (
+        scoord3d("POINT", [1, 2, 3], image("1.2.1")),
+        scoord3d("POINT", [4, 5, 6], image("1.2.1"), frame_of_reference=OTHER_FRAME),
+    )
+    result = transform(report(*regions))
+    first, second = selections(result)
+    assert claims(first, REGION_3D)
+    assert "meta" not in second
+    assert second["code"] == {"coding": [{"system": DCM, "code": "111030"}], "text": "Image Region"}
+    assert (first["frameOfReferenceUid"], second["frameOfReferenceUid"]) == (FRAME, OTHER_FRAME)
+    assert derived(result) == [first, second]
+
+
+@pytest.mark.row("3.7.02")
+def test_no_frame_of_reference(transform: Transform) -> None:
+    result = transform(report(scoord3d("POINT", [1, 2, 3], image("1.2.1"), frame_of_reference=None)))
+    (found,) = selections(result)
+    assert "meta" not in found
+    assert "frameOfReferenceUid" not in found
+    assert found["instance"][0]["imageRegion3D"] == [in_space("point", [1, 2, 3])]
+    assert [finding.severity for finding in result.findings if finding.where == "1.1.1.1"] == ["warning"]
+
+
+@pytest.mark.row("3.7.02")
+def test_graphics_in_space_that_are_none(transform: Transform) -> None:
+    wrong = (scoord3d("CIRCLE", [1, 2, 3, 4, 5, 6]), scoord3d("POINT", [1, 2]), scoord3d("POINT", []))
+    result = transform(report(*wrong))
+    assert selections(result) == []
+    assert [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3)] == ["invalid-value"] * 3
+
+
+@pytest.mark.row("3.7.03")
+def test_volume_surface(transform: Transform) -> None:
+    surfaces = (
+        scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE),
+        scoord3d("ELLIPSOID", list(range(18)), concept=VOLUME_SURFACE),
+        scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE, frame_of_reference=OTHER_FRAME),
+        image("1.2.1", concept=SOURCE_IMAGE),
+    )
+    result = transform(report(*surfaces))
+    found, further = (each for each in selections(result) if "frameOfReferenceUid" in each)
+    assert claims(found, SURFACE)
+    assert found["code"] == concept(DCM, "121231", "Volume Surface")
+    assert found["frameOfReferenceUid"] == FRAME
+    assert [each["uid"] for each in found["instance"]] == ["1.2.1"]
+    kinds = [each["regionType"] for each in found["instance"][0]["imageRegion3D"]]
+    assert kinds == ["polygon", "ellipsoid"]
+    assert one(result, "ImagingSelection", SEGMENTED) in [target(result, each) for each in found["focus"]]
+    assert further["code"] == {"coding": [{"system": DCM, "code": "121231"}], "text": "Volume Surface"}
+    assert "meta" not in further
+    assert derived(result) == [found, further]
+
+
+# ---- segmentations ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.7.04")
+def test_referenced_segment(transform: Transform) -> None:
+    result = transform(report(segment(segments=[1, 2]), segment("1.2.6")))
+    found = one(result, "ImagingSelection", SEGMENT)
+    assert found["code"] == concept(DCM, "121191", "Referenced Segment")
+    assert found["seriesUid"] == IMAGE_SERIES
+    unknown = {"_subset": [{"extension": absent("unknown")}]}
+    assert found["instance"] == [
+        {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["1"]},
+        {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["2"]},
+        {"uid": "1.2.6", "sopClass": SEGMENTATION_CLASS, **unknown},
+    ]
+    assert derived(result) == [found]
+
+
+@pytest.mark.row("3.7.04")
+def test_segment_of_another_class(transform: Transform) -> None:
+    """The true class, no profile and a warning."""
+    result = transform(report(segment(sop_class=SURFACE_SEGMENTATION, segments=[1])))
+    (found,) = selections(result)
+    assert "meta" not in found
+    expected = coding(SOP_CLASS, SURFACE_SEGMENTATION, "Surface Segmentation Storage")
+    assert found["instance"] == [{"uid": "1.2.5", "sopClass": expected, "subset": ["1"]}]
+    assert "warning" in [finding.severity for finding in result.findings if finding.where == "1.1.1.1"]
+
+
+@pytest.mark.row("3.7.05")
+def test_referenced_segmentation_frame(transform: Transform) -> None:
+    """Decision D12: the frame number; the segment number only where there is none."""
+    frames = segment(concept=SEGMENTATION_FRAME, frames=[3, 4], segments=[1])
+    number = segment("1.2.6", concept=SEGMENTATION_FRAME, segments=[2])
+    result = transform(report(frames, number))
+    found = one(result, "ImagingSelection", SEGMENT_FRAME)
+    assert found["code"] == concept(DCM, "121214", "Referenced Segmentation Frame")
+    assert found["instance"] == [
+        {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["3"]},
+        {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["4"]},
+        {"uid": "1.2.6", "sopClass": SEGMENTATION_CLASS, "subset": ["2"]},
+    ]
+    assert derived(result) == [found]
+    assert [where for _, where in findings(result, "no-target") if where.startswith("1.1.1.1")]
+
+
+@pytest.mark.row("3.7.06")
+def test_source_image_for_segmentation(transform: Transform) -> None:
+    images = (image("1.2.1", concept=SOURCE_IMAGE, frames=[1, 2]), image("1.2.2", concept=SOURCE_IMAGE))
+    result = transform(report(segment(segments=[1]), *images))
+    found = one(result, "ImagingSelection", SEGMENTED)
+    assert found["code"]["coding"] == [coding(DCM, "121233", "Source image for segmentation")]
+    assert found["seriesUid"] == IMAGE_SERIES
+    assert found["instance"] == [
+        {"uid": "1.2.1", "sopClass": CT_CLASS, "subset": ["1", "2"]},
+        {"uid": "1.2.2", "sopClass": CT_CLASS},
+    ]
+    segmentation = one(result, "ImagingSelection", SEGMENT)
+    assert found in [target(result, each) for each in segmentation["focus"]]
+    assert derived(result) == [segmentation]
+
+
+SERIES_NAMED = uidref(SOURCE_SERIES, "1.2.90")
+
+
+@pytest.mark.row("3.7.07")
+def test_source_series_with_instances(transform: Transform) -> None:
+    listed = [
+        Instance("1.2.5", SEGMENTATION),
+        Instance("1.2.1", series="1.2.90"),
+        Instance("1.2.2", series="1.2.90"),
+    ]
+    result = transform(report(segment(segments=[1]), SERIES_NAMED, listed=listed))
+    found = one(result, "ImagingSelection", SEGMENTED)
+    assert found["seriesUid"] == "1.2.90"
+    assert found["instance"] == [{"uid": uid, "sopClass": CT_CLASS} for uid in ("1.2.1", "1.2.2")]
+    segmentation = one(result, "ImagingSelection", SEGMENT)
+    assert found in [target(result, each) for each in segmentation["focus"]]
+    assert derived(result) == [segmentation]
+
+
+@pytest.mark.row("3.7.07")
+def test_source_series_without_instances(transform: Transform) -> None:
+    """Decision D12: a core selection of the series."""
+    result = transform(report(segment(segments=[1]), SERIES_NAMED))
+    segmentation, found = selections(result)
+    assert "meta" not in found
+    assert found["code"]["coding"] == [coding(DCM, "121232", "Source series for segmentation")]
+    assert found["seriesUid"] == "1.2.90"
+    assert "instance" not in found
+    assert found in [target(result, each) for each in segmentation["focus"]]
+    assert derived(result) == [segmentation]
+
+
+@pytest.mark.row("3.7.07")
+def test_source_series_beside_source_images(transform: Transform) -> None:
+    """One selection; the series fills in what the evidence does not tell."""
+    content = (segment(segments=[1]), image("1.2.1", concept=SOURCE_IMAGE), SERIES_NAMED)
+    for listed, series, reason in (
+        ([], "1.2.90", None),
+        ([Instance("1.2.1", series="1.2.90")], "1.2.90", None),
+        ([Instance("1.2.1")], IMAGE_SERIES, "no-target"),
+    ):
+        result = transform(report(*content, listed=listed))
+        found = one(result, "ImagingSelection", SEGMENTED)
+        assert found["seriesUid"] == series
+        assert len(selections(result)) == 2
+        assert unmapped(result).get("1.1.1.3") == reason
+
+
+@pytest.mark.row("3.7.07")
+def test_source_series_with_a_uid_that_is_none(transform: Transform) -> None:
+    """Decision D29: never truncated."""
+    result = transform(report(segment(segments=[1]), uidref(SOURCE_SERIES, "1.2." + "3" * 62)))
+    assert [each["code"]["coding"][0]["code"] for each in selections(result)] == ["121191"]
+    assert unmapped(result)["1.1.1.2"] == "invalid-value"
+
+
+# ---- other objects ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.7.08")
+def test_region_in_space(transform: Transform) -> None:
+    """Decisions D3, D25: the true class, our corrected profile, the display that the profile prescribes."""
+    identifiers = (
+        text(ROI_IDENTIFIER, "ROI 1", relationship="HAS PROPERTIES"),
+        num(ROI_IDENTIFIER, "2", CUBIC_MM, relationship="HAS PROPERTIES"),
+    )
+    sets = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
+    result = transform(report(composite("1.2.8", *identifiers, **sets), composite("1.2.9", **sets)))
+    found = one(result, "ImagingSelection", "region-in-space-corrected")
+    assert not claims(found, "region-in-space")
+    assert found["code"] == {**concept(DCM, "130488", "Region In Space"), "text": "Region in Space"}
+    rt_class = coding(SOP_CLASS, RT_STRUCTURE_SET, "RT Structure Set Storage")
+    assert found["instance"] == [
+        {"uid": "1.2.8", "sopClass": rt_class, "subset": ["ROI 1", "2"]},
+        {"uid": "1.2.9", "sopClass": rt_class, "_subset": [{"extension": absent("unknown")}]},
+    ]
+    assert derived(result) == [found]
+
+
+@pytest.mark.row("3.7.09", "3.7.10")
+def test_illustration_and_explanation(transform: Transform) -> None:
+    result = transform(
+        report(
+            image("1.2.1", concept=ILLUSTRATION, frames=[2]),
+            image("1.2.2", concept=EXPLANATION, frames=[1, 2]),
+            composite("1.2.3", concept=EXPLANATION, sop_class=CT),
+        )
+    )
+    illustration = one(result, "ImagingSelection", "illustration-of-roi")
+    assert illustration["code"] == concept(DCM, "121200", "Illustration of ROI")
+    assert illustration["instance"] == [{"uid": "1.2.1", "sopClass": CT_CLASS, "subset": ["2"]}]
+    explanation = one(result, "ImagingSelection", "visual-explanation")
+    assert explanation["code"] == {
+        **concept(DCM, "130401", "Visual Explanation"),
+        "text": "Visual explanation",
+    }
+    assert explanation["instance"] == [
+        {"uid": "1.2.2", "sopClass": CT_CLASS, "subset": ["1", "2"]},
+        {"uid": "1.2.3", "sopClass": CT_CLASS},
+    ]
+    assert derived(result) == [illustration, explanation]
+
+
+@pytest.mark.row("3.7.11")
+def test_real_world_value_map(transform: Transform) -> None:
+    result = transform(report(composite("1.2.4", concept=VALUE_MAP_USED)))
+    found = one(result, "ImagingSelection", "real-world-value-map")
+    assert found["code"] == concept(DCM, "126100", "Real World Value Map used for measurement")
+    map_class = coding(SOP_CLASS, VALUE_MAP, "Real World Value Mapping Storage")
+    assert found["instance"] == [{"uid": "1.2.4", "sopClass": map_class}]
+    assert derived(result) == [found]
+    other = transform(report(composite("1.2.4", concept=VALUE_MAP_USED, sop_class=CT)))
+    assert "meta" not in selections(other)[0]
+
+
+@pytest.mark.row("3.7.12")
+def test_other_references(transform: Transform) -> None:
+    references = (
+        image("1.2.1", concept=SOURCE_OF_MEASUREMENT, frames=[2]),
+        image("1.2.2", concept=SOURCE),
+        composite("1.2.3", sop_class=CT),
+        waveform("1.2.4", concept=CENTRE, channels=[1, 1]),
+        scoord("POINT", [1, 2], image("1.2.1"), concept=CENTRE),
+        scoord3d("POINT", [1, 2, 3], image("1.2.1"), concept=CENTRE),
+    )
+    result = transform(report(*references))
+    found = selections(result)
+    assert all("meta" not in each for each in found)
+    centre = {"coding": [coded(CENTRE)]}
+    codes = [each["code"] for each in found]
+    assert codes == [
+        concept(DCM, "121112", "Source of Measurement"),
+        concept(SCT, "260753009", "Source"),
+        concept(DCM, "121112", "Source of Measurement"),
+        centre,
+        centre,
+        centre,
+    ]
+    ecg = coding(SOP_CLASS, ECG, "12-lead ECG Waveform Storage")
+    flat, space = point(1, 2), in_space("point", [1, 2, 3])
+    assert [each["instance"] for each in found] == [
+        [{"uid": "1.2.1", "sopClass": CT_CLASS, "subset": ["2"]}],
+        [{"uid": "1.2.2", "sopClass": CT_CLASS}],
+        [{"uid": "1.2.3", "sopClass": CT_CLASS}],
+        [{"uid": "1.2.4", "sopClass": ecg}],
+        [{"uid": "1.2.1", "sopClass": CT_CLASS, "imageRegion2D": [flat]}],
+        [{"uid": "1.2.1", "sopClass": CT_CLASS, "imageRegion3D": [space]}],
+    ]
+    assert derived(result) == found
+    assert ("warning", "1.1.1.4") in findings(result, "no-target") or ("information", "1.1.1.4") in findings(
+        result, "no-target"
+    )
+
+
+@pytest.mark.row("3.7.12")
+def test_references_without_a_concept_name(transform: Transform) -> None:
+    """A region without a name is an Image Region, another reference a Source of Measurement."""
+    unnamed = (
+        scoord("POINT", [1, 2], image("1.2.1"), concept=None),
+        scoord3d("POINT", [1, 2, 3], image("1.2.1"), concept=None),
+        image("1.2.1"),
+        tcoord("POINT", offsets=["1.5"]),
+    )
+    result = transform(report(*unnamed))
+    assert {"image-region-2d", "image-region-3d"} == {
+        each["meta"]["profile"][0].rpartition("/")[2] for each in selections(result) if "meta" in each
+    }
+    assert one(result, "ImagingSelection", REGION_2D)["code"] == concept(DCM, "111030", "Image Region")
+    (other,) = (each for each in selections(result) if "meta" not in each)
+    assert other["code"] == concept(DCM, "121112", "Source of Measurement")
+    assert unmapped(result)["1.1.1.4"] == "no-target"
+
+
+# ---- the item of the report itself -----------------------------------------------------------------------
+
+
+@pytest.mark.row("3.7.13")
+def test_source_sr_content_item(transform: Transform) -> None:
+    """Decision D22: the Observation UID, else the position, of what stands for itself."""
+    own = num(VOLUME, "2", CUBIC_MM, ObservationUID="1.2.77")
+    alone = evaluations(code(SUBTLETY, IMPRESSION))
+    result = transform(
+        measurement_report(
+            imaging_measurements(group(measured(), own), measured()), alone, AccessionNumber="A-1"
+        )
+    )
+    found = resources(result, "ImagingSelection", ORIGINAL)
+    assert {each["instance"][0]["subset"][0] for each in found} == {"1\\1\\1", "1.2.77", "1\\1\\2", "1\\2\\1"}
+    for each in found:
+        assert each["code"] == concept(DCM, "111040", "Original Source")
+        assert (each["studyUid"], each["seriesUid"], each["status"]) == (STUDY, SERIES, "available")
+        assert each["instance"][0].items() >= {"uid": INSTANCE, "sopClass": SR_CLASS}.items()
+        assert len(each["instance"]) == 1
+        assert each["subject"]["reference"] == urn(one(result, "Patient"))
+        assert each["basedOn"][0]["reference"] == urn(one(result, "ServiceRequest"))
+        assert not {"bodySite", "focus"} & set(each)
+    counts = [len(each["derivedFrom"]) for each in resources(result, "Observation") if "derivedFrom" in each]
+    assert counts == [1] * 4
+
+
+SR_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
+    "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
+    "1.2.840.10008.5.1.4.1.1.88.33": "Comprehensive SR Storage",
+    "1.2.840.10008.5.1.4.1.1.88.34": "Comprehensive 3D SR Storage",
+    "1.2.840.10008.5.1.4.1.1.88.35": "Extensible SR Storage",
+}
+
+
+@pytest.mark.row("3.7.13")
+@pytest.mark.parametrize("sop_class", SR_CLASSES)
+def test_classes_of_reports(transform: Transform, sop_class: str) -> None:
+    result = transform(report(SOPClassUID=sop_class))
+    (instance,) = one(result, "ImagingSelection", ORIGINAL)["instance"]
+    assert instance["sopClass"] == coding(SOP_CLASS, sop_class, SR_CLASSES[sop_class])
+
+
+# ---- items reached by reference --------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.7.01")
+def test_regions_reached_by_reference(transform: Transform) -> None:
+    """Decision D31: one of several regions makes a selection of its own, the only one is the group's."""
+    regions = [scoord("POINT", [n, n], image("1.2.1")) for n in (1, 2)]
+    second = measured(by_reference(INFERRED, 1, 1, 1, 2))
+    result = transform(report(*regions, second))
+    (own,) = derived(result, observation(result, VOLUME.value))
+    assert [each["imageRegion2D"] for each in own["instance"]] == [[point(2, 2)]]
+    assert own not in derived(result)
+    assert len(derived(result)[0]["instance"]) == 2
+    alone = scoord("POINT", [1, 1], image("1.2.1"))
+    result = transform(report(alone, measured(by_reference(INFERRED, 1, 1, 1, 1))))
+    assert derived(result, observation(result, VOLUME.value)) == derived(result)
+    assert len(selections(result)) == 1
+
+
+@pytest.mark.row("3.7.09")
+def test_an_instance_whose_uid_is_none(transform: Transform) -> None:
+    """Section 5.2, decision D29: no reference, no selection."""
+    result = transform(report(image("1.2." + "3" * 62, concept=ILLUSTRATION)))
+    assert selections(result) == []
+    assert unmapped(result)["1.1.1.1"] == "invalid-value"

@@ -1,0 +1,544 @@
+"""Rows of section 3.8: measurements, NUM in a group."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import Result
+
+from tests.builders import (
+    ALGORITHM_NAME,
+    CUBIC_MM,
+    FINDING_SITE,
+    LATERALITY,
+    LUNG,
+    REFERENCED_SEGMENT,
+    RIGHT,
+    TRACKING_IDENTIFIER,
+    TRACKING_UID,
+    VOLUME,
+    Code,
+    by_reference,
+    code,
+    composite,
+    date,
+    date_time,
+    group,
+    image,
+    imaging_measurements,
+    measurement_report,
+    num,
+    scoord,
+    scoord3d,
+    table,
+    text,
+    time,
+    uidref,
+)
+from tests.builders.items import SEGMENTATION
+from tests.rows.concepts import (
+    APICAL,
+    AREA,
+    AUTHORITY,
+    COLOR,
+    DERIVATION,
+    DIAMETER,
+    EQUATION,
+    EQUATION_CITATION,
+    KERNEL_SIZE,
+    LIVER,
+    LOWER_LIMIT,
+    MEAN,
+    METHOD,
+    MILLIMETRES,
+    NORMALITY,
+    NOTE,
+    OBVIOUS,
+    ONE,
+    POPULATION,
+    RANGE_AUTHORITY,
+    RANGE_DESCRIPTION,
+    RATIO,
+    RECIST,
+    SELECTION_STATUS,
+    SHORT_LABEL,
+    SIGNIFICANCE,
+    SQUARE_MM,
+    STANDARD_DEVIATION,
+    UPPER_LIMIT,
+    UPPER_UNCERTAINTY,
+    USER_CHOSEN,
+    VALUE_MAP_USED,
+    WHO,
+)
+from tests.rows.conftest import Transform
+from tests.rows.look import (
+    DCM,
+    SCT,
+    Json,
+    absent,
+    claims,
+    coded,
+    coding,
+    concept,
+    findings,
+    observation,
+    oid,
+    one,
+    resources,
+    target,
+    unmapped,
+    urn,
+)
+
+MEASUREMENT = "imaging-measurement"
+MODIFIES = "HAS CONCEPT MOD"
+DESCRIBES = "HAS PROPERTIES"
+INFERRED = "INFERRED FROM"
+UCUM = "http://unitsofmeasure.org"
+UNITS = {"unit": "cubic millimeter", "system": UCUM, "code": "mm3"}
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+
+
+def report(*content: Dataset, **header: Any) -> Dataset:
+    """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
+    return measurement_report(imaging_measurements(group(*content)), **header)
+
+
+def volume(*children: Dataset, value: str | None = "1.50", **attributes: Any) -> Dataset:
+    """Build the measurement that is looked at."""
+    return num(VOLUME, value, CUBIC_MM, *children, **attributes)
+
+
+def measurement(result: Result) -> Json:
+    return observation(result, VOLUME.value)
+
+
+def components(found: Json) -> dict[str, Json]:
+    """Return the components by the code of their concept, without it."""
+    return {
+        each["code"]["coding"][0]["code"]: {name: value for name, value in each.items() if name != "code"}
+        for each in found.get("component", [])
+    }
+
+
+def derived(result: Result, of: Json) -> list[Json]:
+    return [target(result, each) for each in of.get("derivedFrom", [])]
+
+
+# ---- code and value --------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.8.01", "3.8.02", "3.8.22")
+def test_concept_name_and_value(transform: Transform) -> None:
+    found = measurement(transform(report(volume())))
+    assert claims(found, MEASUREMENT)
+    assert found["code"] == concept(SCT, "118565006", "Volume")
+    assert str(found["valueQuantity"].pop("value")) == "1.50"
+    assert found["valueQuantity"] == UNITS
+    assert not {"category", "component", "dataAbsentReason"} & set(found)
+
+
+@pytest.mark.row("3.8.01")
+def test_a_measurement_without_a_concept_name(transform: Transform) -> None:
+    """Section 5.2: not produced."""
+    result = transform(report(num(None, "1", ONE)))
+    assert resources(result, "Observation", MEASUREMENT) == []
+    assert unmapped(result)["1.1.1.1"] == "invalid-value"
+
+
+@pytest.mark.row("3.8.02")
+@pytest.mark.parametrize(
+    ("forms", "expected"),
+    [
+        ({"value": "1", "floating": 2.5}, "2.5"),
+        ({"value": "3", "rational": (1, 2)}, "3"),
+        ({"value": None, "rational": (1, 4)}, "0.25"),
+    ],
+)
+def test_forms_of_a_value(transform: Transform, forms: dict[str, Any], expected: str) -> None:
+    """The floating point value, else the numeric, else the rational one."""
+    assert str(measurement(transform(report(volume(**forms))))["valueQuantity"]["value"]) == expected
+
+
+@pytest.mark.row("3.8.02")
+@pytest.mark.parametrize("forms", [{"value": None, "rational": (1, 0)}, {"value": "1,5"}, {"value": "1\\2"}])
+def test_values_that_are_none(transform: Transform, forms: dict[str, Any]) -> None:
+    """Section 3.1, decision D24: no value, and why; never Observation.dataAbsentReason."""
+    result = transform(report(volume(**forms)))
+    found = measurement(result)
+    assert found["valueQuantity"] == {"extension": absent("error"), **UNITS}
+    assert "dataAbsentReason" not in found
+    assert ("warning", "1.1.1.1") in findings(result, "invalid-value")
+
+
+@pytest.mark.row("3.8.02")
+def test_a_value_without_units(transform: Transform) -> None:
+    result = transform(report(num(VOLUME, "7", None)))
+    assert measurement(result)["valueQuantity"] == {"value": 7}
+    assert ("warning", "1.1.1.1") in findings(result, "missing-units")
+
+
+QUALIFIERS = {
+    None: "unknown",
+    "114000": "not-a-number",
+    "114001": "negative-infinity",
+    "114002": "positive-infinity",
+    "114003": "error",
+    "114004": "error",
+    "114005": "error",
+    "114006": "error",
+    "114007": "not-performed",
+    "114008": "error",
+    "114009": "error",
+    "114010": "unknown",
+    "114011": "unknown",
+    "99": "error",
+}
+
+
+@pytest.mark.row("3.8.03")
+def test_numeric_value_qualifiers(transform: Transform) -> None:
+    """Decision D24; one report with a measurement for each qualifier."""
+    qualified = [
+        num(Code(f"99N{n}", "99TEST", f"N{n}"), None, None, qualifier=meaning(value))
+        for n, value in enumerate(QUALIFIERS)
+    ]
+    found = resources(transform(report(*qualified)), "Observation", MEASUREMENT)
+    reasons = [each["valueQuantity"]["extension"] for each in found]
+    assert reasons == [absent(reason) for reason in QUALIFIERS.values()]
+    assert [each.get("component", [{}])[0].get("code") for each in found] == [
+        {"text": "Numeric Value Qualifier (0040,A301)"} if value else None for value in QUALIFIERS
+    ]
+    values = [each["component"][0]["valueCodeableConcept"]["coding"][0]["code"] for each in found[1:]]
+    assert values == list(QUALIFIERS)[1:]
+    assert not any("dataAbsentReason" in each for each in found)
+
+
+def meaning(qualifier: str | None) -> Code | None:
+    if qualifier is None:
+        return None
+    scheme = "DCM" if len(qualifier) > 2 else "99TEST"
+    return Code(qualifier, scheme, MEANINGS.get(qualifier, "Other"))
+
+
+MEANINGS = {
+    "114000": "Not a number",
+    "114001": "Negative Infinity",
+    "114002": "Positive Infinity",
+    "114003": "Divide by zero",
+    "114004": "Underflow",
+    "114005": "Overflow",
+    "114006": "Measurement failure",
+    "114007": "Measurement not attempted",
+    "114008": "Calculation failure",
+    "114009": "Value out of range",
+    "114010": "Value unknown",
+    "114011": "Value indeterminate",
+}
+
+
+@pytest.mark.row("3.8.03")
+def test_units_without_a_value(transform: Transform) -> None:
+    found = measurement(transform(report(volume(value=None, qualifier=meaning("114006")))))
+    assert found["valueQuantity"] == {"extension": absent("error"), **UNITS}
+
+
+@pytest.mark.row("3.8.04")
+def test_a_qualifier_beside_a_value(transform: Transform) -> None:
+    result = transform(report(volume(value="5", qualifier=meaning("114009"))))
+    found = measurement(result)
+    assert found["valueQuantity"] == {"value": 5, **UNITS}
+    assert found["component"] == [
+        {
+            "code": {"text": "Numeric Value Qualifier (0040,A301)"},
+            "valueCodeableConcept": concept(DCM, "114009", "Value out of range"),
+        }
+    ]
+    assert "warning" in [finding.severity for finding in result.findings if finding.where == "1.1.1.1"]
+
+
+# ---- modifiers -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.8.05")
+def test_derivation(transform: Transform) -> None:
+    found = measurement(transform(report(volume(code(DERIVATION, MEAN, relationship=MODIFIES)))))
+    assert found["code"] == {**concept(SCT, "118565006", "Volume"), "text": "Volume, Mean"}
+    assert components(found) == {"121401": {"valueCodeableConcept": concept(SCT, "373098007", "Mean")}}
+
+
+@pytest.mark.row("3.8.06")
+def test_measurement_method(transform: Transform) -> None:
+    of_group = code(METHOD, RECIST, relationship=MODIFIES)
+    own = volume(code(METHOD, WHO, relationship=MODIFIES))
+    result = transform(report(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
+    assert measurement(result)["method"] == concept(DCM, "112029", "WHO")
+    assert observation(result, DIAMETER.value)["method"] == concept(DCM, "126081", "RECIST 1.1")
+    assert not {"component", "bodySite"} & set(measurement(result))
+
+
+@pytest.mark.row("3.8.07")
+def test_finding_site(transform: Transform) -> None:
+    """Decision D6: its own overrides, without the tracking of the group."""
+    tracked = text(TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT")
+    of_group = code(FINDING_SITE, LUNG, relationship=MODIFIES)
+    own = code(FINDING_SITE, LIVER, relationship=MODIFIES)
+    side = code(LATERALITY, RIGHT, relationship=MODIFIES)
+    qualified = num(AREA, "4", SQUARE_MM, code(FINDING_SITE, LUNG, side, relationship=MODIFIES))
+    result = transform(report(tracked, of_group, volume(own), num(DIAMETER, "3", MILLIMETRES), qualified))
+    grouped = one(result, "Observation", "imaging-measurement-group")["bodyStructure"]
+    assert observation(result, DIAMETER.value)["bodyStructure"] == grouped
+    assert measurement(result)["bodySite"] == concept(SCT, "10200004", "Liver")
+    assert "bodyStructure" not in measurement(result)
+    structure = target(result, observation(result, AREA.value)["bodyStructure"])
+    assert "identifier" not in structure
+    (included,) = structure["includedStructure"]
+    assert included["laterality"] == concept(SCT, "24028007", "Right")
+    assert all("bodySite" not in observation(result, each.value) for each in (AREA, DIAMETER))
+
+
+# ---- references ------------------------------------------------------------------------------------------
+
+
+def region(uid: str) -> Dataset:
+    return scoord("POINT", [1, 2], image(uid))
+
+
+@pytest.mark.row("3.8.08", "3.8.09")
+def test_references_of_the_group_and_its_own(transform: Transform) -> None:
+    """Its own selection of a kind replaces that of the group; the source item is not copied."""
+    segment = image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1])
+    own = scoord("POINT", [3, 4], image("1.2.2"), concept=None, relationship=INFERRED)
+    space = scoord3d("POINT", [1, 2, 3], image("1.2.2"), concept=None, relationship=INFERRED)
+    pictured = image("1.2.3", relationship="R-INFERRED FROM")
+    result = transform(
+        report(region("1.2.1"), segment, volume(own, space, pictured), num(DIAMETER, "3", MILLIMETRES))
+    )
+    grouped = one(result, "Observation", "imaging-measurement-group")
+    kinds = [each["code"]["coding"][0]["code"] for each in derived(result, grouped)]
+    assert sorted(kinds) == ["111030", "111040", "121191"]
+    assert observation(result, DIAMETER.value)["derivedFrom"] == [
+        reference
+        for reference in grouped["derivedFrom"]
+        if not claims(target(result, reference), "source-sr-content-item")
+    ]
+    found = derived(result, measurement(result))
+    assert {each["code"]["coding"][0]["code"] for each in found} == {"121191", "111030", "121112"}
+    (own_region,) = (each for each in found if claims(each, "image-region-2d"))
+    assert [each["uid"] for each in own_region["instance"]] == ["1.2.2"]
+    assert len(found) == 4
+
+
+@pytest.mark.row("3.8.10")
+def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
+    other = num(DIAMETER, "3", MILLIMETRES)
+    result = transform(report(other, volume(by_reference(INFERRED, 1, 1, 1, 1))))
+    reference = {"reference": urn(observation(result, DIAMETER.value)), "type": "Observation"}
+    assert measurement(result)["derivedFrom"] == [reference]
+    assert "component" not in measurement(result)
+    assert "derivedFrom" not in observation(result, DIAMETER.value)
+
+
+@pytest.mark.row("3.8.11")
+def test_inferred_from_a_number_by_value(transform: Transform) -> None:
+    """A parameter; with references or an Observation UID of its own a measurement, which is no member."""
+    parameter = num(KERNEL_SIZE, "3", MILLIMETRES, relationship=INFERRED)
+    pictured = num(DIAMETER, "4", MILLIMETRES, image("1.2.1", relationship=INFERRED), relationship=INFERRED)
+    identified = num(AREA, "5", SQUARE_MM, relationship=INFERRED, ObservationUID="1.2.77")
+    result = transform(report(volume(parameter, pictured, identified)))
+    found = measurement(result)
+    assert components(found) == {
+        "99K1": {"valueQuantity": {"value": 3, "unit": "millimeter", "system": UCUM, "code": "mm"}}
+    }
+    own = [observation(result, each.value) for each in (DIAMETER, AREA)]
+    assert all(claims(each, MEASUREMENT) for each in own)
+    assert derived(result, found) == own
+    members = one(result, "Observation", "imaging-measurement-group")["hasMember"]
+    assert members == [{"reference": urn(found), "type": "Observation"}]
+
+
+@pytest.mark.row("3.8.19")
+def test_real_world_value_map(transform: Transform) -> None:
+    own = composite("1.2.5", concept=VALUE_MAP_USED)
+    result = transform(
+        report(composite("1.2.4", concept=VALUE_MAP_USED), volume(own), num(DIAMETER, "3", MILLIMETRES))
+    )
+    (found,) = derived(result, measurement(result))
+    assert claims(found, "real-world-value-map")
+    assert [each["uid"] for each in found["instance"]] == ["1.2.5"]
+    (of_group,) = derived(result, observation(result, DIAMETER.value))
+    assert [each["uid"] for each in of_group["instance"]] == ["1.2.4"]
+
+
+# ---- observation context ---------------------------------------------------------------------------------
+
+
+@pytest.mark.row("3.8.12")
+def test_tracking_of_a_measurement(transform: Transform) -> None:
+    own = (
+        text(TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT"),
+        uidref(TRACKING_UID, "1.2.3.100", relationship="HAS OBS CONTEXT"),
+    )
+    result = transform(report(volume(*own)))
+    assert components(measurement(result)) == {
+        "112039": {"valueString": "Nodule 1"},
+        "112040": {"valueString": "urn:oid:1.2.3.100"},
+    }
+    assert resources(result, "BodyStructure") == []
+    assert "identifier" not in measurement(result)
+
+
+@pytest.mark.row("3.8.13")
+def test_algorithm(transform: Transform) -> None:
+    """Section 3.4: its own comes before that of the group."""
+    own = volume(text(ALGORITHM_NAME, "own", relationship=MODIFIES))
+    of_group = text(ALGORITHM_NAME, "group", relationship=MODIFIES)
+    result = transform(report(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
+    names = [
+        target(result, observation(result, each.value)["device"])["displayName"]
+        for each in (VOLUME, DIAMETER)
+    ]
+    assert names == ["own", "group"]
+
+
+@pytest.mark.row("3.8.21")
+def test_observation_uid_and_time(transform: Transform) -> None:
+    stated = volume(ObservationUID="1.2.77", ObservationDateTime="20240104093000+0200")
+    result = transform(report(stated, num(DIAMETER, "3", MILLIMETRES)))
+    found, other = measurement(result), observation(result, DIAMETER.value)
+    system = "http://hl7.org/fhir/uv/dicom-sr/CodeSystem/dicom-identifier-type"
+    kind = concept(system, "observation-uid", "Observation UID")
+    assert found["identifier"] == [{"type": kind, **oid("1.2.77")}]
+    assert found["issued"] == "2024-01-04T09:30:00+02:00"
+    assert "identifier" not in other
+    assert other["issued"] == "2024-01-03T12:00:00+01:00"
+    (source,) = derived(result, found)
+    assert source["instance"][0]["subset"] == ["1.2.77"]
+    assert "derivedFrom" not in other
+
+
+# ---- properties ------------------------------------------------------------------------------------------
+
+NORMAL = {"17621005": "N", "263654008": "A", "371879000": "H", "371880002": "L", "371934000": "IND"}
+MEANING = {
+    "17621005": "Normal",
+    "263654008": "Abnormal",
+    "371879000": "Abnormally High",
+    "371880002": "Abnormally Low",
+    "371934000": "Normality Undetermined",
+}
+
+
+@pytest.mark.row("3.8.14")
+def test_normality(transform: Transform) -> None:
+    """One report with a measurement for each; a component is not written as well."""
+    judged = [
+        num(
+            Code(f"99N{n}", "99TEST", f"N{n}"),
+            "1",
+            ONE,
+            code(NORMALITY, Code(value, "SCT", MEANING[value]), relationship=DESCRIBES),
+        )
+        for n, value in enumerate(NORMAL)
+    ]
+    private = num(VOLUME, "1", CUBIC_MM, code(NORMALITY, OBVIOUS, relationship=DESCRIBES))
+    result = transform(report(*judged, private))
+    *found, other = resources(result, "Observation", MEASUREMENT)
+    for each, (value, meaning_code) in zip(found, NORMAL.items(), strict=True):
+        (interpretation,) = each["interpretation"]
+        first, second = interpretation["coding"]
+        assert first == coding(SCT, value, MEANING[value])
+        assert (second["system"], second["code"]) == (INTERPRETATION, meaning_code)
+    assert other["interpretation"] == [{"coding": [coded(OBVIOUS)]}]
+    assert not any("component" in each for each in (*found, other))
+
+
+@pytest.mark.row("3.8.15")
+def test_normal_range(transform: Transform) -> None:
+    limits = (
+        num(LOWER_LIMIT, "1", CUBIC_MM, relationship=DESCRIBES),
+        num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES),
+    )
+    description = text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)
+    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    result = transform(
+        report(
+            volume(*limits, description, authority),
+            num(DIAMETER, "3", MILLIMETRES, text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)),
+            num(AREA, "4", SQUARE_MM, text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)),
+        )
+    )
+    found = measurement(result)
+    (stated,) = found["referenceRange"]
+    (kind,) = stated.pop("type")["coding"]
+    assert kind == {
+        "system": "http://terminology.hl7.org/CodeSystem/referencerange-meaning",
+        "code": "normal",
+    }
+    low, high = {"value": 1, **UNITS}, {"value": 2, **UNITS}
+    assert stated == {"low": low, "high": high, "text": "adults (Smith 2001)"}
+    assert observation(result, DIAMETER.value)["referenceRange"][0]["text"] == "adults"
+    assert "referenceRange" not in observation(result, AREA.value)
+    assert unmapped(result)["1.1.1.3.1"] == "no-target"
+    assert "component" not in found
+
+
+@pytest.mark.row("3.8.16", "3.8.17", "3.8.18")
+def test_statistics_significance_and_equations(transform: Transform) -> None:
+    properties = (
+        num(STANDARD_DEVIATION, "2", CUBIC_MM, relationship=DESCRIBES),
+        text(POPULATION, "adults", relationship=DESCRIBES),
+        text(AUTHORITY, "Smith 2001", relationship=DESCRIBES),
+        code(SIGNIFICANCE, OBVIOUS, relationship=DESCRIBES),
+        code(SELECTION_STATUS, USER_CHOSEN, relationship=DESCRIBES),
+        num(UPPER_UNCERTAINTY, "0.5", CUBIC_MM, relationship=DESCRIBES),
+        text(EQUATION, "a*b", relationship=DESCRIBES),
+        text(EQUATION_CITATION, "Jones 1999", relationship=DESCRIBES),
+    )
+    cited = composite("1.2.9", concept=EQUATION_CITATION, relationship=DESCRIBES)
+    result = transform(report(volume(*properties)))
+    assert components(measurement(result)) == {
+        "386136009": {"valueQuantity": {"value": 2, **UNITS}},
+        "121405": {"valueString": "adults"},
+        "121406": {"valueString": "Smith 2001"},
+        "121403": {"valueCodeableConcept": {"coding": [coded(OBVIOUS)]}},
+        "121404": {"valueCodeableConcept": concept(DCM, "121410", "User chosen value")},
+        "371886008": {"valueQuantity": {"value": Decimal("0.5"), **UNITS}},
+        "121420": {"valueString": "a*b"},
+        "121421": {"valueString": "Jones 1999"},
+    }
+    result = transform(report(volume(cited)))
+    assert "derivedFrom" not in measurement(result)
+    assert unmapped(result)["1.1.1.1.1"] == "no-target"
+
+
+@pytest.mark.row("3.8.20")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
+def test_other_properties(transform: Transform, relationship: str) -> None:
+    properties = (
+        code(COLOR, APICAL, relationship=relationship),
+        num(RATIO, "3", ONE, relationship=relationship),
+        text(SHORT_LABEL, "L1", relationship=relationship),
+        date(Code("99D1", "99TEST", "Day"), "20240102", relationship=relationship),
+        time(Code("99D2", "99TEST", "Hour"), "101500", relationship=relationship),
+        date_time(Code("99D3", "99TEST", "Moment"), "20240102101500+0100", relationship=relationship),
+        num(VOLUME, "9", CUBIC_MM, relationship=relationship),
+        text(NOTE, "acquired", relationship="HAS ACQ CONTEXT"),
+        table(NOTE, [NOTE], [["1"]], relationship=relationship),
+    )
+    result = transform(report(volume(*properties)))
+    quantity = {"value": 3, "unit": "no units", "system": UCUM, "code": "1"}
+    assert components(measurement(result)) == {
+        "99C1": {"valueCodeableConcept": concept(SCT, "43674008", "Apical")},
+        "99K2": {"valueQuantity": quantity},
+        "125309": {"valueString": "L1"},
+        "99D1": {"valueDateTime": "2024-01-02"},
+        "99D2": {"valueTime": "10:15:00"},
+        "99D3": {"valueDateTime": "2024-01-02T10:15:00+01:00"},
+    }
+    reasons = [unmapped(result).get(f"1.1.1.1.{n}") for n in (7, 8, 9)]
+    assert reasons == ["no-target"] * 3

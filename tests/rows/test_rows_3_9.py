@@ -1,0 +1,251 @@
+"""Rows of section 3.9: qualitative evaluations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import Result
+
+from tests.builders import (
+    ALGORITHM_NAME,
+    CUBIC_MM,
+    FINDING_SITE,
+    LUNG,
+    REFERENCED_SEGMENT,
+    TRACKING_IDENTIFIER,
+    TRACKING_UID,
+    VOLUME,
+    Code,
+    code,
+    date,
+    date_time,
+    evaluations,
+    group,
+    image,
+    imaging_measurements,
+    measurement_report,
+    num,
+    person_observer,
+    pname,
+    scoord,
+    text,
+    time,
+    uidref,
+)
+from tests.builders.items import SEGMENTATION
+from tests.rows.concepts import (
+    ACTIVITY_SESSION,
+    APICAL,
+    COLOR,
+    FINDING_CATEGORY,
+    GEOMETRIC_PURPOSE,
+    IMPRESSION,
+    LIVER,
+    LUNG_SCREENING,
+    METHOD,
+    NODULE,
+    NOTE,
+    OBVIOUS,
+    OUTLINE,
+    REACHED,
+    RECIST,
+    SUBTLETY,
+    TIME_POINT,
+)
+from tests.rows.conftest import Transform
+from tests.rows.look import (
+    SCT,
+    UMLS,
+    Json,
+    absent,
+    claims,
+    coded,
+    concept,
+    observation,
+    oid,
+    one,
+    reason,
+    resources,
+    target,
+    unmapped,
+    urn,
+)
+
+EVALUATION = "imaging-qualitative-evaluation"
+MODIFIES = "HAS CONCEPT MOD"
+CONTEXT = "HAS OBS CONTEXT"
+SUBTLE = code(SUBTLETY, OBVIOUS)
+
+
+def report(*content: Dataset, **header: Any) -> Dataset:
+    """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
+    return measurement_report(imaging_measurements(group(*content)), **header)
+
+
+def derived(result: Result, of: Json) -> list[Json]:
+    return [target(result, each) for each in of.get("derivedFrom", [])]
+
+
+@pytest.mark.row("3.9.01", "3.9.02", "3.9.03", "3.9.05")
+def test_codes_and_texts(transform: Transform) -> None:
+    result = transform(report(SUBTLE, text(IMPRESSION, "benign")))
+    category = [concept(UMLS, "C0034375", "Qualitative Evaluations")]
+    coded_one, textual = resources(result, "Observation", EVALUATION)
+    assert coded_one["code"] == {"coding": [coded(SUBTLETY)]}
+    assert coded_one["valueCodeableConcept"] == {"coding": [coded(OBVIOUS)]}
+    assert textual["code"] == {"coding": [coded(IMPRESSION)]}
+    assert textual["valueCodeableConcept"] == {"text": "benign"}
+    assert [each["category"] for each in (coded_one, textual)] == [category] * 2
+    assert not {"component", "interpretation"} & {*coded_one, *textual}
+
+
+@pytest.mark.row("3.9.01", "3.9.02")
+def test_what_is_not_stated(transform: Transform) -> None:
+    """Section 5.2: without a value it says so, without a name there is none."""
+    result = transform(report(code(SUBTLETY, None), text(None, "unnamed")))
+    found = one(result, "Observation", EVALUATION)
+    assert found["valueCodeableConcept"] == {"extension": absent("unknown")}
+    assert "dataAbsentReason" not in found
+    assert unmapped(result)["1.1.1.2"] == "invalid-value"
+
+
+@pytest.mark.row("3.9.01")
+def test_what_is_no_evaluation(transform: Transform) -> None:
+    """Decision D23: contained items that other rows take."""
+    taken = (
+        code(FINDING_CATEGORY, LUNG_SCREENING),
+        code(Code("121071", "DCM", "Finding"), NODULE),
+        code(METHOD, RECIST),
+        code(FINDING_SITE, LUNG),
+        text(TRACKING_IDENTIFIER, "Nodule 1"),
+        uidref(TRACKING_UID, "1.2.3.100"),
+        code(GEOMETRIC_PURPOSE, OUTLINE),
+        text(ACTIVITY_SESSION, "1"),
+        text(ALGORITHM_NAME, "pylidc"),
+        text(TIME_POINT, "TP1"),
+        person_observer("Doe^Jane"),
+        code(
+            Code("121049", "DCM", "Language of Content Item and Descendants"),
+            Code("en", "RFC5646", "English"),
+        ),
+    )
+    result = transform(report(*taken))
+    found = one(result, "Observation")
+    assert "hasMember" not in found
+    assert unmapped(result).keys() & {f"1.1.1.{n}" for n in range(1, 13)} == {"1.1.1.10"}
+
+
+@pytest.mark.row("3.9.01")
+@pytest.mark.parametrize("relationship", [MODIFIES, "HAS PROPERTIES", CONTEXT])
+def test_only_what_is_contained(transform: Transform, relationship: str) -> None:
+    result = transform(report(code(SUBTLETY, OBVIOUS, relationship=relationship)))
+    found = one(result, "Observation")
+    assert "hasMember" not in found
+    assert [each["code"] for each in found["component"]] == [{"coding": [coded(SUBTLETY)]}]
+
+
+OTHER_VALUES = {
+    "date": (date(REACHED, "20240102"), "2024-01-02"),
+    "time": (time(REACHED, "101500"), "10:15:00"),
+    "datetime": (date_time(REACHED, "20240102101500+0100"), "2024-01-02T10:15:00+01:00"),
+    "pname": (pname(REACHED, "Doe^Jane"), "Jane Doe"),
+    "uidref": (uidref(REACHED, "1.2.3"), "urn:oid:1.2.3"),
+}
+
+
+@pytest.mark.row("3.9.04")
+@pytest.mark.parametrize("value_type", OTHER_VALUES)
+def test_other_value_types(transform: Transform, value_type: str) -> None:
+    """As text, flagged as degraded; in a group and in Qualitative Evaluations."""
+    value, expected = OTHER_VALUES[value_type]
+    result = transform(measurement_report(imaging_measurements(group(value)), evaluations(value)))
+    grouped, alone = resources(result, "Observation", EVALUATION)
+    assert [each["valueCodeableConcept"] for each in (grouped, alone)] == [{"text": expected}] * 2
+    assert [reason(result, place) for place in ("1.1.1.1", "1.2.1")] == ["degraded"] * 2
+
+
+@pytest.mark.row("3.9.04")
+def test_a_number_among_evaluations(transform: Transform) -> None:
+    result = transform(measurement_report(evaluations(num(VOLUME, "1", CUBIC_MM))))
+    found = one(result, "Observation", "imaging-measurement")
+    assert found["valueQuantity"]["value"] == 1
+    assert [each["instance"][0]["subset"] for each in derived(result, found)] == [["1\\1\\1"]]
+
+
+@pytest.mark.row("3.9.06")
+def test_modifiers(transform: Transform) -> None:
+    modifiers = (
+        code(COLOR, APICAL, relationship=MODIFIES),
+        text(NOTE, "unsure", relationship="HAS PROPERTIES"),
+        code(SUBTLETY, APICAL, relationship=MODIFIES),
+        text(NOTE, "below", relationship="CONTAINS"),
+    )
+    result = transform(report(code(SUBTLETY, OBVIOUS, *modifiers)))
+    assert one(result, "Observation", EVALUATION)["component"] == [
+        {"code": {"coding": [coded(COLOR)]}, "valueCodeableConcept": concept(SCT, "43674008", "Apical")},
+        {"code": concept(DCM_COMMENT[0], *DCM_COMMENT[1:]), "valueString": "unsure"},
+    ]
+    assert [unmapped(result)[f"1.1.1.1.{n}"] for n in (3, 4)] == ["no-target"] * 2
+
+
+DCM_COMMENT = ("http://dicom.nema.org/resources/ontology/DCM", "121106", "Comment")
+
+
+@pytest.mark.row("3.9.07")
+def test_references_and_site_of_the_group(transform: Transform) -> None:
+    segment = image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1])
+    region = scoord("POINT", [1, 2], image("1.2.1"))
+    own_region = scoord("POINT", [3, 4], image("1.2.2"), concept=None, relationship="INFERRED FROM")
+    own_site = code(FINDING_SITE, LIVER, relationship=MODIFIES)
+    tracked = text(TRACKING_IDENTIFIER, "Nodule 1", relationship=CONTEXT)
+    inherits = text(IMPRESSION, "benign")
+    result = transform(
+        report(tracked, segment, region, code(SUBTLETY, OBVIOUS, own_region, own_site), inherits)
+    )
+    grouped = one(result, "Observation", "imaging-measurement-group")
+    found, inheriting = observation(result, SUBTLETY.value), observation(result, IMPRESSION.value)
+    assert inheriting["bodyStructure"] == grouped["bodyStructure"]
+    kinds = {each["code"]["coding"][0]["code"] for each in derived(result, inheriting)}
+    assert kinds == {"121191", "111030"}
+    assert all(each in grouped["derivedFrom"] for each in inheriting["derivedFrom"])
+    assert found["bodySite"] == concept(SCT, "10200004", "Liver")
+    assert "bodyStructure" not in found
+    (own,) = (each for each in derived(result, found) if claims(each, "image-region-2d"))
+    assert [each["uid"] for each in own["instance"]] == ["1.2.2"]
+    assert len(found["derivedFrom"]) == 2
+
+
+@pytest.mark.row("3.9.08")
+def test_algorithm_uid_and_time(transform: Transform) -> None:
+    attributes = {"ObservationUID": "1.2.77", "ObservationDateTime": "20240104093000+0200"}
+    own = code(SUBTLETY, OBVIOUS, text(ALGORITHM_NAME, "own", relationship=MODIFIES), **attributes)
+    result = transform(report(own, text(IMPRESSION, "benign")))
+    found, other = observation(result, SUBTLETY.value), observation(result, IMPRESSION.value)
+    assert found["device"]["reference"] == urn(one(result, "Device", "algorithm-identification"))
+    assert found["identifier"][0].items() >= oid("1.2.77").items()
+    assert found["issued"] == "2024-01-04T09:30:00+02:00"
+    assert [each["instance"][0]["subset"] for each in derived(result, found)] == [["1.2.77"]]
+    assert other["device"]["reference"] == urn(one(result, "Device", "dicom-general-equipment"))
+    assert not {"identifier", "derivedFrom"} & set(other)
+
+
+@pytest.mark.row("3.9.09")
+def test_evaluations_without_a_group(transform: Transform) -> None:
+    own = code(SUBTLETY, OBVIOUS, image("1.2.1", relationship="INFERRED FROM"))
+    result = transform(measurement_report(evaluations(own, text(IMPRESSION, "benign"))))
+    found, plain = resources(result, "Observation", EVALUATION)
+    sources = [each["code"]["coding"][0]["code"] for each in derived(result, found)]
+    assert sorted(sources) == ["111040", "121112"]
+    (original,) = derived(result, plain)
+    assert original["instance"][0]["subset"] == ["1\\1\\2"]
+    assert len(resources(result, "Observation")) == 2
+
+
+@pytest.mark.row("3.9.09")
+def test_evaluations_directly_among_the_measurements(transform: Transform) -> None:
+    """Section 3.5: tolerated."""
+    found = one(transform(measurement_report(imaging_measurements(SUBTLE))), "Observation", EVALUATION)
+    assert len(found["derivedFrom"]) == 1
+    assert "hasMember" not in found
