@@ -122,9 +122,9 @@ def test_issuer_by_name_only_and_by_default(transform: Transform) -> None:
     (identifier,) = one(named, "Patient")["identifier"]
     assert identifier["assigner"] == {"display": "Other"}
     assert "system" not in identifier
-    default = transform(measurement_report(), patient_id_system="urn:oid:1.2.9")
+    default = transform(measurement_report(), patient_id_system="urn:oid:1.2.840.99.79")
     assert one(default, "Patient")["identifier"] == [
-        {"type": typed("MR"), "system": "urn:oid:1.2.9", "value": "PID-1"}
+        {"type": typed("MR"), "system": "urn:oid:1.2.840.99.79", "value": "PID-1"}
     ]
 
 
@@ -234,8 +234,8 @@ def test_no_accession_number(transform: Transform) -> None:
     assert not resources(result, "ServiceRequest")
     for kind in ("Observation", "ImagingSelection", "ImagingStudy"):
         assert "basedOn" not in one(result, kind)
-    default = transform(measurement_report(AccessionNumber="A-1"), accession_system="urn:oid:1.2.8")
-    assert one(default, "ServiceRequest")["identifier"][0]["system"] == "urn:oid:1.2.8"
+    default = transform(measurement_report(AccessionNumber="A-1"), accession_system="urn:oid:1.2.840.99.78")
+    assert one(default, "ServiceRequest")["identifier"][0]["system"] == "urn:oid:1.2.840.99.78"
 
 
 def request(**attributes: Any) -> Dataset:
@@ -244,7 +244,9 @@ def request(**attributes: Any) -> Dataset:
 
 FULL_REQUEST: dict[str, Any] = {
     "PlacerOrderNumberImagingServiceRequest": "P-1",
-    "OrderPlacerIdentifierSequence": [sequence_item(UniversalEntityID="1.2.5", UniversalEntityIDType="ISO")],
+    "OrderPlacerIdentifierSequence": [
+        sequence_item(UniversalEntityID="1.2.840.99.75", UniversalEntityIDType="ISO")
+    ],
     "FillerOrderNumberImagingServiceRequest": "F-1",
     "RequestedProcedureID": "RP-1",
     "RequestedProcedureCodeSequence": [CHEST.as_item()],
@@ -259,7 +261,7 @@ def test_a_request_enriches_the_order_of_the_header(transform: Transform) -> Non
     order = one(result, "ServiceRequest")
     assert order["identifier"] == [
         {"type": ACCESSION_TYPE, "value": "A-1"},
-        {"type": typed("PLAC"), "system": "urn:oid:1.2.5", "value": "P-1"},
+        {"type": typed("PLAC"), "system": "urn:oid:1.2.840.99.75", "value": "P-1"},
         {"type": typed("FILL"), "value": "F-1"},
         {"value": "RP-1"},
     ]

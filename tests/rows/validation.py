@@ -133,7 +133,7 @@ class Bundles:
 
         engines = {"ours": engine}
         if PUBLISHED.is_dir():
-            places = WithDefinitions(layout().sources, layout().home, self._published_definitions())
+            places = WithDefinitions(layout().sources, layout().home, folder=self._published_definitions())
             engines["published"] = EmbeddedEngine("batch", places)
         pool, others = self._pooled()
         with ThreadPoolExecutor(len(engines)) as threads:
