@@ -10,15 +10,16 @@
     │   ├── DamagedError            DICOM, but cut off or with a damaged stream
     │   ├── NotStructuredReportError  a DICOM object of another kind
     │   ├── TemplateError           a Structured Report that is not a TID 1500 Measurement Report
-    │   ├── MissingAttributeError   an attribute without which nothing can be produced (Study or SOP Instance UID)
+    │   ├── MissingAttributeError   without Study or SOP Instance UID nothing can be produced
     │   └── LimitError              larger or deeper than the limits that protect the reader
     └── EngineError                 the engine that executes the maps
         ├── EngineUnavailableError  not installed, not reachable (exit code 3)
         ├── TransformError          a map failed on this input; names map, group, rule, file and line
         └── OutputError             the engine answered, but not with a well-formed Bundle
 
-Each carries *what* (the message), *where* (`source`: the input; `where`: a position in its content tree or an attribute) and how to
-mend it (`hint`). No message holds patient data: values are named by their attribute or position, never quoted.
+Each carries *what* (the message), *where* (`source`: the input; `where`: a position in its content tree or an
+attribute) and how to mend it (`hint`). No message holds patient data: values are named by their attribute or
+position, never quoted.
 """
 
 from __future__ import annotations

@@ -259,11 +259,17 @@ def _used(maps: dict[str, Json]) -> Iterator[tuple[str, str]]:
 
 
 def test_versions_and_urls(definitions_dir: Path) -> None:
-    """Each profile and terminology resource bears the guide's version and a URL of the guide with its id."""
+    """Each definition of the guide bears its version and a URL with its id; DICOM's code systems bear its own."""
+    of_dicom = {
+        json.loads(path.read_bytes())["id"]
+        for path in (layout().fsh / "terminology" / "generated").glob("*.json")
+    }
     (version,) = re.findall(
         r"^version: (.+)$", layout().sushi_config.read_text(encoding="utf-8"), re.MULTILINE
     )
     for kind in ("StructureDefinition", "CodeSystem", "ValueSet", "ConceptMap"):
         for name, definition in _all(definitions_dir, kind).items():
-            if definition.get("kind") != "logical":
+            if name in of_dicom:
+                assert "dicom.nema.org" in definition["url"]
+            elif definition.get("kind") != "logical":
                 assert (definition["version"], definition["url"]) == (version, f"{BASE}/{kind}/{name}")

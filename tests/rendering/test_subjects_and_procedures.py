@@ -54,6 +54,7 @@ def test_a_fetus():
             "kind": "fetus",
             "identifier": {"id": "1.1.1.2", "value": "F1"},
             "name": "Fetus 1",
+            "_name": {"id": "1.1.1.3"},
         }
     ]
     assert [item(document, f"1.1.1.{n}")["resolved"] for n in (1, 2, 3)] == ["subject"] * 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydicom.dataset import Dataset
@@ -32,7 +32,7 @@ def transform(engine: Engine, bundles: Bundles, request: pytest.FixtureRequest) 
     When the last file of row tests has ended, the Bundles of all of them are validated.
     """
 
-    def run(report: Dataset, **options: object) -> Result:
+    def run(report: Dataset | bytes, **options: Any) -> Result:
         result = Transformer(engine, options=RenderOptions(**options)).transform(report)
         bundles.keep(result.json)
         return result

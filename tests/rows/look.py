@@ -53,7 +53,7 @@ def urn(resource: Json) -> str:
 
 def target(result: Result, reference: Json) -> Json:
     """Return the resource that a literal reference leads to."""
-    every = {entry["fullUrl"]: entry["resource"] for entry in result.bundle["entry"]}
+    every: dict[str, Json] = {entry["fullUrl"]: entry["resource"] for entry in result.bundle["entry"]}
     return every[reference["reference"]]
 
 
@@ -103,7 +103,8 @@ def findings(result: Result, code: str) -> list[tuple[str, str]]:
 
 def component(observation: Json, code: str) -> Json:
     """Return the only component whose code has this coding, or this text."""
-    found = [each for each in observation.get("component", []) if code in _names(each["code"])]
+    every: list[Json] = observation.get("component", [])
+    found = [each for each in every if code in _names(each["code"])]
     assert len(found) == 1, f"{len(found)} components {code}"
     return found[0]
 

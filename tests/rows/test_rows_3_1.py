@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
@@ -54,7 +55,7 @@ LENGTH = Code("410668003", "SCT", "Length")
 UCUM = "http://unitsofmeasure.org"
 
 
-def qualified(*children: Dataset, **attributes: object) -> Dataset:
+def qualified(*children: Dataset, **attributes: Any) -> Dataset:
     """Return a report of one measurement with modifiers."""
     return measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM, *children)), **attributes)
 

@@ -31,6 +31,7 @@ from tests.rows.look import (
     SOP_CLASS,
     V2_0203,
     absent,
+    category,
     coding,
     concept,
     findings,
@@ -374,7 +375,7 @@ def test_general_equipment(transform: Transform) -> None:
     )
 
 
-NAMES = [
+NAMES: list[tuple[dict[str, Any], str]] = [
     ({"ManufacturerModelName": None, "StationName": "CT1"}, "CT1"),
     ({"ManufacturerModelName": None}, "Maker"),
     ({"ManufacturerModelName": None, "Manufacturer": None}, "Unidentified DICOM equipment"),
@@ -680,3 +681,82 @@ def test_coding_schemes_that_the_document_identifies(transform: Transform) -> No
         "http://user.example",
     ]
     assert findings(result, "unknown-scheme") == [("warning", "1.1.4"), ("warning", "1.1.5")]
+
+
+# ---- the account ---------------------------------------------------------------------------------
+
+# class of each attribute: the rows of the table, and section 8 for what has no target of the guide
+CLASSES_OF: dict[str, str] = {
+    "PatientID": "IG",
+    "IssuerOfPatientIDQualifiersSequence": "IG",
+    "OtherPatientIDsSequence.1.PatientID": "SUPP",
+    "PatientName": "SUPP",
+    "PatientBirthDate": "SUPP",
+    "PatientSex": "SUPP",
+    "StudyInstanceUID": "IG",
+    "StudyID": "SUPP",
+    "StudyDescription": "SUPP",
+    "StudyDate": "SUPP",
+    "StudyTime": "SUPP",
+    "ProcedureCodeSequence": "SUPP",
+    "AccessionNumber": "IG",
+    "IssuerOfAccessionNumberSequence": "IG",
+    "ReferencedRequestSequence.1.PlacerOrderNumberImagingServiceRequest": "SUPP",
+    "ReferencedRequestSequence.1.RequestedProcedureCodeSequence": "SUPP",
+    "PreliminaryFlag": "IG",
+    "CompletionFlag": "UNM",
+    "VerificationFlag": "UNM",
+    "ContentDate": "IG",
+    "ContentTime": "IG",
+    "DeviceUID": "IG",
+    "Manufacturer": "IG",
+    "ManufacturerModelName": "IG",
+    "DeviceSerialNumber": "SUPP",
+    "SoftwareVersions": "SUPP",
+    "StationName": "SUPP",
+    "InstitutionName": "UNM",
+    "UDISequence.1.UniqueDeviceIdentifier": "IG",
+    "ParticipantSequence.1.PersonName": "IG",
+    "ParticipantSequence.2.DeviceUID": "IG",
+    "ParticipantSequence.2.ManufacturerModelName": "IG",
+    "AuthorObserverSequence.1.PersonName": "UNM",
+    "CurrentRequestedProcedureEvidenceSequence": "CONTEXT",
+    "CodingSchemeIdentificationSequence": "CONTEXT",
+    "TimezoneOffsetFromUTC": "CONTEXT",
+    "SOPInstanceUID": "IG",
+    "SOPClassUID": "IG",
+    "SeriesInstanceUID": "IG",
+}
+
+
+@pytest.mark.row("3.2.01", "3.2.04", "3.2.08", "3.2.10", "3.2.13", "3.2.14", "3.2.21", "3.2.22", "3.2.23")
+def test_every_attribute_is_in_its_class(transform: Transform) -> None:
+    issuer = sequence_item(UniversalEntityID="1.2.840.99.70", UniversalEntityIDType="ISO")
+    result = transform(
+        drawn(
+            Instance("1.2.3"),
+            IssuerOfPatientIDQualifiersSequence=[issuer],
+            OtherPatientIDsSequence=[sequence_item(PatientID="X-2")],
+            PatientBirthDate="19670701",
+            PatientSex="F",
+            StudyID="SID-1",
+            StudyDescription="CT",
+            ProcedureCodeSequence=[CHEST.as_item()],
+            AccessionNumber="A-1",
+            IssuerOfAccessionNumberSequence=[issuer],
+            ReferencedRequestSequence=[request(AccessionNumber="A-1", **FULL_REQUEST)],
+            PreliminaryFlag="FINAL",
+            DeviceUID="1.2.3.8888",
+            DeviceSerialNumber="SN-1",
+            SoftwareVersions="4.1",
+            StationName="CT1",
+            InstitutionName="Test Hospital",
+            UDISequence=[sequence_item(UniqueDeviceIdentifier=CARRIERS[0][0])],
+            ParticipantSequence=[source("Doe^Jane"), participant("DEV", DeviceUID="1.2.9", **WORKSTATION)],
+            AuthorObserverSequence=[sequence_item(ObserverType="PSN", PersonName="Poe^Paul")],
+            CodingSchemeIdentificationSequence=[
+                sequence_item(CodingSchemeDesignator="99UID", CodingSchemeUID="1.2.840.99.50")
+            ],
+        )
+    )
+    assert {name: category(result, name) for name in CLASSES_OF} == CLASSES_OF

@@ -16,11 +16,13 @@ from tests.builders import (
     date,
     evaluations,
     group,
+    image,
     imaging_measurements,
     measurement_report,
     num,
     person_observer,
     pname,
+    scoord,
     text,
     uidref,
 )
@@ -31,6 +33,7 @@ from tests.rows.look import (
     DCM,
     SCT,
     V2_0203,
+    category,
     concept,
     findings,
     observation,
@@ -244,6 +247,7 @@ def test_another_order_replaces_that_of_the_header(transform: Transform) -> None
         said("121020", "P-9"),
         said("121021", "F-9"),
         coded(dcm("121023"), chest),
+        scoord("POINT", [1, 2], image("1.2.3")),
     )
     result = transform(
         measurement_report(
@@ -263,6 +267,8 @@ def test_another_order_replaces_that_of_the_header(transform: Transform) -> None
     ]
     (reference,) = observation(result, OTHER.value)["basedOn"]
     assert reference["reference"] == urn(own)
+    region = one(result, "ImagingSelection", "image-region-2d")
+    assert region["basedOn"] == only(result)["basedOn"]
 
 
 @pytest.mark.row("3.3.08")
@@ -510,3 +516,45 @@ def test_subjects_of_a_level_replace_those_above(transform: Transform) -> None:
         OTHER.value: [{"type": "Patient", "identifier": {"value": "F-2"}}],
         "81827009": None,
     }
+
+
+# ---- the account ---------------------------------------------------------------------------------
+
+
+def classes(result: Result, count: int) -> list[str]:
+    """Return the classes of the first children of the root."""
+    return [category(result, f"1.{n}") for n in range(1, count + 1)]
+
+
+@pytest.mark.row("3.3.01", "3.3.02", "3.3.03", "3.3.04", "3.3.05", "3.3.06", "3.3.08", "3.3.14")
+def test_every_item_is_in_its_class(transform: Transform) -> None:
+    """The rows of the table, and section 8 for what has no target of the guide."""
+    stated: list[tuple[Dataset, str]] = [
+        (observer(PERSON), "CONTEXT"),
+        (person_observer("Doe^Jane"), "IG"),
+        (said("128774", "jdoe"), "SUPP"),
+        (said("121009", "Test Hospital"), "UNM"),
+        (observer(DEVICE), "CONTEXT"),
+        (uid("121012", "1.2.9"), "IG"),
+        (said("121013", "CAD 1"), "IG"),
+        (said("121014", "Maker 2"), "IG"),
+        (said("121016", "SN-1"), "SUPP"),
+        (said("121017", "Room 5"), "UNM"),
+        (uid("121018", "1.2.66"), "SUPP"),
+        (said("121022", "A-9"), "SUPP"),
+        (language("de"), "SUPP"),
+    ]
+    result = transform(report(*(item for item, _ in stated)))
+    assert classes(result, len(stated)) == [expected for _, expected in stated]
+
+
+@pytest.mark.row("3.3.09", "3.3.10", "3.3.11", "3.3.12", "3.3.13")
+def test_every_item_of_a_subject_is_in_its_class(transform: Transform) -> None:
+    fetus = transform(report(subject_class("121026"), said("121030", "F-1"), said("121037", "Fetus 1")))
+    assert classes(fetus, 3) == ["CONTEXT", "SUPP", "SUPP"]
+    specimen = transform(report(subject_class("121027"), uid("121039", "1.2.55"), said("111700", "BOX-1")))
+    assert classes(specimen, 3) == ["CONTEXT", "SUPP", "SUPP"]
+    device = transform(report(subject_class("121192"), said("121193", "Phantom"), said("121197", "Room 5")))
+    assert classes(device, 3) == ["CONTEXT", "SUPP", "UNM"]
+    same = transform(report(subject_class("121025"), said("121030", "PID-1")))
+    assert classes(same, 2) == ["CONTEXT", "CONTEXT"]

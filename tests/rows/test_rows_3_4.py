@@ -29,7 +29,18 @@ from tests.builders import (
 from tests.builders.codes import ALGORITHM_FAMILY, ALGORITHM_PARAMETERS, DEVICE, DEVICE_OBSERVER_UID
 from tests.builders.templates import observer
 from tests.rows.conftest import Transform
-from tests.rows.look import DCM, concept, findings, observation, one, resources, target, unmapped, urn
+from tests.rows.look import (
+    DCM,
+    category,
+    concept,
+    findings,
+    observation,
+    one,
+    resources,
+    target,
+    unmapped,
+    urn,
+)
 
 MODIFIER = "HAS CONCEPT MOD"
 MANUFACTURER = Code("122405", "DCM", "Algorithm Manufacturer")
@@ -106,9 +117,12 @@ def test_parameters(transform: Transform) -> None:
 @pytest.mark.row("3.4.04", "3.4.05")
 def test_family_and_manufacturer(transform: Transform) -> None:
     further = (code(ALGORITHM_FAMILY, FAMILY, relationship=MODIFIER), said(MANUFACTURER, "Maker 4"))
-    (device,) = algorithms(transform(report(*algorithm("CAD", "1.0", *further))))
+    result = transform(report(*algorithm("CAD", "1.0", *further)))
+    (device,) = algorithms(result)
     assert device["type"] == [concept(DCM, "123109", "Artificial Intelligence")]
     assert device["manufacturer"] == "Maker 4"
+    # name, version, family; the manufacturer is no target of the guide (section 8, 11)
+    assert [category(result, f"1.1.1.1.{n}") for n in range(1, 5)] == ["IG", "IG", "IG", "SUPP"]
 
 
 PARTICIPANT = sequence_item(ObserverType="DEV", DeviceUID="1.2.10", ManufacturerModelName="Participant")

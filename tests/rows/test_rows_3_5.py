@@ -31,7 +31,7 @@ from tests.builders import (
 )
 from tests.builders.codes import ACQUISITION_DATE, ACQUISITION_TIME
 from tests.rows.conftest import Transform
-from tests.rows.look import DCM, SCT, claims, concept, observation, one, resources, unmapped
+from tests.rows.look import DCM, SCT, category, claims, concept, observation, one, resources, unmapped
 
 LENGTH = Code("410668003", "SCT", "Length")
 MEAN = Code("373098007", "SCT", "Mean")
@@ -234,3 +234,41 @@ def test_other_children_of_the_root(transform: Transform) -> None:
     assert {"1.2", "1.2.1", "1.2.2", "1.2.2.1", "1.3", "1.4"} == set(unmapped_items(result))
     assert b"of no use" not in result.json
     assert b"1.2.70" not in result.json
+
+
+@pytest.mark.row("3.5.01", "3.5.02", "3.5.03", "3.5.04", "3.5.05", "3.5.06", "3.5.07", "3.5.08", "3.5.09")
+def test_every_item_is_in_its_class(transform: Transform) -> None:
+    """The rows of the table: containers are structure, what stands in them is or is not a target of the guide."""
+    result = transform(
+        measurement_report(
+            code(PROCEDURE_REPORTED, CHEST, relationship="HAS CONCEPT MOD"),
+            image_library(image("1.2.3", *acquired("20231224", "183000"), MODALITY)),
+            imaging_measurements(
+                drawn("1.2.3"), MEASURED, container(Code("121070", "DCM", "Findings"), MEASURED)
+            ),
+            derived_measurements(num(MEAN, "1", CUBIC_MM)),
+            evaluations(text(CONCLUSION, "none")),
+            text(Code("121106", "DCM", "Comment"), "of no use"),
+        )
+    )
+    expected = {
+        "1": "CONTEXT",
+        "1.1": "SUPP",
+        "1.2.1.1": "UNM",
+        "1.2.1.1.1": "SUPP",
+        "1.2.1.1.2": "SUPP",
+        "1.2.1.1.3": "UNM",
+        "1.3": "CONTEXT",
+        "1.3.1": "IG",
+        "1.3.1.1": "IG",
+        "1.3.1.2": "IG",
+        "1.3.2": "SUPP",
+        "1.3.3": "UNM",
+        "1.3.3.1": "UNM",
+        "1.4": "CONTEXT",
+        "1.4.1": "IG",
+        "1.5": "CONTEXT",
+        "1.5.1": "IG",
+        "1.6": "UNM",
+    }
+    assert {place: category(result, place) for place in expected} == expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
@@ -93,7 +95,7 @@ CONTEXT = "HAS OBS CONTEXT"
 MEASUREMENT_GROUP = concept(DCM, "125007", "Measurement Group")
 
 
-def report(*groups: Dataset, **header: object) -> Dataset:
+def report(*groups: Dataset, **header: Any) -> Dataset:
     """Build a report of these groups: the first one is 1.1.1."""
     return measurement_report(imaging_measurements(*groups), **header)
 
@@ -103,7 +105,7 @@ def groups(result: Result) -> list[Json]:
     return resources(result, "Observation", GROUP)
 
 
-def measured(*children: Dataset, **attributes: object) -> Dataset:
+def measured(*children: Dataset, **attributes: Any) -> Dataset:
     """Build a measurement."""
     return num(VOLUME, "1", CUBIC_MM, *children, **attributes)
 
@@ -164,6 +166,19 @@ def test_tracking_identifiers(transform: Transform) -> None:
     assert tracked["bodyStructure"]["reference"] == urn(structure)
     assert "bodyStructure" not in untracked
     assert {unmapped(result)[f"1.1.1.{n}"] for n in (3, 4)} == {"multiplicity"}
+
+
+@pytest.mark.row("3.6.05", "3.6.06")
+def test_tracking_without_a_value(transform: Transform) -> None:
+    """Section 5.2: the identifier is left out, and with the only one the BodyStructure."""
+    empty = text(TRACKING_IDENTIFIER, None, relationship=CONTEXT)
+    uid = uidref(TRACKING_UID, "1.2.3.100", relationship=CONTEXT)
+    result = transform(
+        report(group(empty, uid), group(text(TRACKING_IDENTIFIER, None, relationship=CONTEXT)))
+    )
+    structure = one(result, "BodyStructure")
+    assert [each["value"] for each in structure["identifier"]] == ["urn:oid:1.2.3.100"]
+    assert "bodyStructure" not in groups(result)[1]
 
 
 SITE = code(FINDING_SITE, LUNG, relationship=MODIFIES)
@@ -307,7 +322,7 @@ def test_time_point(transform: Transform) -> None:
     days = {"value": 14, "unit": "day", "system": "http://unitsofmeasure.org", "code": "d"}
     order = {"value": 1, "unit": "no units", "system": "http://unitsofmeasure.org", "code": "1"}
     baseline = concept(DCM, "121079", "Baseline")
-    expected = [
+    expected: list[Json] = [
         {"code": concept(UMLS, "C2348792", "Time Point"), "valueString": "TP1"},
         {"code": concept(DCM, "126072", "Time Point Type"), "valueCodeableConcept": baseline},
         {"code": concept(DCM, "126073", "Time Point Order"), "valueQuantity": order},

@@ -80,9 +80,8 @@ class Subjects:
         entry = self._entry(kind, body, used)
         for item in (*used, *(child for child in children if child.has_key(_CLASS))):
             item.resolved = "subject"
-        return (
-            filled({"id": entry["id"], "kind": kind, "identifier": _head(entry), "name": entry.get("name")}),
-        )
+        named = {name: entry.get(name) for name in ("name", "_name")}
+        return (filled({"id": entry["id"], "kind": kind, "identifier": _head(entry), **named}),)
 
     def _entry(self, kind: str, body: JsonObject, used: list[Item]) -> JsonObject:
         numbers = [part["value"] for part in body.get("identifier", [])]
