@@ -37,7 +37,6 @@ STACK_BYTES = 64 * 1024 * 1024
 # What holds for every use. The engine logs to the console, which belongs to the user; messages are to read
 # the same everywhere.
 _COMMON = (
-    "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
     "-XX:-CreateCoredumpOnCrash",
     "-Xlog:disable",
@@ -55,8 +54,8 @@ _COMMON = (
 # makes some hundred MB of elements: in a small young generation they are copied again and again, which took
 # as long as the transform.
 _PROFILES: dict[Profile, tuple[str, ...]] = {
-    "single": ("-XX:TieredStopAtLevel=1", "-Xmn64m"),
-    "batch": ("-Xmn768m",),
+    "single": ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmn64m"),
+    "batch": ("-XX:+UseParallelGC", "-Xmn1g", "-Xms1500m"),
 }
 
 
