@@ -1,4 +1,4 @@
-"""Fixtures of the FSH tests: the compiled definitions, the published guide and the R5 core definitions."""
+"""The R5 core definitions, for the FSH tests; ours and the published ones are fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -6,25 +6,6 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.paths import layout
-
-PUBLISHED = layout().sources.parent / "shared" / "official"
-
-
-@pytest.fixture(scope="session")
-def definitions_dir() -> Path:
-    """Answer the folder of our compiled conformance resources."""
-    folder = layout().definitions
-    if not folder.is_dir():
-        pytest.fail(f"{folder} is missing: run the set-up first")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def published_dir() -> Path:
-    """Answer the folder of the published guide's compiled resources, or skip where it is not at hand."""
-    if not PUBLISHED.is_dir():
-        pytest.skip("the published guide is not at hand (../shared/official)")
-    return PUBLISHED
 
 
 @pytest.fixture(scope="session")

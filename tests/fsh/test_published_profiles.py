@@ -205,11 +205,11 @@ def library(definitions_dir: Path, core_dir: Path) -> Library:
 
 
 @pytest.fixture(scope="session")
-def published_profiles(published_dir: Path) -> dict[str, Json]:
+def published_profiles(official_dir: Path) -> dict[str, Json]:
     """Answer the published profiles by id."""
     return {
         profile["id"]: profile
-        for profile in map(read, sorted(published_dir.glob("StructureDefinition-*.json")))
+        for profile in map(read, sorted(official_dir.glob("StructureDefinition-*.json")))
     }
 
 

@@ -88,18 +88,18 @@ def maps(definitions_dir: Path) -> dict[str, Json]:
 
 
 @pytest.fixture(scope="session")
-def published_maps(published_dir: Path) -> dict[str, Json]:
+def published_maps(official_dir: Path) -> dict[str, Json]:
     """Answer the published ConceptMaps by id."""
-    return _all(published_dir, "ConceptMap")
+    return _all(official_dir, "ConceptMap")
 
 
 # ---- code systems --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["dicom-identifier-type", "dicom-value-type"])
-def test_code_systems_agree(name: str, definitions_dir: Path, published_dir: Path) -> None:
+def test_code_systems_agree(name: str, definitions_dir: Path, official_dir: Path) -> None:
     """Codes, displays and properties of a code system are the published ones."""
-    mine, theirs = (read(folder / f"CodeSystem-{name}.json") for folder in (definitions_dir, published_dir))
+    mine, theirs = (read(folder / f"CodeSystem-{name}.json") for folder in (definitions_dir, official_dir))
     keys = (
         "url",
         "name",
