@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pydicom
 import sr2fhir
-from sr2fhir.engines import create
+from sr2fhir.engines import EngineOptions, create
 from sr2fhir.paths import layout
 
 SAMPLE = "real_highdicom_sr_document.dcm"
@@ -78,7 +78,7 @@ def cold() -> list[tuple[str, bool]]:
 
 def groups() -> list[tuple[str, bool]]:
     """Time groups of 1,000 and 2,000 measurements in a warm engine."""
-    with_engine = create("embedded", batch=True)
+    with_engine = create("embedded", EngineOptions(batch=True))
     times = {}
     for number in (1000, 2000):
         document = sr2fhir.render(group_of(number)).to_json()

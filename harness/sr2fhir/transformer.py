@@ -24,7 +24,7 @@ from sr2fhir.outcome import finding_issue, outcome
 if TYPE_CHECKING:
     import pydicom
 
-    from sr2fhir.engines.base import Engine
+    from sr2fhir.engines.base import Engine, EngineOptions
     from sr2fhir.findings import Finding
     from sr2fhir.finishing import Report
     from sr2fhir.reading import Limits, SourceDocument
@@ -89,15 +89,15 @@ def load(source: Source, name: str | None, limits: Limits | None) -> pydicom.Dat
     return read(source, name=name, limits=limits)
 
 
-def make_engine(name: str | None = None, *, batch: bool = False) -> Engine:
+def make_engine(name: str | None = None, options: EngineOptions | None = None) -> Engine:
     """Make an engine, which begins to start in the background.
 
     Parameters
     ----------
     name
         `embedded`, …; by default what SR2FHIR_ENGINE says, else `embedded`.
-    batch
-        Prefer throughput to a short start.
+    options
+        What the engine is asked for.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def make_engine(name: str | None = None, *, batch: bool = False) -> Engine:
     """
     from sr2fhir.engines import create
 
-    return create(name or os.environ.get(ENGINE_VARIABLE) or DEFAULT_ENGINE, batch=batch)
+    return create(name or os.environ.get(ENGINE_VARIABLE) or DEFAULT_ENGINE, options)
 
 
 @dataclass(frozen=True)

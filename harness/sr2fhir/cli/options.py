@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sr2fhir.errors import UsageError
 
 if TYPE_CHECKING:
+    from sr2fhir.engines.base import EngineOptions
     from sr2fhir.rendering import RenderOptions
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -44,6 +45,13 @@ def add_engine_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--engine", metavar="NAME", help="what executes the maps (default: $SR2FHIR_ENGINE, else embedded)"
     )
+
+
+def engine_options(arguments: argparse.Namespace, *, batch: bool = False) -> EngineOptions:
+    """Make the engine's options."""
+    from sr2fhir.engines.base import EngineOptions
+
+    return EngineOptions(batch=batch)
 
 
 def add_render_options(command: argparse.ArgumentParser) -> None:

@@ -90,10 +90,11 @@ def transform(arguments: argparse.Namespace, destination: Destination, terminal:
     """Transform all inputs and print a line for each."""
     from sr2fhir.batch import Summary
     from sr2fhir.batch.destination import is_single
+    from sr2fhir.cli.options import engine_options
     from sr2fhir.transformer import make_engine
 
     # first of all: Java starts while Python still loads pydicom
-    engine = make_engine(arguments.engine, batch=not is_single(arguments.inputs))
+    engine = make_engine(arguments.engine, engine_options(arguments, batch=not is_single(arguments.inputs)))
     summary = Summary()
     try:
         done = results(arguments, destination, engine, find(arguments.inputs, destination, summary.skip))

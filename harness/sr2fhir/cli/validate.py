@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr2fhir.cli.options import Subparsers, add_command, add_engine_option
+from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import Sr2FhirError, UsageError
 from sr2fhir.wording import listed, plural
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sr2fhir.transformer import make_engine
 
     files = list(expand(arguments.inputs))
-    engine = make_engine(arguments.engine)
+    engine = make_engine(arguments.engine, engine_options(arguments))
     try:
         return Session(arguments, Terminal(sys.stdout)).run(files, engine)
     finally:

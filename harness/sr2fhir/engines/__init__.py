@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sr2fhir.engines.base import ENTRY_MAP, Engine, ValidationMessage
+from sr2fhir.engines.base import ENTRY_MAP, Engine, EngineOptions, ValidationMessage
 from sr2fhir.errors import UsageError
 
-__all__ = ["ENGINES", "ENTRY_MAP", "Engine", "ValidationMessage", "create"]
+__all__ = ["ENGINES", "ENTRY_MAP", "Engine", "EngineOptions", "ValidationMessage", "create"]
 
 
-def _embedded(batch: bool) -> Engine:
+def _embedded(options: EngineOptions) -> Engine:
     from sr2fhir.engines.embedded import EmbeddedEngine
     from sr2fhir.paths import layout
 
@@ -18,21 +18,24 @@ def _embedded(batch: bool) -> Engine:
         from sr2fhir import setup
 
         setup.run()
-    return EmbeddedEngine("batch" if batch else "single")
+    return EmbeddedEngine("batch" if options.batch else "single")
 
 
-ENGINES: dict[str, Callable[[bool], Engine]] = {"embedded": _embedded}
+# A new engine is one line here; it is imported only when it is chosen.
+ENGINES: dict[str, Callable[[EngineOptions], Engine]] = {
+    "embedded": _embedded,
+}
 
 
-def create(name: str = "embedded", *, batch: bool = False) -> Engine:
+def create(name: str = "embedded", options: EngineOptions | None = None) -> Engine:
     """Create an engine by its name.
 
     Parameters
     ----------
     name
         A key of ENGINES.
-    batch
-        Prefer throughput to a short start.
+    options
+        What an engine is asked for; each engine takes what concerns it.
 
     Raises
     ------
@@ -41,4 +44,4 @@ def create(name: str = "embedded", *, batch: bool = False) -> Engine:
     """
     if name not in ENGINES:
         raise UsageError(f"there is no engine '{name}'", hint=f"Engines are: {', '.join(sorted(ENGINES))}")
-    return ENGINES[name](batch)
+    return ENGINES[name](options or EngineOptions())

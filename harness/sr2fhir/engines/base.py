@@ -14,6 +14,28 @@ Severity = Literal["fatal", "error", "warning", "information"]
 
 
 @dataclass(frozen=True)
+class EngineOptions:
+    """Say what an engine is asked for.
+
+    Parameters
+    ----------
+    batch
+        Prefer throughput to a short start.
+    url
+        Base URL of a server that runs elsewhere; None for one of our own.
+    install
+        Allow to install what a server lacks: the logical model and the maps.
+    timeout_s
+        Seconds that one answer of a server may take.
+    """
+
+    batch: bool = False
+    url: str | None = None
+    install: bool = False
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True)
 class ValidationMessage:
     """State one finding of the HL7 validator.
 
@@ -47,7 +69,7 @@ class Engine(Protocol):
         Parameters
         ----------
         document
-            JSON of the logical model, UTF-8.
+            The logical model as JSON, or as FHIR XML (beginning with `<`); UTF-8.
         map_url
             Canonical URL of the map.
 
@@ -79,6 +101,26 @@ class Engine(Protocol):
         -------
         list of ValidationMessage
             In the validator's order; empty when it found nothing.
+        """
+        ...
+
+    def to_xml(self, resource: bytes) -> bytes:
+        """Write a resource as XML.
+
+        Parameters
+        ----------
+        resource
+            JSON of the resource, UTF-8.
+
+        Returns
+        -------
+        bytes
+            The same resource as FHIR XML, UTF-8, as the engine wrote it; not yet compared with the JSON.
+
+        Raises
+        ------
+        EngineError
+            The engine cannot do this.
         """
         ...
 

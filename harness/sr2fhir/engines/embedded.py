@@ -57,6 +57,11 @@ class EmbeddedEngine:
         context = self._context.result()
         return jvm.deep(lambda: self._guarded(context, document, map_url))
 
+    def to_xml(self, resource: bytes) -> bytes:
+        """Write a resource as XML; see `Engine.to_xml`."""
+        context = self._context.result()
+        return jvm.deep(lambda: _to_xml(context, resource))
+
     def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
         """Validate a resource; see `Engine.validate`."""
         self._context.result()
@@ -206,16 +211,35 @@ class Transform:
 
     def _read(self, structure_map: Any) -> Any:
         """Read the document as the structure that the map takes."""
-        parser = _manager().makeParser(self._context, _json())
+        parser = _manager().makeParser(
+            self._context, _format("XML" if self._document[:1] == b"<" else "JSON")
+        )
         parser.setLogical(_structure(self._context, structure_map, "source"))
         return parser.parseSingle(java("java.io.ByteArrayInputStream")(self._document), None)
 
     def _write(self, target: Any) -> bytes:
         """Write a resource as JSON, without blanks."""
-        out = java("java.io.ByteArrayOutputStream")()
-        style = java(f"{_R5}.formats.IParser$OutputStyle").NORMAL
-        _manager().compose(self._context, target, out, _json(), style, None)
-        return bytes(out.toByteArray())
+        return _compose(self._context, target, "JSON")
+
+
+def _compose(context: Any, element: Any, style: str) -> bytes:
+    """Write an element of the engine as JSON or XML."""
+    out = java("java.io.ByteArrayOutputStream")()
+    plain = java(f"{_R5}.formats.IParser$OutputStyle").NORMAL
+    _manager().compose(context, element, out, _format(style), plain, None)
+    return bytes(out.toByteArray())
+
+
+def _to_xml(context: Any, resource: bytes) -> bytes:
+    """Read a resource from JSON and write it as XML."""
+    import jpype
+
+    try:
+        stream = java("java.io.ByteArrayInputStream")(resource)
+        return _compose(context, _manager().parseSingle(context, stream, _format("JSON")), "XML")
+    except jpype.JException as error:
+        kind = str(error.getClass().getSimpleName())
+        raise EngineError(f"the engine cannot write the resource as XML ({kind})") from None
 
 
 def _manager() -> Any:
@@ -223,9 +247,9 @@ def _manager() -> Any:
     return java(f"{_R5}.elementmodel.Manager")
 
 
-def _json() -> Any:
-    """Answer the engine's name for JSON."""
-    return java(f"{_R5}.elementmodel.Manager$FhirFormat").JSON
+def _format(name: str) -> Any:
+    """Answer the engine's name for JSON or XML."""
+    return getattr(java(f"{_R5}.elementmodel.Manager$FhirFormat"), name)
 
 
 def _structure(context: Any, structure_map: Any, mode: str) -> Any:
@@ -319,7 +343,7 @@ def _validate(engine: Any, bundle: bytes, profiles: Sequence[str]) -> list[Valid
 
     names, found = java("java.util.ArrayList")(list(profiles)), java("java.util.ArrayList")()
     try:
-        engine.validate(bundle, _json(), names, found)
+        engine.validate(bundle, _format("JSON"), names, found)
     except jpype.JException as error:
         raise _unvalidated(error) from None
     return [_message(item) for item in found]
