@@ -50,8 +50,8 @@ def official_dir() -> Path:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """Answer the embedded engine: started once, since a process can have one Java machine only."""
-    from sr2fhir.engines import create
+    from sr2fhir.engines import EngineOptions, create
 
-    engine = create("embedded", batch=True)
+    engine = create("embedded", EngineOptions(batch=True))
     yield engine
     engine.close()

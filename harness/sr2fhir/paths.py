@@ -77,6 +77,11 @@ class Layout:
         return self.sources / "sushi-config.yaml"
 
     @property
+    def java_sources(self) -> Path:
+        """Answer the folder of our own Java."""
+        return self.sources / "harness" / "java"
+
+    @property
     def locks(self) -> Path:
         """Answer the folder of the Python lock files."""
         return self.sources / "locks"
@@ -152,6 +157,11 @@ class Layout:
     def overlay(self) -> Path:
         """Answer the jar that shadows large tables which transforms never read."""
         return self.home / "engine" / "overlay.jar"
+
+    @property
+    def map_runner(self) -> Path:
+        """Answer the jar of our own Java, which executes maps for another process."""
+        return self.compiled / "engine" / "map-runner.jar"
 
     @property
     def fhir_settings(self) -> Path:

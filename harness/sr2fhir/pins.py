@@ -65,12 +65,15 @@ class Pins:
         Where in it they lie.
     packages
         The FHIR packages.
+    compiler
+        The jar of the Java compiler.
     """
 
     jars: tuple[Jar, ...]
     resources: Jar
     folder: str
     packages: tuple[Package, ...]
+    compiler: Jar
 
 
 @lru_cache(maxsize=4)
@@ -85,5 +88,10 @@ def load(path: Path) -> Pins:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     jars = tuple(Jar(name, digest) for name, digest in data["jars"].items())
     packages = tuple(Package(name, digest) for name, digest in data["packages"].items())
-    resources = data["resources"]
-    return Pins(jars, Jar(resources["coordinates"], resources["sha256"]), resources["folder"], packages)
+    resources, compiler = data["resources"], data["compiler"]
+    return Pins(jars, _jar(resources), resources["folder"], packages, _jar(compiler))
+
+
+def _jar(table: dict[str, str]) -> Jar:
+    """Read a table that pins one jar."""
+    return Jar(table["coordinates"], table["sha256"])

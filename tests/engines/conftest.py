@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ import pytest
 from sr2fhir.paths import Layout, layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sr2fhir.engines.embedded import EmbeddedEngine
 
 BASE = "http://hl7.org/fhir/uv/dicom-sr"
@@ -34,20 +35,29 @@ def fml(name: str, body: str) -> str:
     return HEAD.replace("NAME", name) + body
 
 
+def lay_out(folder: Path) -> Layout:
+    """Lay out a home with the engine of the project's own, without maps."""
+    places, own = Layout(folder / "sources", folder / "home"), layout()
+    for path in (places.maps, places.compiled_maps, places.core.parent):
+        path.mkdir(parents=True, exist_ok=True)
+    for name in ("pins", "jars", "map_runner", "overlay", "fhir_settings", "core"):
+        getattr(places, name).symlink_to(getattr(own, name))
+    return places
+
+
 @pytest.fixture
-def workshop(tmp_path: Path) -> Callable[..., EmbeddedEngine]:
+def workshop(tmp_path: Path) -> Iterator[Callable[..., EmbeddedEngine]]:
     """Answer a function that makes an engine of maps given as text, with the project's own definitions."""
+    made: list[EmbeddedEngine] = []
 
     def make(**maps: str) -> EmbeddedEngine:
         from sr2fhir.engines import jvm
-        from sr2fhir.engines.embedded import EmbeddedEngine, small_context
+        from sr2fhir.engines.embedded import EmbeddedEngine
+        from sr2fhir.engines.embedded.context import small_context
         from sr2fhir.setup.compiler import compile_all
         from sr2fhir.setup.maps import Map, index
 
-        places = Layout(tmp_path / "sources", tmp_path / "home")
-        for folder in (places.maps, places.compiled_maps, places.core.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(layout().core, places.core)
+        places = lay_out(tmp_path)
         files = []
         for name, text in maps.items():
             files.append(places.maps / f"{name}.map")
@@ -57,9 +67,12 @@ def workshop(tmp_path: Path) -> Callable[..., EmbeddedEngine]:
         assert problems == []
         compiled = [Map(f"maps/{file.name}", file.read_text(), _content(places, file)) for file in files]
         places.map_index.write_text(json.dumps(index(compiled)), encoding="utf-8")
-        return EmbeddedEngine("batch", places)
+        made.append(EmbeddedEngine(places=places))
+        return made[-1]
 
-    return make
+    yield make
+    for engine in made:
+        engine.close()
 
 
 def _content(places: Layout, file: Path) -> dict[str, Any]:

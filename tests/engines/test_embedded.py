@@ -160,9 +160,8 @@ def test_an_unknown_map_is_named(engine: Engine) -> None:
 
 
 def test_without_set_up_the_remedy_is_named(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(places=Layout(layout().sources, tmp_path))
     with pytest.raises(EngineUnavailableError, match="sr2fhir setup"):
-        engine.transform(document())
+        EmbeddedEngine(places=Layout(layout().sources, tmp_path))
 
 
 def test_a_closed_engine_says_so(workshop: Workshop) -> None:

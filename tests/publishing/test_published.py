@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import pytest
 from sr2fhir.engines import ENTRY_MAP, jvm
 from sr2fhir.engines.base import CANONICAL
-from sr2fhir.engines.embedded import FHIR_VERSION, restore_tables, small_context
+from sr2fhir.engines.embedded.context import small_context
+from sr2fhir.engines.embedded.validating import FHIR_VERSION, restore_tables
 from sr2fhir.engines.jvm import java
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.paths import layout

@@ -134,7 +134,7 @@ class Bundles:
         engines = {"ours": engine}
         if PUBLISHED.is_dir():
             places = WithDefinitions(layout().sources, layout().home, folder=self._published_definitions())
-            engines["published"] = EmbeddedEngine("batch", places)
+            engines["published"] = EmbeddedEngine(places=places)
         pool, others = self._pooled()
         with ThreadPoolExecutor(len(engines)) as threads:
             found = [threads.submit(_validated, name, each, pool, others) for name, each in engines.items()]

@@ -41,7 +41,7 @@ def published_engine(official: Path, folder: Path) -> Engine:
     for source in (layout().definitions, official):
         for path in source.glob("*.json"):
             shutil.copyfile(path, folder / _name(json.loads(path.read_bytes()), path))
-    return EmbeddedEngine("batch", WithDefinitions(layout().sources, layout().home, folder=folder))
+    return EmbeddedEngine(places=WithDefinitions(layout().sources, layout().home, folder=folder))
 
 
 def _name(resource: dict[str, Any], path: Path) -> str:

@@ -99,9 +99,10 @@ def project(tmp_path: Path) -> Project:
         "org.example:second:2.0": b"second jar",
         "org.example:third:3.0:data": b"third jar",
         "org.example:packages:1.0": resources.getvalue(),
+        "org.example:compiler:4.0": b"compiler",
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    jars = "\n".join(f'"{name}" = "{digest}"' for name, digest in hashes.items() if "packages" not in name)
+    jars = "\n".join(f'"{name}" = "{digest}"' for name, digest in list(hashes.items())[:3])
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "engine.toml").write_text(
         f"""
@@ -109,6 +110,9 @@ def project(tmp_path: Path) -> Project:
 coordinates = "org.example:packages:1.0"
 sha256 = "{hashes["org.example:packages:1.0"]}"
 folder = "packages"
+[compiler]
+coordinates = "org.example:compiler:4.0"
+sha256 = "{hashes["org.example:compiler:4.0"]}"
 [packages]
 "some.core#1.0.0" = "{hashlib.sha256(package).hexdigest()}"
 "some.empty#0.1.0" = ""

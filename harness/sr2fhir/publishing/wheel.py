@@ -77,7 +77,13 @@ def stage(places: Layout, folder: Path) -> None:
 def data(places: Layout) -> Iterator[tuple[Path, str]]:
     """Answer what the package carries, and under which name below its folder of data."""
     yield places.pins, places.pins.name
-    for source in (places.definitions, places.compiled_maps, places.core, places.map_index):
+    for source in (
+        places.definitions,
+        places.compiled_maps,
+        places.core,
+        places.map_index,
+        places.map_runner,
+    ):
         yield source, f"{COMPILED}/{source.relative_to(places.compiled).as_posix()}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sr2fhir.engines import jvm
-from sr2fhir.engines.embedded import small_context
+from sr2fhir.engines.embedded.context import small_context
 from sr2fhir.engines.jvm import java
 from sr2fhir.paths import layout
 

@@ -51,10 +51,7 @@ def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
     SetupError
         A jar cannot be fetched, or is not the pinned one. Jars fetched before stay and are not fetched again.
     """
-    content = pins.load(places.pins)
-    wanted = [
-        jar for jar in (*content.jars, content.resources) if not _is_good(places.jars / jar.filename, jar)
-    ]
+    wanted = [jar for jar in needed(places) if not _is_good(places.jars / jar.filename, jar)]
     places.jars.mkdir(parents=True, exist_ok=True)
     if not wanted:
         return
@@ -69,6 +66,13 @@ def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     files.remove(places.scratch / "maven")
+
+
+def needed(places: Layout) -> tuple[Jar, ...]:
+    """List all jars to fetch; an installed package carries what the compiler would make."""
+    content = pins.load(places.pins)
+    compiler = () if places.is_installed else (content.compiler,)
+    return (*content.jars, content.resources, *compiler)
 
 
 def _is_good(path: Path, jar: Jar) -> bool:

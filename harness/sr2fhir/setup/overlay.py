@@ -3,7 +3,7 @@
 The registry of language subtags and the list of software licences take 0.2 s to read. The jar made here lies
 first on the class path and holds, under their names, a single subtag and an empty list; the tables themselves
 lie in it under ``full/``, from where the engine for validating reads them
-(`sr2fhir.engines.embedded.restore_tables`).
+(`sr2fhir.engines.embedded.validating.restore_tables`).
 """
 
 from __future__ import annotations

@@ -68,7 +68,13 @@ def _pins(places: Layout) -> Iterable[Path]:
 def _jars(places: Layout) -> Iterable[Path]:
     """Answer every jar."""
     content = pins.load(places.pins)
-    return [places.jars / jar.filename for jar in (*content.jars, content.resources)]
+    compiler = () if places.is_installed else (content.compiler,)
+    return [places.jars / jar.filename for jar in (*content.jars, content.resources, *compiler)]
+
+
+def _java_sources(places: Layout) -> Iterable[Path]:
+    """Answer our own Java."""
+    return sorted(places.java_sources.rglob("*.java"))
 
 
 def _packages(places: Layout) -> Iterable[Path]:
@@ -120,6 +126,14 @@ STEPS: tuple[Step, ...] = (
         lambda places: (places.overlay,),
         ("jars",),
     ),
+    Step(
+        "map_runner",
+        "compile the Java that executes maps",
+        _java_sources,
+        lambda places: (places.map_runner,),
+        ("jars",),
+        compiles=True,
+    ),
     Step("packages", "unpack the FHIR packages", _pins, _packages, ("jars",)),
     Step(
         "sushi",
@@ -142,7 +156,7 @@ STEPS: tuple[Step, ...] = (
         "compile and check the maps",
         _maps,
         _compiled_maps,
-        ("java", "jars", "overlay", "core"),
+        ("java", "jars", "overlay", "map_runner", "core"),
         compiles=True,
     ),
     # Not after "maps": the cache holds classes, not definitions, and someone who edits a map should not wait
@@ -152,7 +166,7 @@ STEPS: tuple[Step, ...] = (
         "teach Java which classes to have ready",
         _none,
         lambda places: (places.aot_cache,),
-        ("java", "jars", "overlay"),
+        ("java", "jars", "overlay", "map_runner"),
         _java_flags,
         optional=True,
     ),

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sr2fhir.engines import jvm
-from sr2fhir.engines.embedded import EmbeddedEngine
+from sr2fhir.engines.base import ENTRY_MAP
+from sr2fhir.engines.embedded import context_files
+from sr2fhir.engines.embedded.runner import TRANSFORM, RequestFailedError, Runner
 from sr2fhir.errors import Sr2FhirError
 from sr2fhir.paths import layout
 
@@ -20,14 +21,15 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str]) -> int:
     """Run the training."""
-    jvm.start("single", extra=[f"-XX:AOTCacheOutput={arguments[0]}"])
-    engine = EmbeddedEngine()
-    for document in documents(layout().sources / "samples"):
+    places = layout()
+    record = [f"-XX:AOTCacheOutput={arguments[0]}"]
+    runner = Runner(places, "single", context_files(places), record)
+    for document in documents(places.sources / "samples"):
         try:
-            engine.transform(document)
-        except Sr2FhirError as error:
-            _log.warning("a sample does not transform: %s", error)
-    engine.close()
+            runner.request(TRANSFORM, ENTRY_MAP, document, None)
+        except RequestFailedError as failure:
+            _log.warning("a sample does not transform: %s", failure.kind)
+    runner.close(None)  # Java writes the cache before it ends
     return 0
 
 

@@ -1,0 +1,184 @@
+package sr2fhir;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Date;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.hl7.fhir.r5.context.IWorkerContext.VersionResolutionRules;
+import org.hl7.fhir.r5.context.SimpleWorkerContext;
+import org.hl7.fhir.r5.elementmodel.Element;
+import org.hl7.fhir.r5.elementmodel.Manager;
+import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
+import org.hl7.fhir.r5.elementmodel.ParserBase;
+import org.hl7.fhir.r5.formats.IParser.OutputStyle;
+import org.hl7.fhir.r5.model.PackageInformation;
+import org.hl7.fhir.r5.model.StructureDefinition;
+import org.hl7.fhir.r5.model.StructureMap;
+import org.hl7.fhir.r5.model.StructureMap.StructureMapModelMode;
+import org.hl7.fhir.r5.model.StructureMap.StructureMapStructureComponent;
+import org.hl7.fhir.r5.utils.structuremap.ITransformerServices;
+import org.hl7.fhir.r5.utils.structuremap.StructureMapUtilities;
+import org.hl7.fhir.utilities.ByteProvider;
+import org.hl7.fhir.validation.TransformSupportServices;
+
+/** The HL7 engine with a small context: what the maps touch of FHIR, the logical model, the maps. */
+final class Engine {
+  private static final String FHIR_VERSION = "5.0.0";
+  private static final VersionResolutionRules ANY_VERSION = VersionResolutionRules.defaultRule();
+
+  private final SimpleWorkerContext context;
+
+  /**
+   * Reads the context.
+   *
+   * @param files JSON of resources, or of Bundles whose entries are read one by one
+   */
+  Engine(List<Path> files) throws IOException {
+    Map<String, ByteProvider> source = new LinkedHashMap<>();
+    byte[] version = ("version=" + FHIR_VERSION + "\n").getBytes(StandardCharsets.US_ASCII);
+    source.put("version.info", ByteProvider.forBytes(version));
+    for (Path file : files) {
+      source.put(file.toString(), ByteProvider.forBytes(Files.readAllBytes(file)));
+    }
+    PackageInformation origin = new PackageInformation("hl7.fhir.r5.core", FHIR_VERSION, new Date(0));
+    context =
+        new SimpleWorkerContext.SimpleWorkerContextBuilder()
+            .withAllowLoadingDuplicates(true)
+            .fromDefinitions(source, null, origin);
+  }
+
+  /**
+   * Transforms a document, JSON or XML by its first byte, and answers the JSON of the result.
+   *
+   * @param map the URL of the StructureMap
+   */
+  byte[] transform(byte[] document, String map) throws Failure {
+    Run run = new Run(document, map);
+    try {
+      return run.perform(services(), false);
+    } catch (Throwable error) {
+      Failure failure = Failure.of(run.stage, error);
+      throw run.stage.equals("map") ? located(run, failure) : failure;
+    }
+  }
+
+  /** Writes a resource, given as JSON, as XML. */
+  byte[] toXml(byte[] resource) throws Failure {
+    try {
+      return compose(Manager.parseSingle(context, stream(resource), FhirFormat.JSON), FhirFormat.XML);
+    } catch (Throwable error) {
+      throw Failure.of("write", error);
+    }
+  }
+
+  /** Runs a transform that failed once more, now with the engine's log, to learn where it fails. */
+  private Failure located(Run run, Failure failure) {
+    Steps steps = new Steps();
+    try {
+      run.perform(steps, true);
+    } catch (Throwable again) {
+      return failure.at(steps.group, steps.rule);
+    }
+    return failure;
+  }
+
+  private ITransformerServices services() {
+    return new TransformSupportServices(new ArrayList<>(), null, context);
+  }
+
+  private byte[] compose(Element element, FhirFormat format) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    Manager.compose(context, element, out, format, OutputStyle.NORMAL, null);
+    return out.toByteArray();
+  }
+
+  private static ByteArrayInputStream stream(byte[] bytes) {
+    return new ByteArrayInputStream(bytes);
+  }
+
+  /** A map or structure that is not there. Its name says which, its message which one. */
+  private static final class Unknown extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    Unknown(String what, String which) {
+      super(what + " " + which, null, false, false);
+    }
+  }
+
+  /** One transform, which knows how far it has come. */
+  private final class Run {
+    private final byte[] document;
+    private final String url;
+    private String stage = "read";
+
+    Run(byte[] document, String url) {
+      this.document = document;
+      this.url = url;
+    }
+
+    byte[] perform(ITransformerServices services, boolean trace) throws IOException {
+      stage = "read";
+      StructureMap map = context.fetchResource(StructureMap.class, url, ANY_VERSION);
+      if (map == null) {
+        throw new Unknown("map", url);
+      }
+      Element source = read(structure(map, StructureMapModelMode.SOURCE));
+      Element target = Manager.build(context, structure(map, StructureMapModelMode.TARGET));
+      stage = "map";
+      StructureMapUtilities utilities = new StructureMapUtilities(context, services);
+      utilities.setDebug(trace);
+      utilities.transform(null, source, map, target);
+      stage = "write";
+      return compose(target, FhirFormat.JSON);
+    }
+
+    private Element read(StructureDefinition model) throws IOException {
+      boolean xml = document.length > 0 && document[0] == '<';
+      ParserBase parser = Manager.makeParser(context, xml ? FhirFormat.XML : FhirFormat.JSON);
+      parser.setLogical(model);
+      return parser.parseSingle(stream(document), null);
+    }
+
+    /** Answers the first structure that a map uses as source or target. */
+    private StructureDefinition structure(StructureMap map, StructureMapModelMode mode) {
+      for (StructureMapStructureComponent use : map.getStructure()) {
+        StructureDefinition found = context.fetchResource(StructureDefinition.class, use.getUrl(), ANY_VERSION);
+        if (use.getMode() == mode && found != null) {
+          return found;
+        }
+      }
+      throw new Unknown("structure", mode.toCode());
+    }
+  }
+
+  /** Keeps the names of the group and rule that are executed; the values beside them are dropped. */
+  private final class Steps extends TransformSupportServices {
+    private String group = "";
+    private String rule = "";
+
+    Steps() {
+      super(new ArrayList<>(), null, context);
+    }
+
+    @Override
+    public void log(String message) {
+      String line = message.strip();
+      if (line.startsWith("Group : ")) {
+        group = name(line.substring(8));
+      } else if (line.startsWith("rule : ")) {
+        rule = name(line.substring(7));
+      }
+    }
+
+    private static String name(String rest) {
+      return rest.split(";", 2)[0].strip();
+    }
+  }
+}
