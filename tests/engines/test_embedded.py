@@ -77,16 +77,22 @@ def nested(levels: int) -> bytes:
     return document(container=["@"]).replace(b'"@"', tree.encode())
 
 
-def test_a_tree_of_240_levels_is_followed_to_its_leaf(workshop: Workshop) -> None:
-    answer = workshop(Minimal=MINIMAL).transform(nested(240), f"{BASE}/StructureMap/Minimal")
+@pytest.mark.parametrize("levels", [240, 500, 2000])
+def test_a_deep_tree_is_followed_to_its_leaf(workshop: Workshop, levels: int) -> None:
+    answer = workshop(Minimal=MINIMAL).transform(nested(levels), f"{BASE}/StructureMap/Minimal")
     entries = json.loads(answer)["entry"]
     assert entries[-1]["fullUrl"] == "leaf"
-    assert len(entries) == 242
+    assert len(entries) == levels + 2
 
 
-def test_a_tree_that_is_too_deep_is_an_error_that_says_so(workshop: Workshop) -> None:
-    with pytest.raises(TransformError, match="more than the 240 levels"):
-        workshop(Minimal=MINIMAL).transform(nested(600), f"{BASE}/StructureMap/Minimal")
+def test_a_document_too_large_for_java_is_an_error_and_the_next_one_works(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SR2FHIR_JAVA_OPTIONS", "-Xmx128m")
+    engine = workshop(Minimal=MINIMAL)
+    with pytest.raises(TransformError, match="more memory than Java may use.*SR2FHIR_JAVA_OPTIONS"):
+        engine.transform(nested(8000), f"{BASE}/StructureMap/Minimal")
+    assert engine.transform(nested(1), f"{BASE}/StructureMap/Minimal")
 
 
 FAILING = fml(

@@ -14,9 +14,9 @@ import java.util.Map;
 import org.hl7.fhir.r5.context.IWorkerContext.VersionResolutionRules;
 import org.hl7.fhir.r5.context.SimpleWorkerContext;
 import org.hl7.fhir.r5.elementmodel.Element;
+import org.hl7.fhir.r5.elementmodel.JsonParser;
 import org.hl7.fhir.r5.elementmodel.Manager;
 import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
-import org.hl7.fhir.r5.elementmodel.ParserBase;
 import org.hl7.fhir.r5.formats.IParser.OutputStyle;
 import org.hl7.fhir.r5.model.PackageInformation;
 import org.hl7.fhir.r5.model.StructureDefinition;
@@ -55,7 +55,7 @@ final class Engine {
   }
 
   /**
-   * Transforms a document, JSON or XML by its first byte, and answers the JSON of the result.
+   * Transforms a document, given as JSON, and answers the JSON of the result.
    *
    * @param map the URL of the StructureMap
    */
@@ -140,10 +140,9 @@ final class Engine {
     }
 
     private Element read(StructureDefinition model) throws IOException {
-      boolean xml = document.length > 0 && document[0] == '<';
-      ParserBase parser = Manager.makeParser(context, xml ? FhirFormat.XML : FhirFormat.JSON);
+      JsonParser parser = new JsonParser(context);
       parser.setLogical(model);
-      return parser.parseSingle(stream(document), null);
+      return parser.parse(new ArrayList<>(), Document.read(document));
     }
 
     /** Answers the first structure that a map uses as source or target. */

@@ -69,7 +69,7 @@ class Engine(Protocol):
         Parameters
         ----------
         document
-            The logical model as JSON, or as FHIR XML (beginning with `<`); UTF-8.
+            JSON of the logical model, UTF-8.
         map_url
             Canonical URL of the map.
 

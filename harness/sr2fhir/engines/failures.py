@@ -19,7 +19,7 @@ from sr2fhir.errors import TransformError
 _REASONS: tuple[tuple[str, str], ...] = (
     (
         r"Exceeded maximum JSON nesting depth",
-        "the content tree has more than the 240 levels the engine follows",
+        "the content tree has more than the 240 levels that this engine follows",
     ),
     (r"Error parsing JSON source", "the document is not well-formed JSON"),
     (r"Error writing number", "an element for a number holds something else: the result cannot be written"),
@@ -48,6 +48,8 @@ _REASONS: tuple[tuple[str, str], ...] = (
     (r"Cannot set property (\w+) on", "there is no element '{0}'"),
     (r"Error setting ([\w\[\]]+) on (\w+) for rule", "element '{0}' of {1} cannot take the value"),
 )
+# What the reader of documents throws.
+_NOT_JSON = frozenset({"MalformedJsonException", "EOFException", "ClassCastException"})
 _RULE = re.compile(r'on Rule "(\w+)\|(\w+)\|([^"|]+)"')
 
 
@@ -78,6 +80,8 @@ def reason(kind: str, message: str) -> str:
     message
         The engine's message.
     """
+    if kind in _NOT_JSON:
+        return "the document is not well-formed JSON"
     for pattern, text in _REASONS:
         if match := re.search(pattern, message):
             return text.format(*match.groups())

@@ -30,8 +30,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
 
-# Engine, parser and writer all recurse along the content tree. The engine's JSON parser stops at 500 levels,
-# which are 248 content items within each other; these were seen to need less than 1 MB.
+# Engine and maps recurse along the content tree; 500 content items within each other were seen to need less
+# than 2 MB.
 STACK_BYTES = 64 * 1024 * 1024
 
 # What holds for every use. The engine logs to the console, which belongs to the user; messages are to read

@@ -1,0 +1,54 @@
+"""One file, the whole process, beside the engine as it comes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import sr2fhir
+
+from bench.figures import Figure, alternately
+from bench.processes import SR2FHIR, run, transform
+from bench.reports import sample
+
+ROUNDS = 9
+COLD_GOAL, SERVICE_GOAL = 0.15, 0.05
+STOCK = Path(__file__).with_name("stock.py")
+TABLE = "one file, whole process"
+
+
+def measure(folder: Path) -> list[Figure]:
+    """Compare a cold start, and one with a running service, with the engine as it comes."""
+    document = folder / "document.json"
+    document.write_bytes(sr2fhir.render(sample()).to_json())
+    own = transform(sample(), folder / "cold")
+    stock = [sys.executable, str(STOCK), str(document)]
+    with service(folder / "service.log"):
+        served = transform(sample(), folder / "served", "--engine", "validator")
+        run(served)
+        times = alternately([partial(run, command) for command in (own, served, stock)], ROUNDS)
+    return figures(*times)
+
+
+def figures(own: float, served: float, stock: float) -> list[Figure]:
+    """Make the figures of the three times, in seconds."""
+    return [
+        Figure(TABLE, "the engine as it comes", stock, "s"),
+        Figure(TABLE, "sr2fhir", own, "s"),
+        Figure(TABLE, "sr2fhir with a running validator service", served, "s"),
+        Figure(TABLE, "sr2fhir / engine as it comes", own / stock, at_most=COLD_GOAL),
+        Figure(TABLE, "with service / engine as it comes", served / stock, at_most=SERVICE_GOAL),
+    ]
+
+
+@contextmanager
+def service(log: Path) -> Iterator[None]:
+    """Keep a validator service running."""
+    run([*SR2FHIR, "engine", "start"])
+    try:
+        yield
+    finally:
+        run([*SR2FHIR, "engine", "stop"])
