@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -32,9 +33,15 @@ class Run:
     java_mb: float = 0
 
 
+def environment() -> dict[str, str]:
+    """Answer the environment of the processes: Python may keep its bytecode, as it does by default."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(command: Sequence[str]) -> None:
     """Run a command that must succeed."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    nowhere = subprocess.DEVNULL
+    subprocess.run(command, check=True, stdout=nowhere, stderr=nowhere, env=environment())
 
 
 def transform(path: Path, out: Path, *options: str) -> list[str]:
@@ -45,7 +52,8 @@ def transform(path: Path, out: Path, *options: str) -> list[str]:
 def watch(command: Sequence[str]) -> Run:
     """Run a command that must succeed, and watch its memory."""
     begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=environment())
     most = (0.0, 0.0)
     while process.poll() is None:
         most = max(most, _resident(process.pid), key=sum)

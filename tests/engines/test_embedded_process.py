@@ -1,0 +1,141 @@
+"""The engine's Java process: what happens when it dies, hangs, does not start, or is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import sr2fhir
+from sr2fhir.engines import EngineOptions
+from sr2fhir.engines.embedded import EmbeddedEngine
+from sr2fhir.engines.embedded.runner import Runner, RunnerDiedError
+from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def document(samples: list[Path]) -> bytes:
+    return sr2fhir.render(samples[0]).to_json()
+
+
+@pytest.fixture
+def own() -> Iterator[EmbeddedEngine]:
+    engine = EmbeddedEngine()
+    yield engine
+    engine.close()
+
+
+def runner(engine: EmbeddedEngine) -> Runner:
+    current = engine._runner
+    assert current is not None
+    return current
+
+
+def test_after_its_death_the_next_document_gets_a_new_process(own: EmbeddedEngine, document: bytes) -> None:
+    first = own.transform(document)
+    dead = runner(own)
+    os.kill(dead.pid, signal.SIGKILL)
+    assert own.transform(document) == first
+    assert runner(own).pid != dead.pid
+
+
+def test_a_document_whose_process_dies_is_tried_once_more(
+    own: EmbeddedEngine, document: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = own.transform(document)
+    asked, request = [], Runner.request
+
+    def dying(self: Runner, *arguments: object) -> bytes:
+        asked.append(self.pid)
+        if len(asked) == 1:
+            os.kill(self.pid, signal.SIGSTOP)  # so that it cannot answer before it dies
+            os.kill(self.pid, signal.SIGKILL)
+        return request(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Runner, "request", dying)
+    assert own.transform(document) == expected
+    assert len(set(asked)) == 2
+
+
+def test_a_document_that_two_processes_die_of_is_the_only_one_that_fails(
+    own: EmbeddedEngine, document: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = own.transform(document)
+
+    def dying(self: Runner, *_: object) -> bytes:
+        raise RunnerDiedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runner, "request", dying)
+        with pytest.raises(TransformError, match="process ended while it worked on this report"):
+            own.transform(document)
+    assert own.transform(document) == expected
+
+
+def test_what_takes_too_long_is_given_up_and_the_next_document_works(document: bytes) -> None:
+    engine = EmbeddedEngine(EngineOptions(timeout_s=0.001))
+    try:
+        with pytest.raises(TransformError, match=r"no answer within 0\.001 s.*--engine-timeout"):
+            engine.transform(document)
+        engine._options = EngineOptions()
+        assert json.loads(engine.transform(document))["resourceType"] == "Bundle"
+    finally:
+        engine.close()
+
+
+def test_java_that_does_not_start_is_named_with_the_remedy(
+    document: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SR2FHIR_JAVA_OPTIONS", "-Xmx1z")
+    engine = EmbeddedEngine()
+    try:
+        with pytest.raises(EngineUnavailableError, match=r"Java does not start: .*SR2FHIR_JAVA_OPTIONS"):
+            engine.transform(document)
+    finally:
+        engine.close()
+
+
+def test_a_closed_engine_has_no_process(document: bytes) -> None:
+    engine = EmbeddedEngine()
+    engine.transform(document)
+    pid = runner(engine).pid
+    engine.close()
+    assert not alive(pid)
+    with pytest.raises(EngineError, match="closed"):
+        engine.transform(document)
+
+
+ORPHAN = """
+import time
+from sr2fhir.engines.embedded import EmbeddedEngine
+print(EmbeddedEngine()._runner.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_process_ends_with_who_started_it_however_that_ends() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        pid = int(starter.stdout.readline())
+        assert alive(pid)
+        starter.kill()
+    deadline = time.monotonic() + PATIENCE_S
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and nobody has asked about does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
