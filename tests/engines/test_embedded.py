@@ -90,7 +90,7 @@ def test_a_document_too_large_for_java_is_an_error_and_the_next_one_works(
 ) -> None:
     monkeypatch.setenv("SR2FHIR_JAVA_OPTIONS", "-Xmx128m")
     engine = workshop(Minimal=MINIMAL)
-    with pytest.raises(TransformError, match="more memory than Java may use.*SR2FHIR_JAVA_OPTIONS"):
+    with pytest.raises(TransformError, match=r"more memory than Java may use.*SR2FHIR_JAVA_OPTIONS"):
         engine.transform(nested(8000), f"{BASE}/StructureMap/Minimal")
     assert engine.transform(nested(1), f"{BASE}/StructureMap/Minimal")
 

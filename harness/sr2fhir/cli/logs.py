@@ -10,10 +10,10 @@ import logging
 FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 
-def configure(level: str) -> None:
+def configure(level: str, form: str = FORMAT) -> None:
     """Show what `sr2fhir.*` logs, from a level on."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(logging.Formatter(form))
     logger = logging.getLogger("sr2fhir")
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())

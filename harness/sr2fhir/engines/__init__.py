@@ -21,9 +21,30 @@ def _embedded(options: EngineOptions) -> Engine:
     return EmbeddedEngine(options)
 
 
+def _fml(options: EngineOptions) -> Engine:
+    from sr2fhir.engines.fml import FmlEngine
+
+    return FmlEngine(options)
+
+
+def _validator(options: EngineOptions) -> Engine:
+    from sr2fhir.engines.validator import ValidatorEngine
+
+    return ValidatorEngine(options.url, options.timeout_s)
+
+
+def _hapi(options: EngineOptions) -> Engine:
+    from sr2fhir.engines.hapi import HapiEngine
+
+    return HapiEngine.create(options)
+
+
 # A new engine is one line here; it is imported only when it is chosen.
 ENGINES: dict[str, Callable[[EngineOptions], Engine]] = {
     "embedded": _embedded,
+    "fml": _fml,
+    "hapi": _hapi,
+    "validator": _validator,
 }
 
 

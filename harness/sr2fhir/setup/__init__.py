@@ -6,6 +6,18 @@ have to run.
 
 from __future__ import annotations
 
-from sr2fhir.setup.runner import is_current, run
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sr2fhir.setup.runner import is_current, run
 
 __all__ = ["is_current", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the runner when it is first used: who only looks at `freshness` has no need of it (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'sr2fhir.setup' has no attribute {name!r}")
+    from sr2fhir.setup import runner
+
+    return getattr(runner, name)

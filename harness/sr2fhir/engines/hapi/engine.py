@@ -1,0 +1,235 @@
+"""The engine: a FHIR server that runs the maps."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.resources import files
+from typing import TypeVar
+
+from sr2fhir.engines import background
+from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions, ValidationMessage
+from sr2fhir.engines.hapi import forms, installation, outcomes, parts, server
+from sr2fhir.engines.hapi.forms import MapRef
+from sr2fhir.engines.http import JSON, XML, Answer, Client
+from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError, UsageError
+from sr2fhir.paths import Layout, layout
+
+T = TypeVar("T")
+
+FORM_VARIABLE = "SR2FHIR_HAPI_FORM"
+_NAME = "hapi"
+_NO_SERVER = "Name one with --engine-url, or start one with `sr2fhir engine start --docker IMAGE`"
+_TRANSFORM = "/StructureMap/$transform"
+_BASE = "http://hl7.org/fhir/StructureDefinition/"
+# refusals that may mean that a form is not understood, so that another may be tried
+_NOT_UNDERSTOOD = frozenset({400, 404, 405, 406, 415, 422, 500, 501})
+
+
+class HapiEngine:
+    """Execute maps on a FHIR server with `StructureMap/$transform`.
+
+    What the server is and what it holds is asked in the background as soon as the engine is made. Calls may
+    come from several threads at once.
+
+    Parameters
+    ----------
+    url
+        Base URL of the server; may hold user name and password.
+    options
+        Whether to install what is missing there, and how long an answer may take.
+    places
+        Where set-up has put the definitions and maps.
+
+    Raises
+    ------
+    UsageError
+        The URL is no absolute http or https URL, or SR2FHIR_HAPI_FORM names no form.
+    """
+
+    def __init__(self, url: str, options: EngineOptions | None = None, places: Layout | None = None) -> None:
+        self._options = options or EngineOptions()
+        self._places = places or layout()
+        self._client = Client(_NAME, url, self._options.timeout_s)
+        self._wanted = _wanted_form()
+        self._lock = threading.Lock()
+        self._can_validate = False
+        self._server: Future[server.Server] = _in_thread(self._prepare)
+
+    @classmethod
+    def create(cls, options: EngineOptions) -> HapiEngine:
+        """Make the engine for the server that the options name, else for the container that runs here.
+
+        What runs here was started for us, so it may be given what it lacks.
+
+        Raises
+        ------
+        EngineUnavailableError
+            No server is named and none runs here.
+        """
+        if options.url:
+            return cls(options.url, options)
+        running = background.find(_NAME)
+        if running is None:
+            raise EngineUnavailableError("the engine hapi needs a FHIR server", hint=_NO_SERVER)
+        return cls(running.url, replace(options, install=True))
+
+    @property
+    def place(self) -> str:
+        """Name the engine and its URL, as messages do."""
+        return self._client.place
+
+    def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
+        """Turn a logical-model document into a resource; see `Engine.transform`."""
+        self._ready()
+        answer = self._client.expect(self._run(document, self._map(map_url), JSON), "json")
+        try:
+            return forms.unwrapped(answer.body)
+        except ValueError:
+            raise self._client.error("its answer holds no result of the map") from None
+
+    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+        """Validate a resource; see `Engine.validate`."""
+        path = self._offered(server.VALIDATE, "", "Bundle")
+        self._provide_definitions()
+        # matchbox asks for a profile in any case
+        wanted = profiles or (_BASE + (forms.resource_type(bundle) or "Bundle"),)
+        found = [message for profile in wanted for message in self._validated(path, bundle, profile)]
+        return list(dict.fromkeys(found))
+
+    def to_xml(self, resource: bytes) -> bytes:
+        """Write a resource as XML; see `Engine.to_xml`."""
+        converter = self._ready().offers(server.CONVERT, "")
+        if converter is not None:
+            answer = self._client.post(converter, resource, accept=XML, repeatable=True)
+        else:
+            answer = self._run(resource, _as_is(), XML)
+        if not answer.ok:
+            raise self._client.refusal(answer, "to write XML")
+        return self._client.expect(answer, "xml").body
+
+    def version(self) -> str:
+        """Name the server's software and its version, as its CapabilityStatement does, and its URL."""
+        return f"{self._ready().software}, server at {self._client.shown}"
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+        self._server = Future()
+        self._server.set_exception(EngineError("the engine has been closed"))
+
+    # ---- getting ready -------------------------------------------------------------------------------------
+
+    def _prepare(self) -> server.Server:
+        """Learn what the server is, and see to it that it holds the model and the maps."""
+        wanted = parts.for_transforming(self._places)
+        found = server.ask(self._client)
+        installation.provide(self._client, wanted, install=self._options.install)
+        self._forms = forms.Choice(found.software, self._wanted)
+        return found
+
+    def _ready(self) -> server.Server:
+        """Answer what the server is; wait until it has been asked."""
+        try:
+            return self._server.result()
+        except EngineError as error:
+            # each caller gets an error of its own, since the input's name is added to it
+            raise copy.copy(error) from None
+
+    def _provide_definitions(self) -> None:
+        """See to it that the server holds the profiles, when validation is first asked for."""
+        with self._lock:
+            if not self._can_validate:
+                wanted = parts.for_validating(self._places)
+                installation.provide(self._client, wanted, install=self._options.install)
+                self._can_validate = True
+
+    def _offered(self, operation: str, *types: str) -> str:
+        """Answer the path of an operation that the server has to offer."""
+        found = self._ready()
+        path = found.offers(operation, *types)
+        if path is None:
+            raise self._client.error(f"the server ({found.software}) does not offer ${operation}")
+        return path
+
+    # ---- transforming --------------------------------------------------------------------------------------
+
+    def _map(self, url: str) -> MapRef:
+        """Say which map to run, and where we have it."""
+        return MapRef(url, self._places.compiled_maps / f"{url.rpartition('/')[2]}.json")
+
+    def _run(self, document: bytes, map_ref: MapRef, accept: str) -> Answer:
+        """Run a map, in the form that the server understands; find that out, if it is not known."""
+        errors: list[EngineError] = []
+        for name, request in self._forms.requests(document, map_ref):
+            answer = self._post(request, accept)
+            if _is_result(answer):
+                self._forms.learn(name)
+                return answer
+            sent = len(request.body)
+            errors.append(outcomes.failure(self._client, answer, sent, map_ref.url, self._places))
+            if answer.status not in _NOT_UNDERSTOOD:
+                break
+        # of several refusals, that by a map tells most: the others did not understand the form
+        raise next((error for error in errors if isinstance(error, TransformError)), None) or errors[0]
+
+    def _post(self, request: forms.Request, accept: str) -> Answer:
+        """Send one request; a transform changes nothing on the server, so it may be sent again."""
+        return self._client.post(
+            _TRANSFORM,
+            request.body,
+            params=request.params,
+            content_type=request.content_type,
+            accept=accept,
+            repeatable=True,
+        )
+
+    # ---- validating ----------------------------------------------------------------------------------------
+
+    def _validated(self, path: str, resource: bytes, profile: str) -> list[ValidationMessage]:
+        """Validate against one profile."""
+        answer = self._client.post(path, resource, params={"profile": profile}, repeatable=True)
+        issues = answer.issues()
+        if any(issue.get("code") == "exception" for issue in issues):
+            raise self._client.error(f"it could not validate; is the profile {profile} known there?")
+        if not answer.ok and not issues:
+            raise self._client.refusal(answer, "to validate")
+        return list(outcomes.messages(issues))
+
+
+def _is_result(answer: Answer) -> bool:
+    """Tell whether an answer is a result: some servers give an OperationOutcome under a status of success."""
+    return answer.ok and forms.resource_type(answer.body) != "OperationOutcome"
+
+
+def _as_is() -> MapRef:
+    """Answer the map that copies a Bundle, which goes along with the request."""
+    file = files("sr2fhir.engines.hapi").joinpath("as_is.map")
+    return MapRef(f"{CANONICAL}/StructureMap/AsIs", file, is_stored=False)
+
+
+def _wanted_form() -> str:
+    """Answer the form that the environment asks for; empty for none."""
+    wanted = os.environ.get(FORM_VARIABLE, "")
+    if wanted and wanted not in forms.FORMS:
+        known = ", ".join(forms.FORMS)
+        raise UsageError(f"{FORM_VARIABLE} names no form of $transform", hint=f"Forms are: {known}")
+    return wanted
+
+
+def _in_thread(work: Callable[[], T]) -> Future[T]:
+    """Do work in a thread that keeps no process alive."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="sr2fhir-hapi", daemon=True).start()
+    return future

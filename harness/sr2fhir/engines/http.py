@@ -1,0 +1,360 @@
+"""HTTP to an engine that runs as a server: one time limit, bounded answers, errors in our own terms.
+
+`Client` sends a request and gives back whatever the server said as an `Answer`, also when its status is 4xx
+or 5xx; only where there is no whole answer it raises. Nothing of what a server says is passed on as it is:
+its texts may quote the document. Sessions of `requests` are made one for each thread, when first needed.
+
+==============================  ========================  ===================
+what happens                    error                     sent again
+==============================  ========================  ===================
+no connection, unknown host     EngineUnavailableError    no
+TLS or proxy fails              EngineUnavailableError    no
+connection breaks, answer cut   EngineError               once, if repeatable
+time limit                      EngineError               no
+redirect, answer too large      EngineError               no
+==============================  ========================  ===================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from sr2fhir.errors import EngineError, EngineUnavailableError, UsageError
+
+if TYPE_CHECKING:
+    import requests
+
+# query parameters; pairs where a name occurs several times
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+JSON, XML = "application/fhir+json", "application/fhir+xml"
+# a bearer token that servers ask for; one that is in the environment does not show in lists of processes
+TOKEN_VARIABLE = "SR2FHIR_ENGINE_TOKEN"
+# seconds until a server that is up has taken a connection
+CONNECT_S = 10.0
+# bytes of an answer; the largest report measured, of 10,000 measurements, gives 30 MB
+MAX_ANSWER = 1 << 30
+_PIECE = 1 << 18
+_LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
+_ISSUE_CODE = re.compile(r"[a-z-]{1,40}")
+# statuses that say nothing about the document: no other one would be served either
+UNAVAILABLE = {
+    401: "asks for a log-in",
+    403: "refuses access",
+    407: "asks for a log-in at a proxy",
+    502: "has no server behind it (status 502)",
+    503: "is not ready (status 503)",
+    504: "has no server behind it that answers (status 504)",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered, whole.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    content_type
+        Media type in lower case, without parameters; empty where none is stated.
+    body
+        The bytes, decompressed.
+    headers
+        The other headers, names in lower case.
+    """
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """Parse the body as JSON; None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def issues(self) -> list[dict[str, Any]]:
+        """List the issues, if the body is an OperationOutcome as JSON. Their texts may quote the document."""
+        content = self.json()
+        if not isinstance(content, dict) or content.get("resourceType") != "OperationOutcome":
+            return []
+        found = content.get("issue")
+        return [issue for issue in found if isinstance(issue, dict)] if isinstance(found, list) else []
+
+    def texts(self) -> list[str]:
+        """List what its issues say; for recognising, never for passing on."""
+        return [text for issue in self.issues() for text in _texts(issue)]
+
+
+class Client:
+    """Send requests to one server; safe to use from several threads.
+
+    Parameters
+    ----------
+    engine
+        The engine's name, for messages.
+    url
+        Base URL; may carry a user name and password, which no message shows.
+    timeout_s
+        Seconds that one answer may take, from the request to its last byte.
+    hint
+        How to mend it when the server cannot be reached.
+
+    Raises
+    ------
+    UsageError
+        The URL is no absolute http or https URL.
+    """
+
+    def __init__(self, engine: str, url: str, timeout_s: float = 300.0, hint: str | None = None) -> None:
+        parts = _split(url)
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        #: the URL without user name and password
+        self.shown = shown(url)
+        #: `engine NAME at URL`, with which every message begins
+        self.place = f"engine {engine} at {self.shown}"
+        self._hint = hint or "Check that the server runs and that the URL is right"
+        self._is_local = bool(_LOOPBACK.fullmatch(parts.hostname or ""))
+        self._sessions: list[requests.Session] = []
+        self._own = threading.local()
+
+    def get(self, path: str, *, params: Params | None = None, accept: str = JSON) -> Answer:
+        """Send a GET request; it is sent again once if the connection breaks."""
+        return self.send("GET", path, params=params, headers={"Accept": accept}, repeatable=True)
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        params: Params | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        repeatable: bool = False,
+    ) -> Answer:
+        """Send a POST request; see `send`."""
+        headers = {"Content-Type": content_type, "Accept": accept}
+        return self.send("POST", path, body, params=params, headers=headers, repeatable=repeatable)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Send a request and wait for the whole answer, of whatever status.
+
+        Parameters
+        ----------
+        path
+            Below the base URL, beginning with a slash.
+        repeatable
+            The request changes nothing on the server, so that it may be sent once more when the connection
+            breaks. It is never sent again after the time limit.
+        timeout_s
+            Another time limit than the client's.
+
+        Raises
+        ------
+        EngineUnavailableError
+            The server cannot be reached.
+        EngineError
+            There is no whole answer.
+        """
+        query = f"?{urlencode(params, quote_via=quote)}" if params else ""
+        limit = timeout_s or self.timeout_s
+        request = (method, self.url + path + query, body, dict(headers or {}), limit)
+        try:
+            return self._exchange(*request)
+        except _BrokenError as error:
+            if not repeatable:
+                raise self.error(str(error)) from None
+        try:
+            return self._exchange(*request)
+        except _BrokenError as error:
+            raise self.error(f"{error}, twice", hint="See the server's log") from None
+
+    def error(self, reason: str, *, hint: str | None = None) -> EngineError:
+        """Make an error that names engine and URL."""
+        return EngineError(f"{self.place}: {reason}", hint=hint)
+
+    def unavailable(self, reason: str, *, hint: str | None = None) -> EngineUnavailableError:
+        """Make the error of a server that cannot be used, with the client's hint if no other is given."""
+        return EngineUnavailableError(f"{self.place}: {reason}", hint=hint or self._hint)
+
+    def refusal(self, answer: Answer, what: str = "the request") -> EngineError:
+        """Make the error of an answer that is no success: its status and issue types, none of its texts."""
+        if answer.status in UNAVAILABLE:
+            return self.unavailable(UNAVAILABLE[answer.status])
+        codes = sorted({code for issue in answer.issues() if (code := _issue_code(issue))})
+        said = f" ({', '.join(codes)})" if codes else ""
+        return self.error(f"it refused {what} with status {answer.status}{said}")
+
+    def expect(self, answer: Answer, *endings: str) -> Answer:
+        """Check that an answer states one of some media types, told by their endings: `json`, `xml`.
+
+        Raises
+        ------
+        EngineError
+            It states another, such as a proxy's page under a status of success.
+        """
+        if not answer.content_type.endswith(endings):
+            stated = re.sub(r"[^\w.+/-]", "", answer.content_type)[:60] or "no type"
+            raise self.error(f"it answered with {stated}, not with {' or '.join(endings)}")
+        return answer
+
+    def close(self) -> None:
+        """Close all connections."""
+        while self._sessions:
+            self._sessions.pop().close()
+        self._own = threading.local()
+
+    def _session(self) -> requests.Session:
+        """Answer this thread's session."""
+        session: requests.Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = self._new_session()
+            self._sessions.append(session)
+        return session
+
+    def _new_session(self) -> requests.Session:
+        """Make a session; to this machine it goes directly, whatever proxy the environment names."""
+        import requests
+
+        session = requests.Session()
+        session.headers["User-Agent"] = "sr2fhir"
+        if token := os.environ.get(TOKEN_VARIABLE, "").strip():
+            session.headers["Authorization"] = f"Bearer {token}"
+        if self._is_local:
+            session.trust_env = False
+            session.headers["Accept-Encoding"] = "identity"
+        return session
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], limit: float
+    ) -> Answer:
+        """Send once and read the answer to its end."""
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        deadline = monotonic() + limit
+        waits = (min(CONNECT_S, limit), limit)
+        try:
+            with self._session().request(
+                method, url, data=body, headers=headers, timeout=waits, stream=True, allow_redirects=False
+            ) as response:
+                return self._whole(response, deadline, limit)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise self._translated(error, limit) from None
+
+    def _whole(self, response: requests.Response, deadline: float, limit: float) -> Answer:
+        """Read the body within time and size."""
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if response.is_redirect:
+            raise self.error("it redirects elsewhere, where no document is sent", hint="Give its final URL")
+        pieces, size = [], 0
+        for piece in _pieces(response):
+            size += len(piece)
+            if monotonic() > deadline:
+                raise self._late(limit)
+            if size > MAX_ANSWER:
+                raise self.error(f"its answer is larger than {MAX_ANSWER >> 20} MiB")
+            pieces.append(piece)
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Answer(response.status_code, content_type, b"".join(pieces), headers)
+
+    def _late(self, limit: float) -> EngineError:
+        return self.error(
+            f"no whole answer within {limit:g} seconds",
+            hint="Raise --engine-timeout, or see the server's log",
+        )
+
+    def _translated(self, error: Exception, limit: float) -> Exception:
+        """Translate what requests raised; its texts are dropped, they may hold the URL's password."""
+        import requests
+        from urllib3 import exceptions as low
+
+        if isinstance(error, requests.ConnectTimeout):
+            return self.unavailable("no connection within the time limit")
+        if isinstance(error, requests.ReadTimeout | low.ReadTimeoutError | TimeoutError):
+            return self._late(limit)
+        if isinstance(error, requests.exceptions.SSLError | low.SSLError):
+            return self.unavailable("no trusted TLS connection", hint="Check its certificate and the URL")
+        if isinstance(error, requests.exceptions.ProxyError):
+            return self.unavailable("the proxy does not connect", hint="Check HTTP_PROXY and NO_PROXY")
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        if isinstance(reason, low.NameResolutionError):
+            return self.unavailable("the host is not known")
+        if isinstance(reason, low.NewConnectionError):
+            return self.unavailable("nothing answers there")
+        return _BrokenError("the connection broke before the answer was whole")
+
+
+class _BrokenError(Exception):
+    """The connection broke while the server may have been at work."""
+
+
+def shown(url: str) -> str:
+    """Answer a URL as it may be shown: scheme, host, port and path, no user name, password or query."""
+    parts = _split(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+
+
+def _split(url: str) -> Any:
+    """Split a URL and check its form."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = None
+    if not good:
+        raise UsageError(
+            "the URL of the engine is no absolute http or https URL", hint="Write http://host:port"
+        )
+    return parts
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """Read the body as it comes, so that a server that dribbles is noticed, and one that is cut off, too."""
+    stated = response.headers.get("Content-Length", "")
+    # bytes on the wire are counted by urllib3, which raises IncompleteRead for fewer than were stated
+    while piece := response.raw.read1(_PIECE, decode_content=True):
+        yield piece
+    if stated.isdecimal() and response.raw.tell() < int(stated) and response.request.method != "HEAD":
+        raise _BrokenError("the answer was cut off")
+
+
+def _texts(issue: Mapping[str, Any]) -> Iterator[str]:
+    """Answer what one issue says."""
+    details = issue.get("details")
+    for text in (details.get("text") if isinstance(details, dict) else None, issue.get("diagnostics")):
+        if isinstance(text, str):
+            yield text
+
+
+def _issue_code(issue: Mapping[str, Any]) -> str | None:
+    """Answer the type of an issue, if it is a code."""
+    code = issue.get("code")
+    return code if isinstance(code, str) and _ISSUE_CODE.fullmatch(code) else None

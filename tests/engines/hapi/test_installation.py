@@ -1,0 +1,165 @@
+"""What a server has to hold: compared by content, and put there where that is allowed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from typing import Any
+
+import pytest
+from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, MODEL
+from sr2fhir.engines.hapi import parts
+from sr2fhir.engines.hapi.parts import MAP, Part
+from sr2fhir.errors import EngineUnavailableError
+from sr2fhir.paths import Layout, layout
+
+from .conftest import Make
+from .replay import Fhir, Reply, recorded
+
+DOCUMENT = b'{"resourceType":"DicomSR"}'
+
+
+def maps(needed: list[Part]) -> list[Part]:
+    return [part for part in needed if part.kind == MAP]
+
+
+def one(needed: list[Part], url: str) -> Part:
+    return next(part for part in needed if part.url == url)
+
+
+def changed(part: Part, **members: Any) -> dict[str, Any]:
+    return copy.deepcopy(part.content) | members
+
+
+def test_transforms_need_the_model_the_maps_and_the_concept_maps_they_name(needed: list[Part]) -> None:
+    urls = [part.url for part in needed]
+    assert {MODEL, f"{CANONICAL}/StructureDefinition/DicomContentItem"} <= set(urls)
+    assert f"{CANONICAL}/ConceptMap/dicom-sex-to-administrative-gender" in urls
+    named = [url for part in maps(needed) for url in translations(part.content)]
+    assert named
+    assert set(named) <= set(urls)
+    assert {part.url for part in maps(needed)} == {
+        json.loads(file.read_bytes())["url"] for file in layout().compiled_maps.glob("*.json")
+    }
+    assert urls[-1] == ENTRY_MAP
+    assert len(urls) == len(set(urls))
+
+
+def translations(content: Any) -> list[str]:
+    """List the ConceptMaps that a map translates by."""
+    if isinstance(content, list):
+        return [url for member in content for url in translations(member)]
+    if not isinstance(content, dict):
+        return []
+    own = [content["parameter"][1]["valueString"]] if content.get("transform") == "translate" else []
+    return own + [url for member in content.values() for url in translations(member)]
+
+
+def test_without_compiled_maps_set_up_is_asked_for(tmp_path: Any) -> None:
+    with pytest.raises(EngineUnavailableError, match="sr2fhir setup"):
+        parts.for_transforming(Layout(tmp_path, tmp_path))
+
+
+def test_a_part_equals_what_a_real_server_made_of_it() -> None:
+    found = json.loads(recorded("search-found").body)["entry"][0]["resource"]
+    sent = {name: value for name, value in found.items() if name not in ("meta", "text")}
+    assert found.keys() > sent.keys()
+    part = Part(layout().compiled_maps / "VisualExplanation.json")
+    part.__dict__["content"] = sent
+    assert part.equals(found)
+    assert not part.equals(found | {"status": "retired"})
+
+
+def test_an_empty_server_is_named_with_count_first_and_remedy(
+    make: Make, fhir: Fhir, base: str, needed: list[Part]
+) -> None:
+    fhir.held.clear()
+    with pytest.raises(EngineUnavailableError) as caught:
+        make().transform(DOCUMENT)
+    message = str(caught.value)
+    assert f"engine hapi at {base}" in message
+    assert f"{needed[0]} is missing, and {len(needed) - 1} of {len(needed) - 1} others" in message
+    assert "--engine-install" in message
+    assert fhir.lines("PUT") == []
+
+
+def test_an_empty_server_is_given_everything_the_entry_map_last(
+    make: Make, fhir: Fhir, needed: list[Part]
+) -> None:
+    fhir.held.clear()
+    make(install=True).transform(DOCUMENT)
+    assert fhir.lines("PUT") == [part.path for part in needed]
+    assert fhir.lines("PUT")[-1] == "/StructureMap/MeasurementReport"
+    assert fhir.held == {part.url: part.content for part in needed}
+    assert fhir.asked[-1].method == "POST"
+
+
+def test_a_second_engine_finds_it_all_there(make: Make, fhir: Fhir, needed: list[Part]) -> None:
+    fhir.held.clear()
+    for install in (True, True, False):
+        make(install=install).transform(DOCUMENT)
+    assert len(fhir.lines("PUT")) == len(needed)
+
+
+def test_a_stale_map_is_noticed(make: Make, fhir: Fhir, needed: list[Part]) -> None:
+    stale = maps(needed)[3]
+    fhir.put(changed(stale, group=stale.content["group"][:1]) | {"description": "an older release"})
+    with pytest.raises(EngineUnavailableError, match=f"{stale} differs from ours. Allow"):
+        make().transform(DOCUMENT)
+
+
+def test_the_same_map_of_another_version_is_noticed(make: Make, fhir: Fhir, needed: list[Part]) -> None:
+    model = one(needed, MODEL)
+    fhir.put(changed(model, version="0.9.0"))
+    with pytest.raises(EngineUnavailableError, match="StructureDefinition DicomSR differs"):
+        make().transform(DOCUMENT)
+
+
+def test_if_one_map_is_put_all_are_since_a_server_keeps_what_maps_call(
+    make: Make, fhir: Fhir, needed: list[Part]
+) -> None:
+    fhir.put(changed(maps(needed)[3], title="older"))
+    make(install=True).transform(DOCUMENT)
+    assert fhir.lines("PUT") == [part.path for part in maps(needed)]
+
+
+def test_a_map_that_was_put_after_its_callers_has_them_put_again(
+    make: Make, fhir: Fhir, needed: list[Part]
+) -> None:
+    fhir.times[maps(needed)[3].url] = "2030-01-01T00:00:00.000+00:00"
+    make().transform(DOCUMENT)
+    assert fhir.lines("PUT") == []
+    make(install=True).transform(DOCUMENT)
+    assert fhir.lines("PUT") == [part.path for part in maps(needed)]
+
+
+def test_of_the_others_only_what_changed_is_put(make: Make, fhir: Fhir, needed: list[Part]) -> None:
+    concept_map = one(needed, f"{CANONICAL}/ConceptMap/dicom-sex-to-administrative-gender")
+    fhir.put(changed(concept_map, group=[]))
+    make(install=True).transform(DOCUMENT)
+    assert fhir.lines("PUT") == [concept_map.path]
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 422])
+def test_a_server_that_may_not_be_written_to_is_named(
+    make: Make, fhir: Fhir, needed: list[Part], status: int
+) -> None:
+    fhir.held.clear()
+    fhir.instead[f"PUT {needed[0].path}"] = Reply(status)
+    with pytest.raises(
+        EngineUnavailableError, match=rf"store {needed[0]} \(status {status}\).*onlyOneEngine"
+    ):
+        make(install=True).transform(DOCUMENT)
+    assert fhir.lines("POST") == []
+
+
+def test_what_was_put_is_logged(
+    make: Make, fhir: Fhir, needed: list[Part], caplog: pytest.LogCaptureFixture
+) -> None:
+    fhir.held.pop(needed[0].url)
+    with caplog.at_level(logging.INFO, "sr2fhir"):
+        make(install=True).transform(DOCUMENT)
+    assert [record.message for record in caplog.records if "stored" in record.message] == [
+        f"{make().place}: stored {needed[0]}"
+    ]

@@ -1,0 +1,208 @@
+"""A real FHIR server gives the expected Bundles, byte by byte.
+
+Which one is said by an environment variable: SR2FHIR_TEST_HAPI_URL, the base URL of one that runs and may be written to,
+or SR2FHIR_TEST_MATCHBOX_GIT, a mirror of github:ahdis/matchbox, out of which one is built and started.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+import requests
+import sr2fhir
+from lxml import etree
+from sr2fhir.engines import Engine, EngineOptions
+from sr2fhir.engines.base import CANONICAL, ENTRY_MAP
+from sr2fhir.engines.hapi import HapiEngine
+from sr2fhir.engines.http import Client
+from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
+from sr2fhir.paths import layout
+
+from . import record
+from .replay import recorded
+
+pytestmark = pytest.mark.slow
+URL_VARIABLE, GIT_VARIABLE = "SR2FHIR_TEST_HAPI_URL", "SR2FHIR_TEST_MATCHBOX_GIT"
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT.parent / "shared" / "tools" / "matchbox.sh"
+EXPECTED = ROOT / "tests" / "samples" / "expected"
+SAMPLES = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in (".dcm", ".json"))
+OPTIONS = EngineOptions(install=True, timeout_s=120)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Answer the base URL of a real server, which is built and started if need be."""
+    given, mirror = os.environ.get(URL_VARIABLE), os.environ.get(GIT_VARIABLE)
+    if given:
+        yield given
+    elif mirror and SCRIPT.is_file():
+        yield from built(mirror, Path(os.environ.get("MATCHBOX_HOME") or tmp_path_factory.mktemp("matchbox")))
+    else:
+        pytest.skip(
+            f"no real FHIR server: {URL_VARIABLE} names none, nor {GIT_VARIABLE} a mirror with ../shared/tools at hand"
+        )
+
+
+def built(mirror: str, home: Path) -> Iterator[str]:
+    """Build matchbox and run it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    resources = next(layout().jars.glob("hapi-fhir-validation-resources-r5-*.jar"))
+    command = ["bash", str(SCRIPT), mirror, str(resources), str(port)]
+    done = subprocess.run(
+        command, env=os.environ | {"MATCHBOX_HOME": str(home)}, capture_output=True, text=True, check=True
+    )
+    try:
+        url = done.stdout.strip().splitlines()[-1]
+        wait(url)
+        yield url
+    finally:
+        os.kill(int((home / "matchbox" / "pid").read_text()), signal.SIGTERM)
+
+
+def wait(url: str) -> None:
+    """Wait until the server looks maps up; on a busy machine that takes minutes."""
+    client = Client("hapi", url, 60.0)
+    deadline = monotonic() + 600
+    while monotonic() < deadline:
+        try:
+            if client.get("/StructureMap", params={"url": ENTRY_MAP}).ok:
+                return
+        except EngineError:
+            sleep(1)
+    pytest.fail("the server that was started does not answer")
+
+
+@pytest.fixture(scope="module")
+def server(url: str) -> Iterator[HapiEngine]:
+    """Answer an engine for it, with everything installed."""
+    engine = HapiEngine(url, OPTIONS)
+    engine.version()  # waits until everything is there
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("form", ["direct", "matchbox"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_samples_become_the_expected_bundles(
+    url: str, server: HapiEngine, monkeypatch: pytest.MonkeyPatch, sample: Path, form: str
+) -> None:
+    monkeypatch.setenv("SR2FHIR_HAPI_FORM", form)
+    engine = HapiEngine(url, OPTIONS)
+    assert (
+        sr2fhir.Transformer(engine).transform(sample).json
+        == (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
+    )
+    engine.close()
+
+
+def test_threads_give_the_same_bytes_as_one_after_the_other(server: HapiEngine) -> None:
+    documents = [sr2fhir.render(sample).to_json() for sample in SAMPLES]
+    alone = [server.transform(document) for document in documents]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(server.transform, documents * 2)) == alone * 2
+
+
+@pytest.mark.parametrize("sample", SAMPLES[:3], ids=lambda sample: sample.name)
+def test_xml_is_that_of_the_embedded_engine(server: HapiEngine, engine: Engine, sample: Path) -> None:
+    bundle = (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
+    assert canonical(server.to_xml(bundle)) == canonical(engine.to_xml(bundle))
+
+
+def canonical(xml: bytes) -> bytes:
+    parser = etree.XMLParser(remove_blank_text=True, resolve_entities=False, no_network=True)
+    return bytes(etree.tostring(etree.fromstring(xml, parser), method="c14n"))
+
+
+def test_a_stale_map_is_noticed_and_replaced_so_that_it_takes_effect(url: str, server: HapiEngine) -> None:
+    sample = SAMPLES[-1]
+    wanted = (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
+    stale = json.loads((layout().compiled_maps / "Patient.json").read_bytes())
+    stub = next(group for group in stale["group"] if group["name"] == "PatientStub")
+    stub["rule"][0]["rule"] = [rule for rule in stub["rule"][0]["rule"] if rule["name"] != "patientName"]
+    put(url, stale)
+    # by now the entry map still calls the map as it was; put again, it calls the stale one
+    put(url, json.loads((layout().compiled_maps / "MeasurementReport.json").read_bytes()))
+    patient = json.loads(server.transform(sr2fhir.render(sample).to_json()))["entry"][0]["resource"]
+    assert patient["resourceType"] == "Patient"
+    assert "name" not in patient
+    without = HapiEngine(url, EngineOptions(timeout_s=120))
+    with pytest.raises(EngineUnavailableError, match=r"StructureMap Patient differs from ours\. Allow"):
+        without.version()
+    allowed = HapiEngine(url, OPTIONS)
+    assert sr2fhir.Transformer(allowed).transform(sample).json == wanted
+    for each in (without, allowed):
+        each.close()
+
+
+def put(url: str, content: dict[str, object]) -> None:
+    response = requests.put(
+        f"{url}/{content['resourceType']}/{content['id']}",
+        json.dumps(copy.deepcopy(content)),
+        headers={"Content-Type": "application/fhir+json"},
+        timeout=60,
+    )
+    response.raise_for_status()
+
+
+def test_a_failing_map_is_named_with_group_and_rule(url: str, server: HapiEngine) -> None:
+    requests.post(
+        f"{url}/StructureMap",
+        record.FAILING.encode(),
+        headers={"Content-Type": "text/fhir-mapping"},
+        timeout=60,
+    ).raise_for_status()
+    with pytest.raises(TransformError, match="map Failing, group FailingPatient, rule creates"):
+        server.transform(sr2fhir.render(SAMPLES[0]).to_json(), record.FAILING_URL)
+
+
+def test_a_map_that_is_not_there_and_a_document_that_is_cut_off_are_errors(server: HapiEngine) -> None:
+    document = sr2fhir.render(SAMPLES[0]).to_json()
+    with pytest.raises(EngineError, match="does not hold the map None"):
+        server.transform(document, f"{CANONICAL}/StructureMap/None")
+    with pytest.raises(TransformError, match="not well-formed JSON"):
+        server.transform(document[:-50])
+
+
+def test_the_profiles_that_resources_claim_are_validated(server: HapiEngine) -> None:
+    bundle = json.loads((EXPECTED / "real_dcmjs_ohif_bidirectional.dcm.bundle.json").read_bytes())
+    observation = next(
+        entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Observation"
+    )
+    before = missing(server, observation)
+    del observation["partOf"]
+    assert before == []
+    assert missing(server, observation) == ["Observation.partOf: minimum required = 1"]
+
+
+def missing(server: HapiEngine, resource: dict[str, object]) -> list[str]:
+    found = server.validate(json.dumps(resource).encode())
+    return [
+        each.text.partition(",")[0] for each in found if each.text.startswith("Observation.partOf: minimum")
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", [path.stem for path in sorted((Path(__file__).parent / "recorded").glob("transform-*.json"))]
+)
+def test_the_recordings_are_what_the_server_answers(url: str, server: HapiEngine, name: str) -> None:
+    document = sr2fhir.render(record.SAMPLE).to_json()
+    exchange = next(each for each in record.exchanges(document) if each[0] == name)
+    _, method, path, params, body, kind, accept = exchange
+    response = requests.request(
+        method, url + path, params=params, data=body, headers=record.headers(kind, accept), timeout=120
+    )
+    assert response.status_code == recorded(name).status
+    assert record.stripped(response.text, url).replace("\r\n", "\n").encode() == recorded(name).body
