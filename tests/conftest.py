@@ -12,7 +12,7 @@ from sr2fhir.paths import layout
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
-pytest_plugins = ["tests.rows.accounting"]
+pytest_plugins = ["tests.rows.accounting", "tests.comparing.answers"]
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT.parent / "shared" / "official"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import RenderOptions, Result, Transformer
+from sr2fhir import RenderOptions, Result, Transformer, render
 
+from tests.comparing.answers import check_one_answer
 from tests.rows.validation import Bundles
 
 if TYPE_CHECKING:
@@ -26,15 +27,20 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 
 
 @pytest.fixture(scope="module")
-def transform(engine: Engine, bundles: Bundles, request: pytest.FixtureRequest) -> Iterator[Transform]:
+def transform(
+    engine: Engine, other_engines: dict[str, Engine], bundles: Bundles, request: pytest.FixtureRequest
+) -> Iterator[Transform]:
     """Answer a function from a report, and render options by keyword, to the result of the pipeline.
 
+    Every other engine that is available has to give the same answer.
     When the last file of row tests has ended, the Bundles of all of them are validated.
     """
 
     def run(report: Dataset | bytes, **options: Any) -> Result:
-        result = Transformer(engine, options=RenderOptions(**options)).transform(report)
+        chosen = RenderOptions(**options)
+        result = Transformer(engine, options=chosen).transform(report)
         bundles.keep(result.json)
+        check_one_answer(render(report, options=chosen), engine, other_engines)
         return result
 
     yield run

@@ -1,0 +1,72 @@
+"""The engines that are available beside the embedded one, and the check that they all give one answer.
+
+A plugin of pytest, named in tests/conftest.py: the row tests run each report that they build through it, and the
+end of a run tells which engines were compared and which could not be had, and why.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from sr2fhir.cli.compare import parsed
+from sr2fhir.comparing import compare
+from sr2fhir.comparing.running import names, reach
+from sr2fhir.engines import EngineOptions
+from sr2fhir.errors import EngineUnavailableError
+
+if TYPE_CHECKING:
+    from sr2fhir.engines import Engine
+    from sr2fhir.rendering import Rendering
+
+REFERENCE = "embedded"
+OTHERS = tuple(name for name in names() if name != REFERENCE)
+ELSEWHERE = parsed(os.environ.get("SR2FHIR_TEST_ENGINES", "").split())
+OPTIONS = EngineOptions(batch=True, install=True, timeout_s=60)
+
+
+@cache
+def reached() -> Mapping[str, Engine | EngineUnavailableError]:
+    """Answer each other engine, or why it is not available; tried once in each process."""
+    return {name: reach(name, replace(OPTIONS, url=ELSEWHERE.get(name))) for name in OTHERS}
+
+
+def available() -> dict[str, Engine]:
+    """Answer the other engines that can be had."""
+    return {
+        name: engine for name, engine in reached().items() if not isinstance(engine, EngineUnavailableError)
+    }
+
+
+@pytest.fixture(scope="session")
+def other_engines() -> Iterator[dict[str, Engine]]:
+    """Answer the engines beside the embedded one, by name."""
+    engines = available()
+    yield engines
+    for each in engines.values():
+        each.close()
+
+
+def check_one_answer(rendering: Rendering, engine: Engine, others: Mapping[str, Engine]) -> None:
+    """Run a document through all engines and fail where they differ for no known reason."""
+    if others:
+        comparison = compare("this report", rendering, {REFERENCE: engine, **others})
+        assert not comparison.unexpected, "\n".join(
+            f"{each.second} differs from {each.first} at {each.difference.path} ({each.difference.kind}): "
+            f"{each.difference.first!r} | {each.difference.second!r}"
+            for each in comparison.unexpected
+        )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which engines were compared, where tests did."""
+    ran = [each for reports in terminalreporter.stats.values() for each in reports if hasattr(each, "nodeid")]
+    if any(each.nodeid.startswith(("tests/rows/", "tests/comparing/")) for each in ran):
+        for name, engine in reached().items():
+            missing = isinstance(engine, EngineUnavailableError)
+            said = f"not compared: {engine}" if missing else f"compared with {REFERENCE}"
+            terminalreporter.write_line(f"engine {name}: {said}")
