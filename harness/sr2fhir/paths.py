@@ -168,10 +168,9 @@ class Layout:
         """Answer the engine's settings file, which forbids it the network."""
         return self.home / "engine" / "fhir-settings.json"
 
-    @property
-    def aot_cache(self) -> Path:
-        """Answer the JVM's cache of loaded and linked classes."""
-        return self.home / "engine" / "classes.aot"
+    def aot_cache(self, profile: str) -> Path:
+        """Answer the JVM's cache of loaded and linked classes; its options belong to it."""
+        return self.home / "engine" / f"classes-{profile}.aot"
 
     @property
     def stamps(self) -> Path:

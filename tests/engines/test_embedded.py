@@ -287,10 +287,10 @@ def test_without_a_usable_class_cache_it_only_takes_longer(
     for name in ("jars", "java-home", "maps", "definitions"):
         (home / name).symlink_to(layout().home / name)
     for path in layout().core.parent.iterdir():
-        if path != layout().aot_cache:
+        if path != layout().aot_cache("single"):
             (home / "engine" / path.name).symlink_to(path)
     if state == "damaged":
-        (home / "engine" / layout().aot_cache.name).write_bytes(b"no cache" * 1000)
+        (home / "engine" / layout().aot_cache("single").name).write_bytes(b"no cache" * 1000)
     done = run_alone(tmp_path, rendered[0], home)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "out.json").read_bytes() == engine.transform(rendered[0])

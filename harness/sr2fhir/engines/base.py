@@ -124,6 +124,10 @@ class Engine(Protocol):
         """
         ...
 
+    def place(self) -> str:
+        """Name the engine, and its URL where it has one, for messages."""
+        ...
+
     def version(self) -> str:
         """Name the engine and its version."""
         ...

@@ -99,6 +99,10 @@ class FmlEngine:
         """Refuse: this engine knows JSON only."""
         _cannot("write XML")
 
+    def place(self) -> str:
+        """Name the engine; see `Engine.place`."""
+        return "engine fml"
+
     def version(self) -> str:
         """Name the program and its version."""
         said = self._run([self._program, "--version"], b"").stdout.decode("utf-8", "replace").split()

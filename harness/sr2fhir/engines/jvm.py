@@ -22,6 +22,7 @@ from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout, layout
 
 Profile = Literal["single", "batch"]
+PROFILES: tuple[Profile, ...] = ("single", "batch")
 OPTIONS_VARIABLE = "SR2FHIR_JAVA_OPTIONS"
 SETUP_HINT = "Run `sr2fhir setup` (in a checkout: `make setup`)"
 
@@ -52,10 +53,10 @@ _COMMON = (
 
 # One file is done before the optimising compiler pays off; a batch is not. A document of 2,000 measurements
 # makes some hundred MB of elements: in a small young generation they are copied again and again, which took
-# as long as the transform.
+# as long as the transform. One collector thread: the others' place is with the workers.
 _PROFILES: dict[Profile, tuple[str, ...]] = {
     "single": ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmn64m"),
-    "batch": ("-XX:+UseParallelGC", "-Xmn1g", "-Xms1500m"),
+    "batch": ("-XX:+UseSerialGC", "-Xmn300m", "-Xms400m"),
 }
 
 
@@ -223,7 +224,7 @@ def _launch(places: Layout, profile: Profile, extra: Sequence[str] | None) -> No
     import jpype
 
     places.scratch.mkdir(parents=True, exist_ok=True)
-    options = [*flags(places, profile), *(aot_flags(places) if extra is None else extra)]
+    options = [*flags(places, profile), *(aot_flags(places, profile) if extra is None else extra)]
     _log.debug("starting Java with %d options", len(options))
     try:
         jpype.startJVM(
@@ -237,13 +238,14 @@ def _launch(places: Layout, profile: Profile, extra: Sequence[str] | None) -> No
     _silence(places)
 
 
-def aot_flags(places: Layout) -> list[str]:
+def aot_flags(places: Layout, profile: Profile) -> list[str]:
     """List the option that uses the class cache, if set-up made one.
 
     Java itself checks the cache against its version, options and class path, and does without it when they
     differ.
     """
-    return [f"-XX:AOTCache={places.aot_cache}"] if places.aot_cache.is_file() else []
+    cache = places.aot_cache(profile)
+    return [f"-XX:AOTCache={cache}"] if cache.is_file() else []
 
 
 def _silence(places: Layout) -> None:

@@ -90,6 +90,10 @@ class ValidatorEngine:
             raise client.refusal(answer, "to write the resource as XML")
         return client.expect(answer, "xml").body
 
+    def place(self) -> str:
+        """Name the engine and its URL; see `Engine.place`."""
+        return self._client().place
+
     def version(self) -> str:
         """Name the validator's and Java's version, where the service states them, and its URL."""
         client = self._client()

@@ -113,7 +113,7 @@ def _compiled_maps(places: Layout) -> Iterable[Path]:
 
 def _java_flags(places: Layout) -> Iterable[str]:
     """Answer how Java is started: a cache made with other options would be refused."""
-    return jvm.flags(places, "single")
+    return [flag for profile in jvm.PROFILES for flag in jvm.flags(places, profile)]
 
 
 STEPS: tuple[Step, ...] = (
@@ -165,7 +165,7 @@ STEPS: tuple[Step, ...] = (
         "classes",
         "teach Java which classes to have ready",
         _none,
-        lambda places: (places.aot_cache,),
+        lambda places: [places.aot_cache(profile) for profile in jvm.PROFILES],
         ("java", "jars", "overlay", "map_runner"),
         _java_flags,
         optional=True,

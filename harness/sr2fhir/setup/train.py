@@ -1,6 +1,8 @@
-"""Transform the samples once, while Java records what it loads: ``python -m sr2fhir.setup.train CACHE``.
+"""Transform the samples while Java records: ``python -m sr2fhir.setup.train PROFILE CACHE``.
 
-Java writes the cache when the process ends. Without samples, reading definitions and maps alone is recorded.
+Java writes the cache when the process ends. For a batch the samples are transformed several times over, so that
+it also records which methods are worth optimising. Without samples, the reading of definitions and maps is
+all that is recorded.
 """
 
 from __future__ import annotations
@@ -9,22 +11,25 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
+from sr2fhir.engines import jvm
 from sr2fhir.engines.base import ENTRY_MAP
 from sr2fhir.engines.embedded import context_files
 from sr2fhir.engines.embedded.runner import TRANSFORM, RequestFailedError, Runner
 from sr2fhir.errors import Sr2FhirError
 from sr2fhir.paths import layout
 
+_ROUNDS: dict[jvm.Profile, int] = {"single": 1, "batch": 5}
 _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the training."""
+    profile, cache = cast(jvm.Profile, arguments[0]), arguments[1]
     places = layout()
-    record = [f"-XX:AOTCacheOutput={arguments[0]}"]
-    runner = Runner(places, "single", context_files(places), record)
-    for document in documents(places.sources / "samples"):
+    runner = Runner(places, profile, context_files(places), [f"-XX:AOTCacheOutput={cache}"])
+    for document in list(documents(places.sources / "samples")) * _ROUNDS[profile]:
         try:
             runner.request(TRANSFORM, ENTRY_MAP, document, None)
         except RequestFailedError as failure:

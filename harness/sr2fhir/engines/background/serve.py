@@ -149,7 +149,7 @@ class Service:
         EngineUnavailableError
             Java does not start, set-up is not complete, or the port is taken.
         """
-        jvm.start("batch", extra=[*jvm.aot_flags(self._places), _NO_DELAY])
+        jvm.start("batch", extra=[*jvm.aot_flags(self._places, "batch"), _NO_DELAY])
         # first the port, which may be taken: reading the definitions takes much longer
         self._server = _bound(port)
         url = f"http://{ADDRESS}:{self._server.getAddress().getPort()}"

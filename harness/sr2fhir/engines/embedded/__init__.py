@@ -75,6 +75,10 @@ class EmbeddedEngine:
         """Validate a resource; see `Engine.validate`."""
         return self._full().validate(bundle, profiles)
 
+    def place(self) -> str:
+        """Name the engine; see `Engine.place`."""
+        return "engine embedded"
+
     def version(self) -> str:
         """Name the validator's and Java's version."""
         return jvm.engine_version(self._places)

@@ -217,7 +217,7 @@ def command(
     places, profile, files, extra
         As for `Runner`; by default `extra` is the use of the class cache, where there is one.
     """
-    options = [*jvm.flags(places, profile), *(jvm.aot_flags(places) if extra is None else extra)]
+    options = [*jvm.flags(places, profile), *(jvm.aot_flags(places, profile) if extra is None else extra)]
     path = os.pathsep.join([*jvm.class_path(places)])
     settings = [str(places.fhir_settings), str(jvm.STACK_BYTES)]
     return [str(jvm.launcher()), *options, "-cp", path, MAIN_CLASS, *settings, *map(str, files)]

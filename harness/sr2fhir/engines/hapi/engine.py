@@ -78,7 +78,6 @@ class HapiEngine:
             raise EngineUnavailableError("the engine hapi needs a FHIR server", hint=_NO_SERVER)
         return cls(running.url, replace(options, install=True))
 
-    @property
     def place(self) -> str:
         """Name the engine and its URL, as messages do."""
         return self._client.place
