@@ -12,7 +12,7 @@ export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
 
 .DEFAULT_GOAL := help
 .PHONY: help setup transform test check lint typecheck pytest bench ig wheel terminology pages lock clean distclean
-.PHONY: runtime dev
+.PHONY: runtime dev fml-engine
 
 help: ## list what can be made
 	@echo "make setup       fetch and build what is needed (done by all others too)"
@@ -23,6 +23,7 @@ help: ## list what can be made
 	@echo "make bench       measure start, warm transforms and growth with size"
 	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher"
 	@echo "make wheel       build a wheel that needs neither Node nor a checkout: build/dist"
+	@echo "make fml-engine  build the independent engine fml with Rust's cargo: build/fml"
 	@echo "make pages       generate docs/mapping, docs/rows.md and the picture anew (after a change of maps or FSH)"
 	@echo "make terminology generate fsh/terminology/generated anew (after a change of pydicom)"
 	@echo "make lock        resolve the Python lock files anew"
@@ -58,7 +59,7 @@ pytest: dev
 
 bench: dev
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python harness/bench.py
+	@PYTHONPATH=harness $(BIN)/python -m bench $(BENCH)
 
 ig: runtime
 	@$(BIN)/sr2fhir setup --quiet
@@ -73,6 +74,13 @@ pages: dev
 	@$(BIN)/python -m sr2fhir.publishing.mapping_pages
 	@$(BIN)/python -m sr2fhir.publishing.row_table
 	@$(BIN)/python -m sr2fhir.publishing.picture
+
+# Without --locked: the crate's own lock names root certificates so new that mirrors may not have them yet.
+# What cargo fetches lies in cargo's own home, as always.
+FML_VERSION := 0.2.0
+fml-engine:
+	CARGO_TARGET_DIR=build/tmp/fml cargo install fml-cli --version $(FML_VERSION) --ignore-rust-version --root build/fml
+	@rm -rf build/tmp/fml
 
 terminology: runtime
 	@$(BIN)/python -m sr2fhir.publishing.dicom_terminology

@@ -212,6 +212,9 @@ class Answering:
     def validate(self, bundle: bytes, profiles: object = ()) -> list[ValidationMessage]:
         return []
 
+    def place(self) -> str:
+        return "engine other"
+
     def version(self) -> str:
         return "none"
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from sr2fhir.errors import Sr2FhirError
+from sr2fhir.errors import OutputError, Sr2FhirError
 from sr2fhir.outcome import finding_issue, outcome
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sr2fhir.engines.base import Engine, EngineOptions
     from sr2fhir.findings import Finding
-    from sr2fhir.finishing import Report
+    from sr2fhir.finishing import Finished, Report
     from sr2fhir.reading import Limits, SourceDocument
     from sr2fhir.reading.source import Source as Readable
     from sr2fhir.rendering import Rendering, RenderOptions
@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     Source = Readable | pydicom.Dataset | SourceDocument
 
 ENGINE_VARIABLE = "SR2FHIR_ENGINE"
+URL_VARIABLE = "SR2FHIR_ENGINE_URL"
 DEFAULT_ENGINE = "embedded"
+# what a server is taken for that is given by its URL alone
+SERVER_ENGINE = "validator"
+
+Format = Literal["json", "xml"]
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -95,18 +100,21 @@ def make_engine(name: str | None = None, options: EngineOptions | None = None) -
     Parameters
     ----------
     name
-        `embedded`, …; by default what SR2FHIR_ENGINE says, else `embedded`.
+        `embedded`, …; by default what SR2FHIR_ENGINE says, else `validator` for a URL, else `embedded`.
     options
-        What the engine is asked for.
+        What the engine is asked for; without a URL the one of SR2FHIR_ENGINE_URL holds.
 
     Raises
     ------
     UsageError
-        No engine has this name.
+        No engine has this name, or the URL is none.
     """
-    from sr2fhir.engines import create
+    from sr2fhir.engines import EngineOptions, create
 
-    return create(name or os.environ.get(ENGINE_VARIABLE) or DEFAULT_ENGINE, options)
+    options = options or EngineOptions()
+    url = options.url or os.environ.get(URL_VARIABLE) or None
+    default = SERVER_ENGINE if url else DEFAULT_ENGINE
+    return create(name or os.environ.get(ENGINE_VARIABLE) or default, replace(options, url=url))
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,8 @@ class Result:
         What reading, rendering and accounting noticed.
     validation
         What the HL7 validator found; None if it was not asked.
+    xml
+        The same Bundle as UTF-8 XML, indented; None if it was not asked for.
     """
 
     name: str
@@ -132,6 +142,12 @@ class Result:
     report: Report
     findings: tuple[Finding, ...]
     validation: tuple[ValidationIssue, ...] | None = None
+    xml: bytes | None = None
+
+    @property
+    def content(self) -> bytes:
+        """The Bundle in the format that was asked for."""
+        return self.json if self.xml is None else self.xml
 
     @cached_property
     def bundle(self) -> dict[str, Any]:
@@ -161,14 +177,17 @@ class Result:
         return not (self.counts["error"] or self.validation_counts["error"])
 
     @cached_property
+    def report_content(self) -> dict[str, Any]:
+        """The report and the findings; no values but digests."""
+        findings = [finding_entry(finding) for finding in self.findings]
+        return {"source": self.name, **self.report.to_dict(), "findings": findings}
+
+    @cached_property
     def report_json(self) -> bytes:
-        """The report and the findings as UTF-8 JSON, indented; no values but digests."""
+        """The report and the findings as UTF-8 JSON, indented."""
         from sr2fhir.jsontext import dumps
 
-        findings = [finding_entry(finding) for finding in self.findings]
-        return (
-            dumps({"source": self.name, **self.report.to_dict(), "findings": findings}, indent=True) + b"\n"
-        )
+        return dumps(self.report_content, indent=True) + b"\n"
 
     @cached_property
     def outcome_json(self) -> bytes:
@@ -199,6 +218,8 @@ class Transformer:
         Leave the ids in the Bundle by which each element names the content item it came from.
     validate
         Have the HL7 validator check each Bundle against the profiles that it claims.
+    format
+        `xml` to have each Bundle as XML besides, in `Result.xml`.
 
     Examples
     --------
@@ -214,8 +235,10 @@ class Transformer:
         limits: Limits | None = None,
         keep_lineage: bool = False,
         validate: bool = False,
+        format: Format = "json",
     ) -> None:
         self.options = options
+        self.format = format
         self.limits = limits
         self.keep_lineage = keep_lineage
         self.validates = validate
@@ -265,7 +288,7 @@ class Transformer:
         TransformError
             A map failed on it.
         OutputError
-            The engine returned something else than the Bundle of this document.
+            The engine returned something else than the Bundle of this document, or XML cannot hold it.
         EngineUnavailableError
             The engine cannot be had.
         """
@@ -279,18 +302,35 @@ class Transformer:
 
     __call__ = transform
 
-    def _transform(self, source: Source, name: str, engine: Engine) -> Result:
+    def _finish(self, answer: bytes, rendering: Rendering, engine: Engine) -> Finished:
+        """Check and finish what an engine answered; an answer that is none is told with its engine."""
         from sr2fhir.finishing import finish
 
+        try:
+            return finish(answer, rendering, keep_lineage=self.keep_lineage)
+        except OutputError as error:
+            error.message = f"{engine.place()}: {error.message}"
+            raise
+
+    def _transform(self, source: Source, name: str, engine: Engine) -> Result:
         stages = Stopwatch(name)
         rendering = stages(
             "render", lambda: render(source, name=name, options=self.options, limits=self.limits)
         )
         answer = stages("engine", lambda: engine.transform(rendering.to_json()))
-        finished = stages("finish", lambda: finish(answer, rendering, keep_lineage=self.keep_lineage))
+        finished = stages("finish", lambda: self._finish(answer, rendering, engine))
         findings = (*rendering.findings, *unmapped_findings(finished.report))
         result = Result(name, finished.bundle, finished.report, findings)
+        if self.format == "xml":
+            result = stages("xml", lambda: with_xml(result, engine))
         return stages("validate", lambda: validated(result, engine)) if self.validates else result
+
+
+def with_xml(result: Result, engine: Engine) -> Result:
+    """Add the Bundle as XML."""
+    from sr2fhir.finishing.xml import to_xml
+
+    return replace(result, xml=to_xml(engine, result.json))
 
 
 def validated(result: Result, engine: Engine) -> Result:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.batch import destination
+from sr2fhir.batch.ndjson import NdjsonSink
 from sr2fhir.batch.writing import (
     SingleSink,
     StreamSink,
@@ -52,6 +53,7 @@ REFUSED = {
     "a pattern, one file": (["*.dcm"], "x.json"),
     "two inputs on standard output": (["a.dcm", "a.json"], "-"),
     "a folder on standard output": (["in"], "-"),
+    "a list, one file": (["@names"], "x.json"),
     "the input itself": (["a.json"], "in/../a.json"),
     "a file as folder": (["in"], "a.dcm"),
 }
@@ -62,6 +64,21 @@ def test_places_that_cannot_take_the_results_are_refused(inputs: list[str], out:
     with pytest.raises(UsageError) as refused:
         destination.choose(inputs, out)
     assert refused.value.hint or "input" in str(refused.value)
+
+
+SHARED = [
+    (["a.dcm"], False, False),
+    (["in"], False, True),
+    (["@names"], False, True),
+    (["a.dcm"], True, True),
+]
+
+
+@pytest.mark.parametrize(("inputs", "ndjson", "shared"), SHARED)
+def test_a_record_is_kept_where_many_results_go(inputs: list[str], ndjson: bool, shared: bool) -> None:
+    chosen = destination.choose(inputs, "x", ndjson=ndjson)
+    assert chosen.is_shared == shared
+    assert isinstance(chosen.sink, NdjsonSink) == ndjson
 
 
 def test_a_folder_named_like_a_file_is_a_folder(folder: Path) -> None:
@@ -83,7 +100,7 @@ def test_a_stream_takes_one_document(tmp_path: Path) -> None:
 def test_a_failure_removes_what_an_earlier_run_left(folder: Path) -> None:
     for name in ("x.json", "x.report.json", "x.outcome.json", "other.json"):
         (folder / name).write_text("old")
-    where = file_sink(folder / "x.json").fail("a", NotDicomError("no"))
+    where = file_sink(folder / "x.json").fail("a", NotDicomError("no")).where
     assert where == str(folder / "x.outcome.json")
     left = {path.name for path in folder.glob("*.json")}
     assert left == {"x.outcome.json", "other.json", "a.json"}
@@ -114,6 +131,12 @@ def test_a_file_is_replaced_as_a_whole(folder: Path) -> None:
     replace_file(folder / "x", b"new")
     assert (folder / "x").read_bytes() == b"new"
     assert {path.name for path in folder.iterdir()} == {"a.dcm", "a.json", "in", "x"}
+
+
+def test_a_file_can_be_written_elsewhere_before_it_is_moved(folder: Path) -> None:
+    replace_file(folder / "x", b"new", folder / "in")
+    assert (folder / "x").read_bytes() == b"new"
+    assert list((folder / "in").iterdir()) == []
 
 
 def test_what_cannot_be_written_is_said_and_leaves_nothing(folder: Path) -> None:

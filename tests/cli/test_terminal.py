@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 from sr2fhir.batch import FileResult, Summary
-from sr2fhir.cli.lines import file_line, show, summary_lines
+from sr2fhir.cli.lines import Stopwatch, duration, file_line, show, summary_lines
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import NotDicomError
 from sr2fhir.wording import listed, plural
@@ -85,8 +87,6 @@ def test_each_input_has_its_line_with_and_without_a_bar(live: bool, monkeypatch:
 
 
 def test_the_summary_says_what_to_do_next() -> None:
-    from pathlib import Path
-
     summary = Summary()
     for result in (GOOD, BAD):
         summary.add(result)
@@ -95,6 +95,48 @@ def test_the_summary_says_what_to_do_next() -> None:
     assert any("outcome" in line and "out" in line for line in more)
     assert any("sr2fhir validate out" in line for line in more)
     assert list(summary_lines(summary, None, validated=False)) == [first]
+
+
+def test_the_summary_of_a_run_that_was_gone_on_with() -> None:
+    summary = Summary(skipped=1, repeated=2, differing=1)
+    summary.resume(GOOD)
+    summary.add(BAD)
+    first, *more = summary_lines(summary, Path("out"), validated=False, ndjson=True)
+    assert first.startswith("2 inputs (1 of them before the interruption): 1 transformed, 1 failed; ")
+    text = "\n".join(more)
+    assert "2 resources stood in an earlier input too and were written once" in text
+    assert "1 resource repeats an id with other content" in text
+    assert "out/OperationOutcome.ndjson" in text
+    assert "sr2fhir validate" not in text
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_rate_is_for_a_terminal_only(live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept in a file is the same for the same inputs."""
+    monkeypatch.setenv("TERM", "xterm")
+    summary = Summary(files=12, resumed=2)
+    lines = list(Stopwatch(perf_counter() - 5).lines(summary, Terminal(Screen(live=live))))
+    assert lines == (["10 inputs in 5.0 s, 2.0 a second"] if live else [])
+
+
+def test_times() -> None:
+    assert [duration(seconds) for seconds in (0.44, 59.2, 60, 125.4, 3600, 7264)] == [
+        "0.4 s",
+        "59.2 s",
+        "1 min 0 s",
+        "2 min 5 s",
+        "1 h 0 min",
+        "2 h 1 min",
+    ]
+
+
+def test_the_bar_counts_what_was_done_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    screen, summary = Screen(live=True), Summary(resumed=7, files=7)
+    show([GOOD, BAD], summary, Terminal(screen), lambda: 9, quiet=False)
+    assert "9/9" in screen.text
+    assert "/s" in screen.text
 
 
 def test_counts() -> None:

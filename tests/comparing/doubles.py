@@ -37,6 +37,9 @@ class Altered:
     def to_xml(self, resource: bytes) -> bytes:
         return self.change(self.engine.to_xml(resource))
 
+    def place(self) -> str:
+        return "engine double"
+
     def version(self) -> str:
         return "altered 1.0"
 

@@ -266,6 +266,7 @@ class Kept:
     def __init__(self, engine: Engine) -> None:
         self.transform = engine.transform
         self.validate = engine.validate
+        self.to_xml = engine.to_xml
         self.version = engine.version
 
     def close(self) -> None:

@@ -39,6 +39,8 @@ def folder(tmp_path: Path) -> Path:
         "DICOMDIR": DOCUMENT,
         "out/b.dcm.bundle.json": b"{}",
         "b.dcm.outcome.json": b"{}",
+        "Patient.ndjson": b"{}",
+        "reports.jsonl": b"{}",
     }
     for name, data in contents.items():
         path = tmp_path / "in" / name
@@ -77,6 +79,8 @@ def test_folder(folder: Path) -> None:
         "a/nothing": "it is empty",
         "a/scan.png": "it does not look like DICOM",
         "b.dcm.outcome.json": "it is a result of sr2fhir",
+        "Patient.ndjson": "it is a result of sr2fhir",
+        "reports.jsonl": "it is a result of sr2fhir",
         "out/b.dcm.bundle.json": "it is a result of sr2fhir",
     }
 
@@ -230,6 +234,21 @@ def test_json_arrays(folder: Path) -> None:
     with pytest.raises(NotDicomError, match="the JSON array is empty"):
         read(items["none.json"].read())
     assert "two.json" not in items
+
+
+def test_a_list_on_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    names = io.BytesIO(b"# reports\nb.dcm\n\na\nmissing.dcm\n")
+    items = discover(["@-"], stdin=names)
+    assert next(items).name == "b.dcm"
+    assert [item.name for item in items] == [
+        "a/1.DCM",
+        "a/2.dcm",
+        "a/IM0001",
+        "a/deep/er/x.json",
+        "missing.dcm",
+    ]
+    assert not names.closed
 
 
 def test_standard_input() -> None:

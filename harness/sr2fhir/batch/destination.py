@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sr2fhir.batch.writing import SingleSink, Sink, StreamSink, check_folder, file_sink, folder_sink
+from sr2fhir.batch.writing import (
+    WORK_FOLDER,
+    FileSink,
+    SingleSink,
+    Sink,
+    StreamSink,
+    check_folder,
+    file_sink,
+    folder_sink,
+)
 from sr2fhir.errors import UsageError
+from sr2fhir.transformer import Format
+
+if TYPE_CHECKING:
+    from sr2fhir.batch.book import Book
+    from sr2fhir.batch.results import Summary
+    from sr2fhir.batch.work import Recipe
 
 STANDARD = "-"
+LIST_SIGN = "@"
 DEFAULT_FOLDER = Path("out")
-FILE_ENDINGS = frozenset({".json"})
+# endings of the name of a file, and the format of the Bundle in it
+FILE_ENDINGS: dict[str, Format] = {".json": "json", ".xml": "xml"}
 ARCHIVE_ENDINGS = frozenset({".zip"})
 PATTERN_SIGNS = frozenset("*?[")
 
@@ -27,13 +45,42 @@ class Destination:
         Takes them.
     place
         The folder, or the file of the only Bundle; None for standard output.
+    is_shared
+        Whether many inputs go there, of which a record is kept.
     """
 
     sink: Sink
     place: Path | None
+    is_shared: bool = False
+
+    def book(self, recipe: Recipe, summary: Summary, *, resume: bool) -> Book:
+        """Open the record of a run.
+
+        Parameters
+        ----------
+        summary
+            Told in the end which resources several inputs had in common.
+        resume
+            Whether to go on with what an interrupted run recorded.
+        """
+        from sr2fhir.batch.book import NoBook
+
+        if self.place is None or not self.is_shared:
+            return NoBook()
+        from sr2fhir.batch.books import FilesBook
+        from sr2fhir.batch.fingerprint import fingerprint
+
+        if isinstance(self.sink, FileSink):
+            mark = fingerprint(recipe, self.sink.bundle_ending)
+            return FilesBook(self.sink, self.place, mark, resume=resume)
+        from sr2fhir.batch.ndjson_book import NdjsonBook
+
+        return NdjsonBook(summary, self.place, fingerprint(recipe, "ndjson"), resume=resume)
 
 
-def choose(inputs: Sequence[str], out: str | None) -> Destination:
+def choose(
+    inputs: Sequence[str], out: str | None, form: Format = "json", *, ndjson: bool = False
+) -> Destination:
     """Choose the destination that the command line names.
 
     Parameters
@@ -42,12 +89,18 @@ def choose(inputs: Sequence[str], out: str | None) -> Destination:
         The inputs as named: files, folders, patterns, archives, `-`.
     out
         Folder, file, `-`, or None for the default: the folder `out`, or standard output for standard input.
+    form
+        Format of the Bundles.
+    ndjson
+        Whether to split the Bundles into a file for each type of resource.
 
     Raises
     ------
     UsageError
         The place cannot take them.
     """
+    if ndjson:
+        return choose_ndjson(out, form)
     if out == STANDARD or (out is None and list(inputs) == [STANDARD]):
         check_single(inputs, "standard output takes")
         return Destination(SingleSink(StreamSink(sys.stdout.buffer)), None)
@@ -57,7 +110,35 @@ def choose(inputs: Sequence[str], out: str | None) -> Destination:
         check_not_input(inputs[0], place)
         return Destination(SingleSink(file_sink(place)), place)
     check_folder(place)
-    return Destination(folder_sink(place), place)
+    is_shared = not is_single(inputs)
+    sink = folder_sink(place, place / WORK_FOLDER if is_shared else None)
+    return Destination(replace(sink, bundle_ending=f".bundle.{form}"), place, is_shared)
+
+
+def choose_ndjson(out: str | None, form: Format) -> Destination:
+    """Choose the folder of the NDJSON files."""
+    from sr2fhir.batch.ndjson import NdjsonSink
+
+    place = Path(out) if out else DEFAULT_FOLDER
+    if out == STANDARD or names_file(place) or form != "json":
+        raise UsageError("NDJSON is several files of JSON", hint="Name a folder with --out, and no --format")
+    check_folder(place)
+    return Destination(NdjsonSink(place), place, is_shared=True)
+
+
+def choose_format(out: str | None, wanted: Format | None) -> Format:
+    """Answer the format that is asked for, else the one that the name of the file says, else JSON.
+
+    Raises
+    ------
+    UsageError
+        The two contradict each other.
+    """
+    place = Path(out) if out else DEFAULT_FOLDER
+    ending = FILE_ENDINGS[place.suffix.lower()] if names_file(place) else None
+    if wanted and ending and wanted != ending:
+        raise UsageError(f"{place} is no name for {wanted.upper()}", hint="Leave --format out")
+    return wanted or ending or "json"
 
 
 def names_file(place: Path) -> bool:
@@ -74,13 +155,15 @@ def check_single(inputs: Sequence[str], place: str) -> None:
 
 
 def is_single(inputs: Sequence[str]) -> bool:
-    """Tell one file from several, and from a folder, an archive and a pattern."""
+    """Tell one file from several, and from a folder, an archive, a list and a pattern."""
     return len(inputs) == 1 and is_file(inputs[0])
 
 
 def is_file(name: str) -> bool:
-    """Tell a file from a folder, an archive and a pattern."""
+    """Tell a file from a folder, an archive, a list and a pattern."""
     path = Path(name)
+    if name.startswith(LIST_SIGN) and not path.exists():
+        return False
     if name == STANDARD or path.is_dir() or path.suffix.lower() in ARCHIVE_ENDINGS:
         return name == STANDARD
     return path.exists() or not PATTERN_SIGNS & set(name)

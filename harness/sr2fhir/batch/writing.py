@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from sr2fhir.batch.results import Written
 from sr2fhir.errors import Sr2FhirError, UsageError
 from sr2fhir.outcome import from_error
 
@@ -20,18 +22,20 @@ if TYPE_CHECKING:
     from sr2fhir.transformer import Result
 
 UNNAMED = "input"
+# Within a folder of results: what a run needs that is not at its end.
+WORK_FOLDER = ".sr2fhir"
 BUNDLE, REPORT, OUTCOME = ".bundle.json", ".report.json", ".outcome.json"
 
 
 class Sink(Protocol):
     """Take results and failures."""
 
-    def write(self, result: Result) -> str:
-        """Write what came of an input and answer where its Bundle is."""
+    def write(self, result: Result) -> Written:
+        """Write what came of an input, or answer the lines that the run is to write."""
         ...
 
-    def fail(self, name: str, error: Exception) -> str:
-        """Write the OperationOutcome of an input that failed and answer where it is."""
+    def fail(self, name: str, error: Exception) -> Written:
+        """Do so with the OperationOutcome of an input that failed."""
         ...
 
 
@@ -45,28 +49,44 @@ class FileSink:
         Answers, for the name of an input, the path to which the endings of the three files are added.
     bundle_ending
         Ending of the Bundle's file.
+    parts
+        Folder where files are written before they are moved to their place; by default that of the place.
+        Where one is given, the digest of what was written is answered.
     """
 
     base: Callable[[str], Path]
     bundle_ending: str = BUNDLE
+    parts: Path | None = None
 
-    def write(self, result: Result) -> str:
-        """Write Bundle, report and outcome."""
-        base = self.base(result.name)
-        with writing(base):
-            replace_file(add_ending(base, REPORT), result.report_json)
-            replace_file(add_ending(base, self.bundle_ending), result.json)
-            replace_file(add_ending(base, OUTCOME), result.outcome_json)
-        return str(add_ending(base, self.bundle_ending))
+    def write(self, result: Result) -> Written:
+        """Write report, Bundle and outcome."""
+        contents = (result.report_json, result.content, result.outcome_json)
+        places = self.places(result.name)
+        with writing(places[0]):
+            for place, content in zip(places, contents, strict=True):
+                replace_file(place, content, self.parts)
+        return Written(str(places[1]), digest_of(contents) if self.parts else "")
 
-    def fail(self, name: str, error: Exception) -> str:
+    def fail(self, name: str, error: Exception) -> Written:
         """Write the outcome alone, and remove what an earlier run may have left beside it."""
+        report, bundle, outcome = self.places(name)
+        with writing(outcome):
+            for place in (report, bundle):
+                place.unlink(missing_ok=True)
+            replace_file(outcome, outcome_bytes(error), self.parts)
+        return Written(str(outcome))
+
+    def places(self, name: str) -> tuple[Path, Path, Path]:
+        """Answer where report, Bundle and outcome of an input go, in the order in which they are written."""
         base = self.base(name)
-        with writing(base):
-            for ending in (self.bundle_ending, REPORT):
-                add_ending(base, ending).unlink(missing_ok=True)
-            replace_file(add_ending(base, OUTCOME), outcome_bytes(error))
-        return str(add_ending(base, OUTCOME))
+        return add_ending(base, REPORT), add_ending(base, self.bundle_ending), add_ending(base, OUTCOME)
+
+    def digest(self, name: str) -> str | None:
+        """Answer the digest of the files that an input has; None if one is missing."""
+        try:
+            return digest_of(place.read_bytes() for place in self.places(name))
+        except OSError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -75,18 +95,18 @@ class StreamSink:
 
     stream: BinaryIO
 
-    def write(self, result: Result) -> str:
+    def write(self, result: Result) -> Written:
         """Write the Bundle."""
-        return self._put(result.json)
+        return self._put(result.content)
 
-    def fail(self, name: str, error: Exception) -> str:
+    def fail(self, name: str, error: Exception) -> Written:
         """Write the OperationOutcome."""
         return self._put(outcome_bytes(error))
 
-    def _put(self, data: bytes) -> str:
+    def _put(self, data: bytes) -> Written:
         self.stream.write(data)
         self.stream.flush()
-        return "standard output"
+        return Written("standard output")
 
 
 @dataclass
@@ -96,12 +116,12 @@ class SingleSink:
     sink: Sink
     taken: str | None = None
 
-    def write(self, result: Result) -> str:
+    def write(self, result: Result) -> Written:
         """Write the result of the only input."""
         self._take(result.name)
         return self.sink.write(result)
 
-    def fail(self, name: str, error: Exception) -> str:
+    def fail(self, name: str, error: Exception) -> Written:
         """Write the failure of the only input."""
         self._take(name)
         return self.sink.fail(name, error)
@@ -112,9 +132,14 @@ class SingleSink:
             raise Sr2FhirError("the input holds several documents", hint="Name a folder with --out")
 
 
-def folder_sink(folder: Path) -> FileSink:
+def folder_sink(folder: Path, parts: Path | None = None) -> FileSink:
     """Keep path and whole name of each input, so that no two inputs share a file: `a.dcm.bundle.json`."""
-    return FileSink(lambda name: folder / safe_path(name))
+    return FileSink(partial(in_folder, folder), parts=parts)
+
+
+def in_folder(folder: Path, name: str) -> Path:
+    """Answer the path of an input below a folder."""
+    return folder / safe_path(name)
 
 
 def file_sink(file: Path) -> FileSink:
@@ -140,6 +165,16 @@ def outcome_bytes(error: Exception) -> bytes:
     return dumps(from_error(error), indent=True) + b"\n"
 
 
+def digest_of(contents: Iterable[bytes]) -> str:
+    """Answer the digest of several contents, each with its size, so that they cannot run into each other."""
+    from hashlib import sha256
+
+    digest = sha256()
+    for content in contents:
+        digest.update(b"%d:" % len(content) + content)
+    return digest.hexdigest()
+
+
 @contextmanager
 def writing(base: Path) -> Iterator[None]:
     """Make the folder, and say what is wrong if a file cannot be written.
@@ -159,9 +194,9 @@ def writing(base: Path) -> Iterator[None]:
         ) from error
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file beside its place and move it there."""
-    part = path.with_name(f".sr2fhir-{os.getpid()}-{threading.get_ident()}.part")
+def replace_file(path: Path, data: bytes, parts: Path | None = None) -> None:
+    """Write a file beside its place, or into a folder for that, and move it there."""
+    part = (parts or path.parent) / f".sr2fhir-{os.getpid()}-{threading.get_ident()}.part"
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sr2fhir.rendering import RenderOptions
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_TIMEOUT_S = 300.0
 BUNDLE_TYPES = ("collection", "transaction")
 
 Subparsers = argparse._SubParsersAction  # the type has no public name
@@ -41,9 +42,34 @@ def add_command(
 
 
 def add_engine_option(command: argparse.ArgumentParser) -> None:
-    """Add --engine."""
-    command.add_argument(
-        "--engine", metavar="NAME", help="what executes the maps (default: $SR2FHIR_ENGINE, else embedded)"
+    """Add the options that choose an engine."""
+    group = command.add_argument_group("engine")
+    group.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="what executes the maps (default: $SR2FHIR_ENGINE, else embedded, with a URL validator)",
+    )
+    group.add_argument(
+        "--engine-url",
+        metavar="URL",
+        help="a server that runs elsewhere (default: $SR2FHIR_ENGINE_URL, else one started here)",
+    )
+    add_server_options(group)
+
+
+def add_server_options(group: argparse._ActionsContainer) -> None:
+    """Add what holds for any engine that is a server."""
+    group.add_argument(
+        "--engine-install",
+        action="store_true",
+        help="put the logical model and the maps on a FHIR server that lacks them",
+    )
+    group.add_argument(
+        "--engine-timeout",
+        type=seconds,
+        default=DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help=f"time that one answer of a server may take (default: {DEFAULT_TIMEOUT_S:g})",
     )
 
 
@@ -51,7 +77,12 @@ def engine_options(arguments: argparse.Namespace, *, batch: bool = False) -> Eng
     """Make the engine's options."""
     from sr2fhir.engines.base import EngineOptions
 
-    return EngineOptions(batch=batch)
+    return EngineOptions(
+        batch=batch,
+        url=arguments.engine_url,
+        install=arguments.engine_install,
+        timeout_s=arguments.engine_timeout,
+    )
 
 
 def add_render_options(command: argparse.ArgumentParser) -> None:
@@ -125,6 +156,17 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError("not a whole number from 1 on")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a time in seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("not a number of seconds above 0")
+    return value
 
 
 def coding_schemes(file: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Protocol, TextIO
 
 UNICODE = {"ok": "✔", "failed": "✘", "to": "→"}
@@ -23,6 +24,10 @@ class Bar(Protocol):
 
     def advance(self) -> None:
         """Count one file."""
+        ...
+
+    def skip_to(self, number: int) -> None:
+        """Count so many files that were done before."""
         ...
 
 
@@ -60,14 +65,18 @@ class Terminal:
     def advance(self) -> None:
         """Count nothing: there is no bar."""
 
+    def skip_to(self, number: int) -> None:
+        """Count nothing: there is no bar."""
+
     @contextmanager
-    def bar(self, count: Callable[[], int], *, enabled: bool = True) -> Iterator[Bar]:
+    def bar(self, count: Callable[[], int | None], *, enabled: bool = True) -> Iterator[Bar]:
         """Show a progress bar, if it is wanted and somebody is looking on.
 
         Parameters
         ----------
         count
-            Counts what there is to do; called in a thread of its own, so that work need not wait for it.
+            Counts what there is to do, or answers None where nobody can; called in a thread of its own, so
+            that work need not wait for it.
         """
         if not (enabled and self.is_live):
             yield self
@@ -77,26 +86,36 @@ class Terminal:
 
 
 @contextmanager
-def live_bar(terminal: Terminal, count: Callable[[], int]) -> Iterator[Bar]:
-    """Show a progress bar with the remaining time, once it is known how much there is to do."""
+def live_bar(terminal: Terminal, count: Callable[[], int | None]) -> Iterator[Bar]:
+    """Show a progress bar with the rate, and the remaining time once it is known how much there is to do."""
     from threading import Thread
 
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
-    console = Console(file=terminal.stream)
-    columns = (TextColumn("transforming"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("transforming"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=terminal.stream), transient=True) as progress:
+        task = progress.add_task("", total=None, rate="")
         Thread(target=lambda: progress.update(task, total=count()), daemon=True).start()
 
         class Live:
+            begin = perf_counter()
+            done = earlier = 0
+
             def line(self, text: str) -> None:
                 progress.console.print(Text.from_ansi(text), soft_wrap=True)
 
             def advance(self) -> None:
-                progress.advance(task)
+                self.done += 1
+                rate = f"{self.done / (perf_counter() - self.begin):.1f}/s"
+                progress.update(task, advance=1, rate=rate)
+
+            def skip_to(self, number: int) -> None:
+                if number > self.earlier:
+                    progress.update(task, advance=number - self.earlier)
+                    self.earlier = number
 
         yield Live()
 

@@ -33,6 +33,7 @@ STANDARD_INPUT = "-"
 # kinds of warnings that are printed unless all are asked for
 MOST = 12
 SHOWN = ("error", "warning")
+JSON_HINT = "`sr2fhir transform --validate` checks Bundles that it writes as XML, too"
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -196,7 +197,8 @@ def bundles(folder: Path) -> list[str]:
 
     found = [str(path) for path in sorted(folder.rglob(f"*{BUNDLE}"))]
     if not found:
-        raise UsageError(f"no *{BUNDLE} in this folder", source=str(folder), hint="Name the files themselves")
+        hint = f"Name the files themselves. {JSON_HINT}"
+        raise UsageError(f"no *{BUNDLE} in this folder", source=str(folder), hint=hint)
     return found
 
 
@@ -206,6 +208,8 @@ def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> 
     from sr2fhir.validation import validate
 
     data = load(file)
+    if data.lstrip()[:1] == b"<":
+        raise Sr2FhirError("this is XML, and only JSON can be validated here", source=file, hint=JSON_HINT)
     try:
         resource = loads_strict(data)
     except JsonError as error:

@@ -11,7 +11,7 @@ from sr2fhir.reading.signature import kind_of
 DOCUMENT_ENDINGS = frozenset({".dcm", ".dicom", ".dic", ".json"})
 ARCHIVE_ENDING = ".zip"
 # Endings of what `sr2fhir transform` writes.
-RESULT_ENDINGS = (".bundle.json", ".report.json", ".outcome.json")
+RESULT_ENDINGS = (".bundle.json", ".report.json", ".outcome.json", ".bundle.xml", ".ndjson", "reports.jsonl")
 DIRECTORY_NAME = "DICOMDIR"
 RESOURCE_FORKS = "__MACOSX"
 

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,8 +47,8 @@ def discover(
     ----------
     sources
         Each a file; a folder, walked to its depths; a pattern with `*`, `?`, `[…]` or `**`; a ZIP archive,
-        also one in a folder; `@list`, a file with a source per line; or `-`, standard input. A JSON array
-        of several instances gives an input for each.
+        also one in a folder; `@list`, a file with a source per line, `@-` for such a list on standard input;
+        or `-`, a document on standard input. A JSON array of several instances gives an input for each.
     limits
         By default those of the environment, see `sr2fhir.reading.Limits`.
     leave_out
@@ -225,13 +226,19 @@ class Search:
     def _of_list(self, file: str) -> Iterator[Input | Skipped]:
         """Take the sources that a file lists, one a line, without empty lines and comments (#)."""
         try:
-            with Path(file).open(encoding="utf-8", errors="surrogateescape") as lines:
+            with self._opened_list(file) as lines:
                 for line in lines:
-                    source = line.strip()
+                    source = line.decode("utf-8", "surrogateescape").strip()
                     if source and not source.startswith(COMMENT_SIGN):
                         yield from self.inputs_of(source, listed=True)
         except OSError as error:
             yield FailedInput(printable(file), unreadable(error))
+
+    def _opened_list(self, file: str) -> AbstractContextManager[BinaryIO]:
+        """Open a list; standard input stays open."""
+        if file == STANDARD_INPUT:
+            return nullcontext(self._stdin or sys.stdin.buffer)
+        return Path(file).open("rb")
 
     def _of_standard_input(self) -> Iterator[Input | Skipped]:
         """Read standard input whole, as it can be read once only."""

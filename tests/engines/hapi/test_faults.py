@@ -83,12 +83,13 @@ def test_a_refusal_names_engine_url_and_report(
 
 @pytest.mark.parametrize(("answer", "words"), NOT_THE_BUNDLE.values(), ids=NOT_THE_BUNDLE)
 def test_an_answer_that_is_not_the_bundle_is_refused(
-    make: Make, fhir: Fhir, sample: Path, answer: Reply, words: str
+    make: Make, fhir: Fhir, base: str, sample: Path, answer: Reply, words: str
 ) -> None:
     fhir.instead[TRANSFORM] = answer
     with pytest.raises(OutputError, match=words) as caught:
         sr2fhir.Transformer(make()).transform(sample)
     assert str(sample) in str(caught.value)
+    assert f"engine hapi at {base.rstrip('/')}" in str(caught.value)
 
 
 def test_a_request_that_is_too_large_for_the_server_is_named_with_its_size(make: Make, fhir: Fhir) -> None:
