@@ -9,6 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import RenderOptions, Result, Transformer
 
+from tests.published import PUBLISHED
 from tests.rows.validation import Bundles
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 
 
 @pytest.fixture(scope="module")
-def transform(engine: Engine, bundles: Bundles, request: pytest.FixtureRequest) -> Iterator[Transform]:
+def transform(
+    engine: Engine,
+    start_published: Callable[[], Engine],
+    bundles: Bundles,
+    request: pytest.FixtureRequest,
+) -> Iterator[Transform]:
     """Answer a function from a report, and render options by keyword, to the result of the pipeline.
 
     When the last file of row tests has ended, the Bundles of all of them are validated.
@@ -39,7 +45,8 @@ def transform(engine: Engine, bundles: Bundles, request: pytest.FixtureRequest) 
 
     yield run
     if bundles.ended(request.path.name, _files(request.session)):
-        faults = bundles.faults(engine)
+        engines = {"our": engine} | ({"published": start_published()} if PUBLISHED.is_dir() else {})
+        faults = bundles.faults(engines)
         assert not faults, "\n".join(("Bundles of row tests do not validate:", *faults))
 
 
