@@ -11,6 +11,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
 * insert Metadata
 // ---- the document -----------------------------------------------------------------------------------------------------
 * bundleType 1..1 code "collection | transaction: the Bundle that is asked for"
+* form 1..1 code "corrected | ig-literal: where the guide misprints what DICOM says, which of the two is asked for"
 * sopClass 1..1 Coding "SOP Class (0008,0016)"
 * sopInstanceUid 1..1 string "SOP Instance UID (0008,0018), as DICOM writes it"
 * template 0..1 string "Template Identifier (0040,DB00) of the root"
