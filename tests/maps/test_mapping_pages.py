@@ -58,7 +58,10 @@ def test_the_pages_are_the_same_each_time(written: dict[str, str]) -> None:
 
 
 def test_the_command_tells_what_is_not_up_to_date(
-    written: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    written: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(command, "generate", lambda maps, definitions: dict(written))
     folder = tmp_path / "mapping"

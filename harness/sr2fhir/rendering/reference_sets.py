@@ -18,7 +18,7 @@ from sr2fhir.rendering.instances import Instances, Placed
 from sr2fhir.rendering.members import filled
 from sr2fhir.rendering.observed import is_group
 from sr2fhir.rendering.regions import Regions
-from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
+from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item
 from sr2fhir.rendering.values.coordinates import FRAME_OF_REFERENCE
 
 _IMAGE_REGION = "DCM#111030"
@@ -33,8 +33,6 @@ _DEFAULT_KEYS = {
     "COMPOSITE": _SOURCE_OF_MEASUREMENT,
     "WAVEFORM": _SOURCE_OF_MEASUREMENT,
 }
-# what a measurement cites (TID 315, CID 228) is not what it was made from
-_CITATIONS = frozenset({"DCM#121421", "DCM#121422", "DCM#121423", "DCM#121424"})
 _NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
 _MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
 _REGION_IN_SPACE = "COMPOSITE DCM#130488"
@@ -283,7 +281,7 @@ def _kind_name(item: Item) -> str | None:
         return None
     if item.concept is None:
         return f"{item.value_type} {_DEFAULT_KEYS[item.value_type]}"
-    if _CITATIONS.intersection(item.keys):
+    if CITATIONS.intersection(item.keys):
         return None
     key = item.keys[0] if item.keys else item.concept.label
     is_object = item.value_type in _OBJECTS.values()
