@@ -116,6 +116,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
     * site 1..1 CodeableConcept "The site"
     * laterality 0..* CodeableConcept "Laterality (272741003, SCT)"
     * modifier 0..* CodeableConcept "Topographical modifier (106233006, SCT)"
+  * language 0..1 code "Language (121049, DCM) that holds for them, as a BCP-47 tag"
 * subject 0..* BackboneElement "Subjects other than the patient (TID 1008, 1009, 1010)"
   * id 1..1 id "UUID of the resource that it becomes"
   * kind 1..1 code "fetus | specimen | device"
