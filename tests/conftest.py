@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sr2fhir.paths import layout
+
+from tests.published import PUBLISHED, published_over_ours
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.rows.accounting", "tests.comparing.answers"]
 
 ROOT = Path(__file__).resolve().parents[1]
-PUBLISHED = ROOT.parent / "shared" / "official"
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +57,25 @@ def engine() -> Iterator[Engine]:
     engine = create("embedded", EngineOptions(batch=True))
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def start_published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Engine]]:
+    """Answer what starts, the first time, an engine with the published definitions in the place of ours.
+
+    For who may not need it at all; it takes long to read its definitions.
+    """
+
+    @cache
+    def start() -> Engine:
+        return published_over_ours(tmp_path_factory.mktemp("published"))
+
+    yield start
+    if start.cache_info().currsize:
+        start().close()
+
+
+@pytest.fixture(scope="session")
+def published(official_dir: Path, start_published: Callable[[], Engine]) -> Engine:
+    """Answer an engine with the published definitions in the place of ours, or skip where they are not at hand."""
+    return start_published()

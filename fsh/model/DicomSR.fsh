@@ -11,6 +11,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
 * insert Metadata
 // ---- the document -----------------------------------------------------------------------------------------------------
 * bundleType 1..1 code "collection | transaction: the Bundle that is asked for"
+* form 1..1 code "corrected | ig-literal: where the guide misprints what DICOM says, which of the two is asked for"
 * sopClass 1..1 Coding "SOP Class (0008,0016)"
 * sopInstanceUid 1..1 string "SOP Instance UID (0008,0018), as DICOM writes it"
 * template 0..1 string "Template Identifier (0040,DB00) of the root"
@@ -115,6 +116,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
     * site 1..1 CodeableConcept "The site"
     * laterality 0..* CodeableConcept "Laterality (272741003, SCT)"
     * modifier 0..* CodeableConcept "Topographical modifier (106233006, SCT)"
+  * language 0..1 code "Language (121049, DCM) that holds for them, as a BCP-47 tag"
 * subject 0..* BackboneElement "Subjects other than the patient (TID 1008, 1009, 1010)"
   * id 1..1 id "UUID of the resource that it becomes"
   * kind 1..1 code "fetus | specimen | device"

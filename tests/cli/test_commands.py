@@ -264,6 +264,13 @@ def test_options_reach_the_bundle(samples_dir: Path, tmp_path: Path) -> None:
     assert "2020-01-01T10:11:12-05:00" in issued
 
 
+@pytest.mark.parametrize("form", ["corrected", "ig-literal"])
+def test_the_form_reaches_the_maps(form: str, samples_dir: Path) -> None:
+    """Decision D3: the maps read it in the logical model."""
+    done = run("render", samples_dir / GOOD, "--form", form)
+    assert json.loads(done.stdout)["form"] == form
+
+
 # ---- no engine, wrong use ----
 
 

@@ -33,6 +33,7 @@ def item(
 DOCUMENT: dict[str, Any] = {
     "resourceType": "DicomSR",
     "bundleType": "collection",
+    "form": "corrected",
     "patient": {
         "id": PATIENT,
         "identifier": [{"id": "PatientID", "value": "P-1"}],

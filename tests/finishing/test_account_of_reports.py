@@ -136,7 +136,8 @@ def test_the_header_of_the_worked_example(example: Result) -> None:
     assert elements(example, "StudyDate") == {"Observation.effectiveDateTime", "ImagingStudy.started"}
     assert elements(example, "SeriesInstanceUID") == {"ImagingSelection.seriesUid"}
     assert "ImagingSelection.instance" in elements(example, "SOPInstanceUID")
-    assert elements(example, "1.1") == {"Observation.language"}
+    spoken = {"Observation.language", "ImagingSelection.language", "BodyStructure.language"}
+    assert elements(example, "1.1") == spoken
     supplementary = {line.source for line in example.report.attributes if line.category == "SUPP"}
     assert supplementary == {
         "StudyDate",

@@ -37,7 +37,7 @@ def pages(guide: Guide) -> tuple[Page, ...]:
 
 
 @pytest.fixture(scope="session")
-def texts(guide: Guide, pages: tuple[Page, ...]) -> dict[str, str]:
+def written(guide: Guide, pages: tuple[Page, ...]) -> dict[str, str]:
     writer = Writer(guide)
     return {
         "README.md": Index(guide, pages).write(),
@@ -48,19 +48,22 @@ def texts(guide: Guide, pages: tuple[Page, ...]) -> dict[str, str]:
 # ---- up to date ----------------------------------------------------------------------------------
 
 
-def test_the_pages_are_up_to_date(texts: dict[str, str]) -> None:
-    stale = mapping_pages.differences(texts, DOCS)
+def test_the_pages_are_up_to_date(written: dict[str, str]) -> None:
+    stale = mapping_pages.differences(written, DOCS)
     assert not stale, f"run python -m sr2fhir.publishing.mapping_pages: {', '.join(stale)}"
 
 
-def test_the_pages_are_the_same_each_time(texts: dict[str, str]) -> None:
-    assert mapping_pages.generate(layout().maps, layout().fsh) == texts
+def test_the_pages_are_the_same_each_time(written: dict[str, str]) -> None:
+    assert mapping_pages.generate(layout().maps, layout().fsh) == written
 
 
 def test_the_command_tells_what_is_not_up_to_date(
-    texts: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    written: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(command, "generate", lambda maps, definitions: dict(texts))
+    monkeypatch.setattr(command, "generate", lambda maps, definitions: dict(written))
     folder = tmp_path / "mapping"
     assert command.main(["--folder", str(folder)]) == 0
     assert command.main(["--folder", str(folder), "--check"]) == 0
@@ -107,9 +110,9 @@ def _collapsed(rule: Any) -> bool:
     return bool(rule.source.path) and [target.path for target in rule.targets] == [rule.source.path[-1:]]
 
 
-def test_every_word_is_used(guide: Guide, texts: dict[str, str]) -> None:
+def test_every_word_is_used(guide: Guide, written: dict[str, str]) -> None:
     """An entry of words.toml that nothing uses is one of a map that has changed."""
-    assert texts
+    assert written
     tables = ("elements", "stated", "flags", "codes", "conditions", "values", "phrases")
     entries = {(table, entry) for table in tables for entry in guide.tables[table]}
     assert sorted(entries - guide.wording.used) == []
@@ -118,8 +121,8 @@ def test_every_word_is_used(guide: Guide, texts: dict[str, str]) -> None:
 # ---- true to the maps and to R5 -------------------------------------------------------------------
 
 
-def test_every_link_leads_somewhere(texts: dict[str, str], library: Library) -> None:
-    for name, text in texts.items():
+def test_every_link_leads_somewhere(written: dict[str, str], library: Library) -> None:
+    for name, text in written.items():
         headings = {_anchor(line) for line in text.split("\n") if line.startswith("#")}
         for target in re.findall(r"\]\(([^)\s]+)", text):
             path, _, fragment = target.partition("#")
@@ -128,21 +131,21 @@ def test_every_link_leads_somewhere(texts: dict[str, str], library: Library) -> 
             elif path.startswith("../../"):
                 assert (ROOT / path.removeprefix("../../")).exists(), (name, target)
             else:
-                assert path in texts, (name, target)
+                assert path in written, (name, target)
 
 
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w-]", "", heading.lstrip("# ").lower().replace(" ", "-"))
 
 
-def test_links_to_rules_lead_to_the_rule_they_name(texts: dict[str, str], guide: Guide) -> None:
+def test_links_to_rules_lead_to_the_rule_they_name(written: dict[str, str], guide: Guide) -> None:
     places = {
         (rule.file, rule.line, group.name, rule.name)
         for group in guide.flow.groups.values()
         for rule in group.walk()
     }
     pattern = r"\[([\w.]+):(\d+)\]\(\.\./\.\./maps/([\w.]+)#L(\d+) \"(\w+): ([^\"]+)\"\)"
-    found = [link for text in texts.values() for link in re.findall(pattern, text)]
+    found = [link for text in written.values() for link in re.findall(pattern, text)]
     assert len(found) > 1000
     for file, line, linked_file, linked_line, group, rule in found:
         assert (file, line) == (linked_file, linked_line)
@@ -215,11 +218,11 @@ def _elements(core: Path, kind: str) -> dict[str, list[str]]:
 # ---- readable ------------------------------------------------------------------------------------
 
 
-def test_no_fhirpath_is_left(texts: dict[str, str]) -> None:
+def test_no_fhirpath_is_left(written: dict[str, str]) -> None:
     marks = re.compile(
         r"\$this|%\w|\.where\(|\.exists\(|\.empty\(|\.first\(|#\d{5}|\bkey\b|\btargetItem\b|\breferenceSet\b"
     )
-    for name, text in texts.items():
+    for name, text in written.items():
         for line in _cells(text):
             assert not marks.search(re.sub(r"\([^()]*\)|\[[^\]]*\]", "", line)), (name, line)
 
@@ -266,15 +269,15 @@ WANTED = {
 
 
 @pytest.mark.parametrize("concept", WANTED)
-def test_a_concept_leads_to_its_elements(concept: str, texts: dict[str, str]) -> None:
-    found = dict(_entries(texts["README.md"]))[concept]
+def test_a_concept_leads_to_its_elements(concept: str, written: dict[str, str]) -> None:
+    found = dict(_entries(written["README.md"]))[concept]
     elements = [re.match(r"`([\w.]+)`", line[1])[1] for line in found]  # type: ignore[index]
     assert set(WANTED[concept]) <= set(elements), elements
     assert all(re.search(r"\[\w+\.map:\d+\]", line[3]) for line in found)
 
 
-def test_concepts_are_sorted(texts: dict[str, str]) -> None:
-    concepts = [concept for concept, _ in _entries(texts["README.md"])]
+def test_concepts_are_sorted(written: dict[str, str]) -> None:
+    concepts = [concept for concept, _ in _entries(written["README.md"])]
     assert len(concepts) == len(set(concepts)) > 60
     codes = [re.match(r"\((\w+), (\w+)", concept) for concept in concepts]
     keys = [(["DCM", "SCT", "NCIt", "UMLS"].index(code[2]), len(code[1]), code[1]) for code in codes if code]
@@ -339,7 +342,7 @@ def test_a_condition_without_words_is_refused(guide: Guide) -> None:
 # ---- the pages follow the maps -------------------------------------------------------------------
 
 
-def test_a_change_of_the_maps_changes_the_pages(tmp_path: Path, texts: dict[str, str]) -> None:
+def test_a_change_of_the_maps_changes_the_pages(tmp_path: Path, written: dict[str, str]) -> None:
     for path in layout().maps.glob("*.map"):
         text = path.read_text(encoding="utf-8")
         text = text.replace("'DCM#121058' in key", "'DCM#121060' in key")
@@ -351,12 +354,12 @@ def test_a_change_of_the_maps_changes_the_pages(tmp_path: Path, texts: dict[str,
             )
         (tmp_path / path.name).write_text(text, encoding="utf-8")
     changed = mapping_pages.generate(tmp_path, layout().fsh)
-    assert {name for name in texts if changed[name] != texts[name]} >= {
+    assert {name for name in written if changed[name] != written[name]} >= {
         "README.md",
         "patient.md",
         "imaging-study.md",
     }
-    assert changed["observation-imaging-selection.md"] == texts["observation-imaging-selection.md"]
+    assert changed["observation-imaging-selection.md"] == written["observation-imaging-selection.md"]
     assert "(121060, DCM, History)" in changed["imaging-study.md"]
     assert "(121058, DCM, Procedure reported)" not in dict(_entries(changed["README.md"]))
     line = next(line for line in changed["patient.md"].split("\n") if "`language`" in line)

@@ -1,6 +1,7 @@
-"""The report that the guide's examples are made of: synthetic, and with something for every concrete profile.
+"""The reports that the guide's examples are made of: synthetic, with something for every concrete profile.
 
-``python -m tests.publishing.example_report`` writes it to fsh/examples anew, as DICOM JSON (PS3.18 Annex F).
+The second is for the one profile that only the form ig-literal claims (decision D3).
+``python -m tests.publishing.example_report`` writes them to fsh/examples anew, as DICOM JSON (PS3.18 Annex F).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from tests.builders import (
 from tests.builders.codes import ALGORITHM_FAMILY, DEVICE, DEVICE_OBSERVER_UID, OBSERVER_TYPE
 from tests.builders.items import CT, SEGMENTATION, VALUE_MAP
 
-PLACE = Path(__file__).resolve().parents[2] / "fsh" / "examples" / "measurement-report.json"
+PLACE = Path(__file__).resolve().parents[2] / "fsh" / "examples"
 
 # The arc that is set aside for examples.
 ROOT = "2.999.1500"
@@ -108,6 +109,32 @@ def example_report() -> Dataset:
         ManufacturerModelName="Measuring Workstation",
         VerificationFlag="UNVERIFIED",
     )
+
+
+def literal_report() -> Dataset:
+    """Build the report of another patient, whose only group refers to an RT region."""
+    study = f"{ROOT}.2"
+    series, structures = f"{study}.1", f"{study}.2.1"
+    region = _region_in_space(structures)
+    return measurement_report(
+        imaging_measurements(group(code(FINDING, NODULE), region, num(VOLUME, "12.5", CUBIC_MM))),
+        listed=[Instance(structures, RT_STRUCTURE_SET, f"{study}.2", study)],
+        StudyInstanceUID=study,
+        SeriesInstanceUID=series,
+        SOPInstanceUID=f"{series}.1",
+        PatientID="EXAMPLE-2",
+        IssuerOfPatientIDQualifiersSequence=[_issuer()],
+        PatientName="Example^Second",
+        DeviceUID=f"{ROOT}.18",
+        ManufacturerModelName="Planning Workstation",
+        VerificationFlag="UNVERIFIED",
+    )
+
+
+REPORTS = {
+    "measurement-report.json": example_report,
+    "measurement-report.ig-literal.json": literal_report,
+}
 
 
 def _issuer() -> Dataset:
@@ -182,14 +209,17 @@ def _volumetric() -> Dataset:
     )
 
 
-def _spatial() -> Dataset:
-    """Return a group of all kinds of regions that are not drawn in one image."""
-    region = composite(
-        STRUCTURES,
+def _region_in_space(structures: str) -> Dataset:
+    return composite(
+        structures,
         text(REGION_IDENTIFIER, "3", relationship="HAS PROPERTIES"),
         concept=REGION_IN_SPACE,
         sop_class=RT_STRUCTURE_SET,
     )
+
+
+def _spatial() -> Dataset:
+    """Return a group of all kinds of regions that are not drawn in one image."""
     outline = [10.0, 10.0, 5.0, 20.0, 10.0, 5.0, 20.0, 20.0, 5.0, 10.0, 10.0, 5.0]
     space = {"frame_of_reference": FRAME_OF_REFERENCE}
     return group(
@@ -199,7 +229,7 @@ def _spatial() -> Dataset:
         scoord3d("POINT", [12.0, 12.0, 5.0], concept=SURFACE, **space),
         image(SEGMENTS, concept=SEGMENTATION_FRAME, sop_class=SEGMENTATION, frames=[4]),
         image(IMAGES[2], concept=SOURCE_IMAGE),
-        region,
+        _region_in_space(STRUCTURES),
         num(VOLUME, "295.75", CUBIC_MM),
         template="1411",
     )
@@ -227,4 +257,5 @@ def to_json(report: Dataset) -> bytes:
 
 
 if __name__ == "__main__":
-    PLACE.write_bytes(to_json(example_report()))
+    for name, build in REPORTS.items():
+        (PLACE / name).write_bytes(to_json(build()))

@@ -165,7 +165,7 @@ def test_a_verified_part_is_reported():
 def test_keys_stand_in_the_order_of_the_model():
     document = rendered(AccessionNumber="A1").document
     expected = (
-        "resourceType bundleType sopClass sopInstanceUid _sopInstanceUid template completionFlag _completionFlag verificationFlag "
+        "resourceType bundleType form sopClass sopInstanceUid _sopInstanceUid template completionFlag _completionFlag verificationFlag "
         "_verificationFlag contentDateTime _contentDateTime patient study series equipment request content"
     )
     assert list(document) == expected.split()

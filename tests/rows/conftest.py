@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from sr2fhir import RenderOptions, Result, Transformer, render
 
 from tests.comparing.answers import check_one_answer
+from tests.published import PUBLISHED
 from tests.rows.validation import Bundles
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 
 @pytest.fixture(scope="module")
 def transform(
-    engine: Engine, other_engines: dict[str, Engine], bundles: Bundles, request: pytest.FixtureRequest
+    engine: Engine,
+    other_engines: dict[str, Engine],
+    start_published: Callable[[], Engine],
+    bundles: Bundles,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Transform]:
     """Answer a function from a report, and render options by keyword, to the result of the pipeline.
 
@@ -45,7 +50,8 @@ def transform(
 
     yield run
     if bundles.ended(request.path.name, _files(request.session)):
-        faults = bundles.faults(engine)
+        engines = {"our": engine} | ({"published": start_published()} if PUBLISHED.is_dir() else {})
+        faults = bundles.faults(engines)
         assert not faults, "\n".join(("Bundles of row tests do not validate:", *faults))
 
 

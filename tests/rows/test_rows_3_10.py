@@ -154,6 +154,56 @@ def test_measurements_by_reference(transform: Transform) -> None:
     assert url["identifier"] == {"system": "urn:ietf:rfc:3986", "value": diameter}
 
 
+def loose(*derived: Dataset) -> Dataset:
+    """Build a report with a group (1.1.1), a measurement without (1.1.2) and derived ones (1.2.1 …)."""
+    return measurement_report(imaging_measurements(group(), volume()), derived_measurements(*derived))
+
+
+@pytest.mark.row("3.10.06")
+def test_a_measurement_without_a_group_by_reference(transform: Transform) -> None:
+    """Beside a group by identifier only (D4); alone, where the profile is not claimed, literally (3.8.10)."""
+    result = transform(loose(mean(by_reference(INFERRED, 1, 1, 2), by_reference(INFERRED, 1, 1, 1))))
+    measured = observation(result, VOLUME.value)
+    identifier = {"system": "urn:ietf:rfc:3986", "value": urn(measured)}
+    found = one(result, "Observation", DERIVED)["derivedFrom"]
+    assert found == [
+        reference(one(result, "Observation", GROUP)),
+        {"type": "Observation", "identifier": identifier},
+    ]
+    result = transform(loose(mean(by_reference(INFERRED, 1, 1, 2))))
+    found = observation(result, MEAN.value)
+    assert claims(found, "imaging-measurement")
+    assert reference(observation(result, VOLUME.value)) in found["derivedFrom"]
+
+
+@pytest.mark.row("3.10.06")
+def test_a_derived_measurement_by_reference(transform: Transform) -> None:
+    ratio = num(RATIO, "4", ONE, by_reference(INFERRED, 1, 1, 1))
+    result = transform(report(ratio, mean(by_reference(INFERRED, 1, 2, 1))))
+    found = observation(result, MEAN.value)
+    assert claims(found, "imaging-measurement")
+    assert reference(observation(result, RATIO.value)) in found["derivedFrom"]
+
+
+@pytest.mark.row("3.10.01", "3.8.11")
+def test_a_number_by_value(transform: Transform) -> None:
+    """As 3.8.11: a parameter; with an Observation UID a measurement, by identifier only beside a group (D4)."""
+    parameter = num(RATIO, "4", ONE, relationship=INFERRED)
+    identified = num(DIAMETER, "3", MILLIMETRES, relationship=INFERRED, ObservationUID="1.2.77")
+    result = transform(report(mean(parameter, identified, by_reference(INFERRED, 1, 1, 1))))
+    found = one(result, "Observation", DERIVED)
+    assert [each["code"]["coding"][0]["code"] for each in found["component"]] == ["99K2"]
+    literal, other = found["derivedFrom"]
+    assert literal == reference(one(result, "Observation", GROUP))
+    assert other["identifier"].items() >= oid("1.2.77").items()
+    own = observation(result, DIAMETER.value)
+    assert claims(own, "imaging-measurement")
+    assert own["identifier"][0].items() >= oid("1.2.77").items()
+    result = transform(measurement_report(derived_measurements(mean(parameter, identified))))
+    found = observation(result, MEAN.value)
+    assert reference(observation(result, DIAMETER.value)) in found["derivedFrom"]
+
+
 @pytest.mark.row("3.10.07")
 def test_no_source_item(transform: Transform) -> None:
     """Decision D4: it would be in two slices."""

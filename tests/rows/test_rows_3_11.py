@@ -24,7 +24,18 @@ from tests.builders import (
     text,
 )
 from tests.rows.conftest import Transform
-from tests.rows.look import claims, findings, observation, one, resources, target, unmapped, urn
+from tests.rows.look import (
+    claims,
+    component,
+    elements,
+    findings,
+    observation,
+    one,
+    resources,
+    target,
+    unmapped,
+    urn,
+)
 
 INFERRED = "INFERRED FROM"
 LENGTH = Code("410668003", "SCT", "Length")
@@ -163,7 +174,7 @@ def test_several_references_to_one_target_count_once(transform: Transform) -> No
     result = transform(grouped(measured(), measured(*twice, concept=LENGTH)))
     assert derived_from(result, LENGTH.value, "Observation") == [observation(result, VOLUME.value)]
     assert "1.1.1.2.1" not in unmapped(result)
-    assert unmapped(result).get("1.1.1.2.2") in (None, "multiplicity")
+    assert "1.1.1.2.2" not in unmapped(result)
 
 
 @pytest.mark.row("3.11.04")
@@ -178,6 +189,26 @@ def test_several_references_to_one_region_or_group_count_once(transform: Transfo
     )
     result = transform(measurement_report(imaging_measurements(group(measured())), derived))
     assert len(derived_from(result, MEAN.value, "Observation")) == 1
+
+
+@pytest.mark.row("3.11.04")
+def test_a_reference_to_an_item_beside_it_says_the_same(transform: Transform) -> None:
+    own = measured(image("1.2.3", relationship=INFERRED), by_reference(INFERRED, 1, 1, 1, 1, 1))
+    result = transform(grouped(own))
+    (selection,) = derived_from(result, VOLUME.value, "ImagingSelection")
+    assert len(selection["instance"]) == 1
+    assert "1.1.1.1.2" not in unmapped(result)
+    assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
+
+
+@pytest.mark.row("3.11.01")
+def test_a_property_by_reference(transform: Transform) -> None:
+    """The rule of 3.8.20, for a CODE that stands elsewhere; a second reference to it adds nothing."""
+    comment = Code("121106", "DCM", "Comment")
+    twice = [by_reference("HAS PROPERTIES", 1, 1, 1, 1)] * 2
+    result = transform(grouped(text(comment, "kept"), measured(*twice)))
+    assert component(observation(result, VOLUME.value), "121106")["valueString"] == "kept"
+    assert not {"1.1.1.2.1", "1.1.1.2.2"} & unmapped(result).keys()
 
 
 @pytest.mark.row("3.11.05")

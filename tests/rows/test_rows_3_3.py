@@ -10,6 +10,11 @@ from sr2fhir import Result
 
 from tests.builders import (
     CUBIC_MM,
+    FINDING_SITE,
+    LATERALITY,
+    LUNG,
+    RIGHT,
+    TRACKING_IDENTIFIER,
     VOLUME,
     Code,
     code,
@@ -27,6 +32,7 @@ from tests.builders import (
     uidref,
 )
 from tests.builders.codes import DEVICE, PERSON
+from tests.builders.report import INSTANCE
 from tests.builders.templates import observer
 from tests.rows.conftest import Transform
 from tests.rows.look import (
@@ -458,6 +464,32 @@ def test_the_nearest_language_holds(transform: Transform) -> None:
     result = transform(measurement_report(language("de"), imaging_measurements(group(MEASURED, inner))))
     made = [observation(result, each)["language"] for each in ("125007", VOLUME.value, OTHER.value)]
     assert made == ["de", "de", "fr"]
+
+
+@pytest.mark.row("3.3.14")
+def test_the_language_of_what_an_item_refers_to(transform: Transform) -> None:
+    """On every resource whose text comes from the scope, and on no other."""
+    modifies = {"relationship": "HAS CONCEPT MOD"}
+    site = code(FINDING_SITE, LUNG, code(LATERALITY, RIGHT, **modifies), language("fr"), **modifies)
+    named = text(TRACKING_IDENTIFIER, "Lesion", relationship="HAS OBS CONTEXT")
+    inner = num(OTHER, "2", CUBIC_MM, site, language("es"), image("1.2.1", relationship="INFERRED FROM"))
+    result = transform(
+        measurement_report(
+            language("de"), imaging_measurements(group(named, image("1.2.2"), MEASURED, inner))
+        )
+    )
+    spoken = {
+        each["resource"]["resourceType"] for each in result.bundle["entry"] if "language" in each["resource"]
+    }
+    assert spoken == {"Observation", "ImagingSelection", "BodyStructure"}
+    selections = resources(result, "ImagingSelection")
+    assert {each["instance"][0]["uid"]: each.get("language") for each in selections} == {
+        "1.2.1": "es",
+        "1.2.2": "de",
+        INSTANCE: None,
+    }
+    assert [each["language"] for each in resources(result, "BodyStructure")] == ["de", "fr"]
+    assert category(result, "1.1") == "SUPP"
 
 
 @pytest.mark.row("3.3.15")

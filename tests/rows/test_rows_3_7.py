@@ -478,6 +478,34 @@ def test_region_in_space(transform: Transform) -> None:
     assert derived(result) == [found]
 
 
+@pytest.mark.row("3.7.08")
+def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
+    """Decision D3, form ig-literal: the published SOP class and profile, and a warning; another class stays as it is."""
+    identifier = text(ROI_IDENTIFIER, "1", relationship="HAS PROPERTIES")
+    sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
+    result = transform(report(composite("1.2.8", identifier, **sets)), form="ig-literal")
+    found = one(result, "ImagingSelection", "region-in-space")
+    assert not claims(found, "region-in-space-corrected")
+    published = coding(SOP_CLASS, f"1{RT_STRUCTURE_SET}", "RT Structure Set Storage")
+    assert found["instance"] == [{"uid": "1.2.8", "sopClass": published, "subset": ["1"]}]
+    assert derived(result) == [found]
+    assert findings(result, "conflict") == [("warning", "1.1.1.1")]
+    other = transform(
+        report(composite("1.2.8", identifier, concept=REGION_IN_SPACE, sop_class=CT)), form="ig-literal"
+    )
+    assert "meta" not in selections(other)[0]
+    assert selections(other)[0]["instance"][0]["sopClass"] == CT_CLASS
+
+
+@pytest.mark.row("3.7.08")
+def test_the_form_changes_nothing_else(transform: Transform) -> None:
+    """Decision D3: only this one is misprinted."""
+    given = report(
+        segment(segments=[1]), scoord("CIRCLE", CIRCLE, image("1.2.1")), num(VOLUME, "1", CUBIC_MM)
+    )
+    assert transform(given, form="ig-literal").json == transform(given).json
+
+
 @pytest.mark.row("3.7.09", "3.7.10")
 def test_illustration_and_explanation(transform: Transform) -> None:
     result = transform(

@@ -21,6 +21,7 @@ from tests.builders import (
     TRACKING_UID,
     VOLUME,
     Code,
+    Instance,
     by_reference,
     code,
     composite,
@@ -84,6 +85,7 @@ from tests.rows.look import (
     coded,
     coding,
     concept,
+    elements,
     findings,
     observation,
     oid,
@@ -487,6 +489,17 @@ def test_normal_range(transform: Transform) -> None:
     assert "component" not in found
 
 
+@pytest.mark.row("3.8.15")
+def test_the_authority_of_a_range_without_description(transform: Transform) -> None:
+    limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
+    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    result = transform(report(volume(limit, authority)))
+    (stated,) = measurement(result)["referenceRange"]
+    assert stated["text"] == "(Smith 2001)"
+    assert stated["high"]["value"] == 2
+    assert elements(result, "1.1.1.1.2")
+
+
 @pytest.mark.row("3.8.16", "3.8.17", "3.8.18")
 def test_statistics_significance_and_equations(transform: Transform) -> None:
     properties = (
@@ -514,6 +527,29 @@ def test_statistics_significance_and_equations(transform: Transform) -> None:
     result = transform(report(volume(cited)))
     assert "derivedFrom" not in measurement(result)
     assert unmapped(result)["1.1.1.1.1"] == "no-target"
+
+
+@pytest.mark.row("3.8.18")
+def test_equations_as_the_template_relates_them(transform: Transform) -> None:
+    """TID 300 includes TID 315 by INFERRED FROM; an image that is cited is neither a source nor tells a time (D14)."""
+    meanings = (
+        "Equation",
+        "Equation Citation",
+        "Table of Values Citation",
+        "Method Citation",
+        "Table of Values",
+    )
+    stated = [
+        text(Code(str(n), "DCM", each), each, relationship=INFERRED)
+        for n, each in enumerate(meanings, 121420)
+    ]
+    cited = image("1.2.9", concept=EQUATION_CITATION, relationship=INFERRED)
+    result = transform(report(volume(*stated, cited), listed=[Instance("1.2.9", study="1.2.90")]))
+    found = measurement(result)
+    assert components(found) == {str(n): {"valueString": each} for n, each in enumerate(meanings, 121420)}
+    assert "derivedFrom" not in found
+    assert found["effectiveDateTime"] == "2024-01-02T10:15:00+01:00"
+    assert unmapped(result)["1.1.1.1.6"] == "no-target"
 
 
 @pytest.mark.row("3.8.20")

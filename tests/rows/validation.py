@@ -6,37 +6,22 @@ definitions takes much longer than validating a Bundle, and most Bundles share m
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr2fhir.jsontext import dumps, loads_strict
-from sr2fhir.paths import Layout, layout
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 Json = dict[str, Any]
 
-PUBLISHED = layout().sources.parent / "shared" / "official"
 URN = "urn:uuid:"
-
-
-@dataclass(frozen=True)
-class WithDefinitions(Layout):
-    """The project's layout, with the definitions of another folder."""
-
-    folder: Path = field(default=PUBLISHED)
-
-    @property
-    def definitions(self) -> Path:
-        return self.folder
 
 
 @dataclass
@@ -106,7 +91,7 @@ class Bundles:
 
     def __init__(self, folder: Path) -> None:
         self._made, self._ended = folder / "made", folder / "ended"
-        self._claim, self._published = folder / "claimed", folder / "published"
+        self._claim = folder / "claimed"
         for each in (self._made, self._ended):
             each.mkdir(parents=True, exist_ok=True)
 
@@ -127,14 +112,8 @@ class Bundles:
             return False
         return True
 
-    def faults(self, engine: Engine) -> list[str]:
-        """Validate all Bundles and answer the errors, each with its test."""
-        from sr2fhir.engines.embedded import EmbeddedEngine
-
-        engines = {"ours": engine}
-        if PUBLISHED.is_dir():
-            places = WithDefinitions(layout().sources, layout().home, folder=self._published_definitions())
-            engines["published"] = EmbeddedEngine(places=places)
+    def faults(self, engines: Mapping[str, Engine]) -> list[str]:
+        """Validate all Bundles by each engine, named after its definitions; answer the errors with their tests."""
         pool, others = self._pooled()
         with ThreadPoolExecutor(len(engines)) as threads:
             found = [threads.submit(_validated, name, each, pool, others) for name, each in engines.items()]
@@ -151,14 +130,6 @@ class Bundles:
             else:
                 others.append((test, bundle))
         return pool, others
-
-    def _published_definitions(self) -> Path:
-        """Put the published definitions into one folder with those of ours that stand beside them."""
-        self._published.mkdir()
-        for folder in (layout().definitions, PUBLISHED):
-            for path in folder.glob("*.json"):
-                shutil.copyfile(path, self._published / _place(json.loads(path.read_bytes()), path))
-        return self._published
 
 
 def _validated(definitions: str, engine: Engine, pool: Pool, others: list[tuple[str, Json]]) -> list[str]:
@@ -180,8 +151,3 @@ def _errors(engine: Engine, bundle: Json) -> Iterator[tuple[str, str]]:
 def _url(resource: str) -> str:
     """Turn `Observation/<id>` into the fullUrl."""
     return URN + resource.partition("/")[2]
-
-
-def _place(resource: Json, path: Path) -> str:
-    """Name a file by what it defines, so that a published definition takes the place of ours."""
-    return f"{resource['url'].replace('/', '_')}.json" if "url" in resource else path.name

@@ -8,15 +8,12 @@ specification before they were put there. When a map changes, read the differenc
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import sr2fhir
 from sr2fhir.paths import layout
-
-from tests.samples.published import published_engine
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -26,14 +23,6 @@ SAMPLES = sorted(
     path for path in (layout().sources / "samples").iterdir() if path.suffix in (".dcm", ".json")
 )
 FORMS = ("collection", "transaction")
-
-
-@pytest.fixture(scope="session")
-def published(official_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Answer an engine with the published definitions in the place of ours."""
-    engine = published_engine(official_dir, tmp_path_factory.mktemp("published"))
-    yield engine
-    engine.close()
 
 
 def transformed(engine: Engine, sample: Path, form: str) -> sr2fhir.Result:

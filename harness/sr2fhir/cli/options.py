@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_TIMEOUT_S = 300.0
 BUNDLE_TYPES = ("collection", "transaction")
+FORMS = ("corrected", "ig-literal")
 
 Subparsers = argparse._SubParsersAction  # the type has no public name
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
@@ -116,6 +117,13 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         default="collection",
         help="type of the Bundle (default: collection)",
     )
+    command.add_argument(
+        "--form",
+        choices=FORMS,
+        default="corrected",
+        help="where the guide misprints what DICOM says: the true value, or the guide's for conformance runs "
+        "(default: corrected)",
+    )
 
 
 def render_options(arguments: argparse.Namespace) -> RenderOptions:
@@ -124,6 +132,7 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
 
     return RenderOptions(
         bundle=arguments.bundle,
+        form=arguments.form,
         default_timezone=arguments.timezone,
         coding_schemes=coding_schemes(arguments.coding_schemes) if arguments.coding_schemes else {},
         patient_id_system=arguments.patient_id_system,

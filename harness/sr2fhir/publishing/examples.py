@@ -5,37 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sr2fhir.errors import SetupError
 from sr2fhir.jsontext import JsonObject, loads_strict
 from sr2fhir.paths import Layout
 from sr2fhir.publishing.resources import Resource
 
+if TYPE_CHECKING:
+    from sr2fhir.engines import Engine
+
+_LITERAL = ".ig-literal.json"
 _PROFILE_NAME = re.compile(r"[^/]+$")
 
 
 def from_reports(places: Layout) -> list[Resource]:
-    """Transform the reports of fsh/examples.
+    """Transform the reports of fsh/examples, `….ig-literal.json` in the form ig-literal.
 
     Raises
     ------
     SetupError
         There is none.
     """
-    from sr2fhir.transformer import Transformer
+    from sr2fhir.engines import create
 
     reports = sorted((places.fsh / "examples").glob("*.json"))
     if not reports:
         raise SetupError("there is no report in fsh/examples", hint="The checkout is incomplete")
-    with Transformer("embedded") as transformer:
-        return [example for path in reports for example in _transformed(transformer, path)]
+    engine = create("embedded")
+    try:
+        return [example for path in reports for example in _transformed(engine, path)]
+    finally:
+        engine.close()
 
 
-def _transformed(transformer: Any, report: Path) -> Iterator[Resource]:
+def _transformed(engine: Engine, report: Path) -> Iterator[Resource]:
     """Answer the resources of one report."""
-    bundle = loads_strict(transformer.transform(report).json)
-    return standalone(bundle["entry"])
+    from sr2fhir.rendering import RenderOptions
+    from sr2fhir.transformer import Transformer
+
+    form: Literal["corrected", "ig-literal"] = "ig-literal" if report.name.endswith(_LITERAL) else "corrected"
+    result = Transformer(engine, options=RenderOptions(form=form)).transform(report)
+    return standalone(loads_strict(result.json)["entry"])
 
 
 def standalone(entries: Iterable[JsonObject]) -> Iterator[Resource]:

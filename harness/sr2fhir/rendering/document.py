@@ -195,6 +195,7 @@ def _general(env: Environment, head: _Header) -> JsonObject:
         env.log.add("warning", "conflict", "VerificationFlag", message)
     general = {
         "bundleType": env.options.bundle,
+        "form": env.options.form,
         "sopClass": {"id": "SOPClassUID", **uids.sop_class(env.sop_class_uid)},
         "sopInstanceUid": env.sop_instance_uid,
         "template": admission.template_identifier(env.header),

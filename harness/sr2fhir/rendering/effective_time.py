@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sr2fhir.rendering.content import first, text_of
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.observation_context import Moment
-from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
+from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item
 
 _ACQUISITION_DATE = "DCM#126201"
 _ACQUISITION_TIME = "DCM#126202"
@@ -128,7 +128,7 @@ def referenced_uid(item: Item) -> str | None:
 
 def _images_of(child: Item) -> list[str]:
     if child.value_type in IMAGES:
-        uid = None if _NOT_ACQUIRED.intersection(child.keys) else referenced_uid(child)
+        uid = None if (_NOT_ACQUIRED | CITATIONS).intersection(child.keys) else referenced_uid(child)
         return [uid] if uid else []
     if child.value_type in REGIONS:
         below = (image for image in child.origin.children if image.value_type in IMAGES)

@@ -29,6 +29,9 @@ class RenderOptions:
     ----------
     bundle
         The Bundle type to ask the maps for.
+    form
+        Whether the maps are to write what DICOM says where the guide misprints it (`corrected`), or what the
+        guide says (`ig-literal`, for conformance runs only: decision D3).
     default_timezone
         Offset from UTC where the document states none.
     coding_schemes
@@ -38,6 +41,7 @@ class RenderOptions:
     """
 
     bundle: Literal["collection", "transaction"] = "collection"
+    form: Literal["corrected", "ig-literal"] = "corrected"
     default_timezone: str = "+00:00"
     coding_schemes: Mapping[str, str] = field(default_factory=dict)
     patient_id_system: str | None = None

@@ -18,7 +18,7 @@ from sr2fhir.rendering.instances import Instances, Placed
 from sr2fhir.rendering.members import filled
 from sr2fhir.rendering.observed import is_group
 from sr2fhir.rendering.regions import Regions
-from sr2fhir.rendering.tree import IMAGES, REGIONS, Item
+from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item
 from sr2fhir.rendering.values.coordinates import FRAME_OF_REFERENCE
 
 _IMAGE_REGION = "DCM#111030"
@@ -33,9 +33,9 @@ _DEFAULT_KEYS = {
     "COMPOSITE": _SOURCE_OF_MEASUREMENT,
     "WAVEFORM": _SOURCE_OF_MEASUREMENT,
 }
-# what a measurement cites (TID 315, CID 228) is not what it was made from
-_CITATIONS = frozenset({"DCM#121421", "DCM#121422", "DCM#121423", "DCM#121424"})
 _NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
+_MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
+_REGION_IN_SPACE = "COMPOSITE DCM#130488"
 # kinds of the guide, whichever of the two value types a member has; and the SOP class of their objects
 _OBJECTS = {
     "DCM#121191": "IMAGE",
@@ -49,7 +49,7 @@ _OBJECTS = {
 _CLASSES = {
     "IMAGE DCM#121191": "1.2.840.10008.5.1.4.1.1.66.4",
     "IMAGE DCM#121214": "1.2.840.10008.5.1.4.1.1.66.4",
-    "COMPOSITE DCM#130488": "1.2.840.10008.5.1.4.1.1.481.3",
+    _REGION_IN_SPACE: "1.2.840.10008.5.1.4.1.1.481.3",
     "COMPOSITE DCM#126100": "1.2.840.10008.5.1.4.1.1.67",
 }
 _EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
@@ -202,6 +202,8 @@ class ReferenceSets:
         if wanted and any(one.body.get("sopClass", {}).get("code") != wanted for one in placed):
             message = "a referenced instance is not of the class of its kind: the profile is not claimed"
             self._env.log.add("warning", "conflict", head.position, message)
+        elif kind.name == _REGION_IN_SPACE and self._env.options.form == "ig-literal":
+            self._env.log.add("warning", "conflict", head.position, _MISPRINT)
         if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
             message = (
                 "the region states no valid frame of reference: the profile, which needs one, is not claimed"
@@ -279,7 +281,7 @@ def _kind_name(item: Item) -> str | None:
         return None
     if item.concept is None:
         return f"{item.value_type} {_DEFAULT_KEYS[item.value_type]}"
-    if _CITATIONS.intersection(item.keys):
+    if CITATIONS.intersection(item.keys):
         return None
     key = item.keys[0] if item.keys else item.concept.label
     is_object = item.value_type in _OBJECTS.values()

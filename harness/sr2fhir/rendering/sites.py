@@ -7,7 +7,8 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.rendering import uids
 from sr2fhir.rendering.content import coded_json, text_of
 from sr2fhir.rendering.identifiers import Ids
-from sr2fhir.rendering.members import filled
+from sr2fhir.rendering.members import filled, traced
+from sr2fhir.rendering.scope import Scope
 from sr2fhir.rendering.tree import Item
 
 SITE = "SCT#363698007"
@@ -32,11 +33,11 @@ class Sites:
     def __init__(self, ids: Ids, log: FindingLog) -> None:
         self._ids = ids
         self._log = log
-        self._found: list[JsonObject] = []
+        self._found: list[tuple[JsonObject, Item]] = []
 
     def as_json(self) -> list[JsonObject]:
-        """Return the entries in document order."""
-        return self._found
+        """Return the entries in document order, once all items have their scopes."""
+        return [_in_language(entry, of.scope or Scope()) for entry, of in self._found]
 
     def state(self, item: Item, children: list[Item]) -> JsonObject | None:
         """Return ``context.findingSite`` for what an item's children state; None where they state nothing.
@@ -54,12 +55,12 @@ class Sites:
         if not used:
             return None
         structures = [_structure(site) for site in sites]
-        made = self._ids.at(used[0].identifier, "finding-site")
-        return self._entry(made, structures, identifier, uid)
+        return self._entry(used[0], structures, identifier, uid)
 
     def _entry(
-        self, made: str, structures: list[JsonObject], identifier: Item | None, uid: Item | None
+        self, of: Item, structures: list[JsonObject], identifier: Item | None, uid: Item | None
     ) -> JsonObject:
+        made = self._ids.at(of.identifier, "finding-site")
         flags = {
             "tracked": bool(identifier or uid),
             "qualified": any("laterality" in one or "modifier" in one for one in structures),
@@ -70,7 +71,7 @@ class Sites:
             else None,
             "trackingUid": [uids.identifier(text_of(uid) or "", uid.position)] if uid else None,
         }
-        self._found.append(filled({"id": made, **flags, **tracking, "structure": structures}))
+        self._found.append((filled({"id": made, **flags, **tracking, "structure": structures}), of))
         # a tracked or qualified site is written once, above: repeating it on each item costs the engine time
         plain = [] if any(flags.values()) else [one["site"] for one in structures]
         return filled({"id": made, **flags, "site": plain})
@@ -89,6 +90,11 @@ class Sites:
         if stated:
             stated[0].resolved = "tracking"
         return stated[0] if stated else None
+
+
+def _in_language(entry: JsonObject, scope: Scope) -> JsonObject:
+    """Add the language that holds for what was stated."""
+    return entry | traced({"language": scope.language}, {"language": scope.language_from or ""})
 
 
 def _structure(site: Item) -> JsonObject:

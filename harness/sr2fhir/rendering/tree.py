@@ -25,6 +25,8 @@ MEASUREMENT_GROUP = "DCM#125007"
 UNKNOWN = "UNKNOWN"
 REGIONS = frozenset({"SCOORD", "SCOORD3D", "TCOORD"})
 """Value types whose children are what the coordinates are selected from."""
+CITATIONS = frozenset({"DCM#121421", "DCM#121422", "DCM#121423", "DCM#121424"})
+"""What a measurement cites (TID 315, CID 228): not what it was made from."""
 IMAGES = frozenset({"IMAGE", "WAVEFORM"})
 """Value types that coordinates are selected from."""
 VALUE_TYPES = frozenset(

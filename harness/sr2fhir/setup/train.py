@@ -1,8 +1,8 @@
 """Transform the samples while Java records: ``python -m sr2fhir.setup.train PROFILE CACHE``.
 
-Java writes the cache when the process ends. For a batch the samples are transformed several times over, so that
-it also records which methods are worth optimising. Without samples, the reading of definitions and maps is
-all that is recorded.
+Java writes the cache when the process ends. For a batch the samples are transformed several times, so that it
+also records which methods are worth optimising. Without samples, the reading of definitions and maps is all
+that is recorded.
 """
 
 from __future__ import annotations

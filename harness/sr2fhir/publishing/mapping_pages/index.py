@@ -236,13 +236,10 @@ class Index:
 
 
 def _is_twin(page: Page, pages: Iterable[Page]) -> bool:
-    """Say whether another page tells the same: of the profile claimed instead, or of the published one."""
+    """Say whether another page tells the same: that of the published profile beside which this one stands."""
     groups = [maker.group for maker in page.makers]
-    return page.instead is not None or any(
-        len(other.id) < len(page.id)
-        and not other.instead
-        and [maker.group for maker in other.makers] == groups
-        for other in pages
+    return any(
+        len(other.id) < len(page.id) and [maker.group for maker in other.makers] == groups for other in pages
     )
 
 

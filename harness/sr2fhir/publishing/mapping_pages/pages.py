@@ -38,8 +38,6 @@ class Page:
         Type of the resource.
     profile
         The profile, where there is one.
-    instead
-        Id of the profile that is claimed in its place, where this one is not claimed.
     makers
         The rules that make the resource.
     uses
@@ -56,7 +54,6 @@ class Page:
     title: str
     resource: str
     profile: Definition | None
-    instead: str | None
     makers: tuple[Maker, ...]
     wording: Wording
     uses: tuple[Row, ...] = ()
@@ -111,18 +108,17 @@ class Guide:
 
     def _profile_page(self, profile: Definition) -> Page:
         """Answer the page of a profile."""
-        instead = self.tables["instead"].get(profile.id)
         if abstract := self.tables["abstract"].get(profile.id):
             makers: tuple[Maker, ...] = (self.tracer.filler(abstract["group"], abstract["resource"]),)
         else:
-            makers = self._makers(lambda maker: (instead or profile.id) in _ids(maker.profiles))
+            makers = self._makers(lambda maker: profile.id in _ids(maker.profiles))
         stated = tuple(fsh.element_sources(profile.name, self.definitions))
-        return self._page(profile.id, profile.keywords["Title"], profile, instead, makers, stated)
+        return self._page(profile.id, profile.keywords["Title"], profile, makers, stated)
 
     def _core_page(self, name: str, title: str, groups: list[str]) -> Page:
         """Answer the page of a resource without a profile."""
         makers = self._makers(lambda maker: maker.group.name in groups and not maker.profiles)
-        return self._page(name, title, None, None, makers, ())
+        return self._page(name, title, None, makers, ())
 
     def _makers(self, wanted: Callable[[Maker], bool]) -> tuple[Maker, ...]:
         """Answer makers, followed anew: a page changes what it takes."""
@@ -133,15 +129,14 @@ class Guide:
         name: str,
         title: str,
         profile: Definition | None,
-        instead: str | None,
         makers: tuple[Maker, ...],
         stated: tuple[ElementSource, ...],
     ) -> Page:
         """Fill a page."""
         if not makers:
-            raise ValueError(f"no rule makes {name}: see words.toml, [core], [abstract] and [instead]")
+            raise ValueError(f"no rule makes {name}: see words.toml, [core] and [abstract]")
         wording = self.wording.afresh(self.tables["core"].get(name, {}).get("elements", {}))
-        page = Page(name, title, makers[0].resource.name, profile, instead, makers, wording)
+        page = Page(name, title, makers[0].resource.name, profile, makers, wording)
         lines = [(maker.group.name, Rows(page.wording, maker)) for maker in makers]
         page.rows = self._sorted(page.resource, _all([(group, each.resource) for group, each in lines]))
         page.entry = _all([(group, each.entry) for group, each in lines])
@@ -325,12 +320,6 @@ class Writer:
         yield f"- Maps: {', '.join(f'[{file}](../../maps/{file})' for file in files)}"
         yield "- [Index by DICOM concept](README.md)"
         yield ""
-        if page.instead:
-            claimed = f"[{page.instead}]({page.instead}.md)"
-            yield from (
-                f"No resource claims this profile: {claimed} is claimed. What follows is the same.",
-                "",
-            )
 
     def _made_from(self, page: Page) -> Iterator[str]:
         """Write what the resource is made from."""

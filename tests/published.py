@@ -13,12 +13,14 @@ from sr2fhir.paths import Layout, layout
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
+PUBLISHED = layout().sources.parent / "shared" / "official"
+
 
 @dataclass(frozen=True)
 class WithDefinitions(Layout):
     """The project's layout, with the definitions of another folder."""
 
-    folder: Path = field(default=Path())
+    folder: Path = field(default=PUBLISHED)
 
     @property
     def definitions(self) -> Path:
@@ -26,19 +28,17 @@ class WithDefinitions(Layout):
         return self.folder
 
 
-def published_engine(official: Path, folder: Path) -> Engine:
+def published_over_ours(folder: Path) -> Engine:
     """Make an engine whose definitions are the published ones, with those of ours that have no counterpart there.
 
     Parameters
     ----------
-    official
-        The published guide, compiled.
     folder
         An empty folder to gather the definitions in.
     """
     from sr2fhir.engines.embedded import EmbeddedEngine
 
-    for source in (layout().definitions, official):
+    for source in (layout().definitions, PUBLISHED):
         for path in source.glob("*.json"):
             shutil.copyfile(path, folder / _name(json.loads(path.read_bytes()), path))
     return EmbeddedEngine(places=WithDefinitions(layout().sources, layout().home, folder=folder))
