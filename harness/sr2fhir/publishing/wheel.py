@@ -17,7 +17,7 @@ from sr2fhir.paths import COMPILED, DATA, Layout, layout
 from sr2fhir.setup import process
 
 _PACKAGE = Path("harness") / "sr2fhir"
-_PROJECT = ("pyproject.toml", "README.md")
+_PROJECT = ("pyproject.toml", "README.md", "LICENSE")
 _NOT_SHIPPED = shutil.ignore_patterns("__pycache__", ".*_cache", DATA)
 
 
