@@ -29,6 +29,7 @@ asks for the type of an element, which took two thirds of the time of a transfor
   * observationIdentifier 0..1 Identifier "Observation UID of the target"
   * relationship 0..1 code "Relationship Type of the target to its own parent"
 * context 0..1 BackboneElement "What holds for this item, stated here or inherited: the nearest ancestor-or-self that states it"
+  * unstated 0..1 boolean "true: nothing of all this is stated"
   * issued 0..1 instant "Observation DateTime of the item or an ancestor, else Content Date/Time, else Instance Creation Date/Time"
   * effective 0..1 dateTime "When the observed state held: acquisition of its images, else of the study"
   * language 0..1 code "Language (121049, DCM) as a BCP-47 tag"

@@ -354,6 +354,15 @@ def test_content_date_and_time(transform: Transform) -> None:
     assert never["_issued"] == {"extension": absent("unknown")}
 
 
+@pytest.mark.row("3.2.11", "3.2.05")
+def test_a_document_without_any_time_or_observer(transform: Transform) -> None:
+    """Section 5.2: what is required is there, although nothing is stated that holds for the measurement."""
+    result = transform(measured(ContentDate=None, ContentTime=None, StudyDate=None, StudyTime=None))
+    assert only(result)["_issued"] == {"extension": absent("unknown")}
+    assert only(result)["partOf"][0]["reference"] == urn(one(result, "ImagingStudy"))
+    assert target(result, only(result)["device"]) == one(result, "Device", "dicom-general-equipment")
+
+
 @pytest.mark.row("3.2.12")
 def test_study_date_and_time(transform: Transform) -> None:
     assert only(transform(measured()))["effectiveDateTime"] == "2024-01-02T10:15:00+01:00"

@@ -476,6 +476,7 @@ def test_region_in_space(transform: Transform) -> None:
         {"uid": "1.2.9", "sopClass": rt_class, "_subset": [{"extension": absent("unknown")}]},
     ]
     assert derived(result) == [found]
+    assert not {"1.1.1.1.1", "1.1.1.1.2"} & unmapped(result).keys()
 
 
 @pytest.mark.row("3.7.08")

@@ -483,6 +483,7 @@ def test_normal_range(transform: Transform) -> None:
     }
     low, high = {"value": 1, **UNITS}, {"value": 2, **UNITS}
     assert stated == {"low": low, "high": high, "text": "adults (Smith 2001)"}
+    assert elements(result, "1.1.1.1.3") == elements(result, "1.1.1.1.4")
     assert observation(result, DIAMETER.value)["referenceRange"][0]["text"] == "adults"
     assert "referenceRange" not in observation(result, AREA.value)
     assert unmapped(result)["1.1.1.3.1"] == "no-target"

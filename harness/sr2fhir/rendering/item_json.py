@@ -127,7 +127,7 @@ class ItemWriter:
             "effective": effective.path if effective else "",
             "language": scope.language_from or "",
         }
-        return traced(
+        stated = traced(
             {
                 "issued": scope.issued,
                 "effective": effective.value if effective else None,
@@ -143,6 +143,7 @@ class ItemWriter:
             },
             places,
         )
+        return stated or {"unstated": True}
 
     def _persons(self, scope: Scope) -> tuple[str, ...]:
         return scope.persons or self._fallback.persons

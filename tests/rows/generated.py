@@ -1,0 +1,476 @@
+"""Whole Measurement Reports at random, legal by TID 1500: each row of the specification in ever other company.
+
+One number gives one report, always the same. What is drawn has a target by section 3 of the mapping specification,
+but for the Image Library and a person's organisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from tests.builders import (
+    ALGORITHM_NAME,
+    ALGORITHM_VERSION,
+    CUBIC_MM,
+    FINDING,
+    FINDING_SITE,
+    LATERALITY,
+    LUNG,
+    REFERENCED_SEGMENT,
+    RIGHT,
+    SOURCE_IMAGE,
+    SOURCE_SERIES,
+    TRACKING_IDENTIFIER,
+    TRACKING_UID,
+    VOLUME,
+    Code,
+    Instance,
+    by_reference,
+    code,
+    composite,
+    date,
+    derived_measurements,
+    evaluations,
+    group,
+    image,
+    image_library,
+    imaging_measurements,
+    measurement_report,
+    num,
+    person_observer,
+    scoord,
+    scoord3d,
+    sequence_item,
+    text,
+    time,
+    uidref,
+)
+from tests.builders.codes import (
+    ACQUISITION_DATE,
+    ACQUISITION_TIME,
+    ALGORITHM_FAMILY,
+    ALGORITHM_PARAMETERS,
+    DEVICE,
+    DEVICE_OBSERVER_UID,
+    PERSON,
+)
+from tests.builders.items import CT, SEGMENTATION, VALUE_MAP
+from tests.builders.templates import observer
+from tests.rows import concepts as known
+
+MODIFIES = {"relationship": "HAS CONCEPT MOD"}
+DESCRIBES = {"relationship": "HAS PROPERTIES"}
+CONTEXT = {"relationship": "HAS OBS CONTEXT"}
+INFERRED = {"relationship": "INFERRED FROM"}
+
+RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+CLASSES = [f"1.2.840.10008.5.1.4.1.1.88.{last}" for last in (11, 22, 33, 34, 35)]
+CT_SERIES, OBJECT_SERIES, OTHER_STUDY = "1.2.826.99.1", "1.2.826.99.2", "1.2.826.99.8"
+IMAGES = [f"{CT_SERIES}.{n}" for n in range(1, 7)]
+ELSEWHERE = f"{OTHER_STUDY}.1.1"
+SEGMENTS, STRUCTURES, VALUES = (f"{OBJECT_SERIES}.{n}" for n in (1, 2, 3))
+LISTED = [
+    *(Instance(uid, CT, CT_SERIES) for uid in IMAGES),
+    Instance(ELSEWHERE, CT, f"{OTHER_STUDY}.1", OTHER_STUDY),
+    Instance(SEGMENTS, SEGMENTATION, OBJECT_SERIES),
+    Instance(STRUCTURES, RT_STRUCTURE_SET, OBJECT_SERIES),
+    Instance(VALUES, VALUE_MAP, OBJECT_SERIES),
+]
+SPACES = ["1.2.826.99.5", "1.2.826.99.6"]
+
+QUANTITIES = [
+    (VOLUME, CUBIC_MM),
+    (known.DIAMETER, known.MILLIMETRES),
+    (known.AREA, known.SQUARE_MM),
+    (known.RATIO, known.ONE),
+    (Code("410668003", "SCT", "Length"), known.MILLIMETRES),
+    (Code("112031", "DCM", "Attenuation Coefficient"), Code("[hnsf'U]", "UCUM", "Hounsfield unit")),
+]
+JUDGEMENTS = [
+    (known.SUBTLETY, known.OBVIOUS),
+    (Code("RID36042", "RadLex", "Malignancy"), Code("905", "99LIDCQIICR", "5 out of 5 (Highly Suspicious)")),
+    (Code("M-02530", "SRT", "Shape"), Code("129742005", "SCT", "Spiculated lesion")),
+]
+SITES = [LUNG, known.LIVER, Code("T-28000", "SRT", "Lung")]
+QUALIFIERS = [
+    Code(str(n), "DCM", meaning) for n, meaning in ((114000, "Not a number"), (114006, "Measurement failure"))
+]
+LANGUAGES = [("en", "RFC5646"), ("de-CH", "RFC5646"), ("eng", "ISO639_2"), ("fr", "RFC3066")]
+GRAPHICS: list[tuple[str, list[float]]] = [
+    ("POINT", [1, 2]),
+    ("CIRCLE", [10, 10, 15.5, 10]),
+    ("ELLIPSE", [0, 5, 10, 5, 5, 0, 5, 10]),
+    ("POLYLINE", [0, 0, 0, 9, 9, 9, 0, 0]),
+    ("MULTIPOINT", [1, 1, 2.25, 2]),
+]
+GRAPHICS_3D: list[tuple[str, list[float]]] = [
+    ("POINT", [1, 2, 3]),
+    ("POLYGON", [0, 0, 1, 0, 9, 1, 9, 9, 1, 0, 0, 1]),
+    ("MULTIPOINT", [1, 1, 1, 2, 2, 2]),
+    ("POLYLINE", [0, 0, 1, 0, 9, 1]),
+    ("ELLIPSOID", [0, 0, 1, 2, 0, 1, 1, -1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 2]),
+]
+LANGUAGE = Code("121049", "DCM", "Language of Content Item and Descendants")
+PROCEDURE = Code("121058", "DCM", "Procedure reported")
+INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+ORGANIZATION = Code("121009", "DCM", "Person Observer's Organization Name")
+MODALITY = Code("121139", "DCM", "Modality")
+COMPUTED_TOMOGRAPHY = Code("CT", "DCM", "Computed Tomography")
+
+
+class Drawn:
+    """Draw one report.
+
+    Parameters
+    ----------
+    seed
+        Which.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self._root = f"1.2.826.99.9.{seed}"
+        self._uids = 0
+        self._references: list[tuple[Dataset, Dataset]] = []
+
+    # ---- drawing ---------------------------------------------------------------------------------------------
+
+    def likely(self, chance: float = 0.4) -> bool:
+        """Tell whether something is there."""
+        return self.random.random() < chance
+
+    def some(self, *parts: Callable[[], list[Dataset]]) -> list[Dataset]:
+        """Draw some of several parts, in their order."""
+        return [item for part in parts if self.likely() for item in part()]
+
+    def one(self, *parts: Callable[[], list[Dataset]]) -> list[Dataset]:
+        """Draw one of several parts."""
+        return self.random.choice(parts)()
+
+    def uid(self) -> str:
+        """Return a UID that no other item has."""
+        self._uids += 1
+        return f"{self._root}.{self._uids}"
+
+    def identified(self) -> dict[str, Any]:
+        """Draw Observation UID and Observation DateTime."""
+        moment = self.random.choice(["20240104093000+0200", "20240104093000", "20240104"])
+        found = {"ObservationUID": self.uid(), "ObservationDateTime": moment}
+        return {keyword: value for keyword, value in found.items() if self.likely(0.3)}
+
+    def reference(self, target: Dataset) -> Dataset:
+        """Return an item that refers to another, whose position is not known yet."""
+        made = by_reference("INFERRED FROM", 1)
+        self._references.append((made, target))
+        return made
+
+    def _settle(self, children: Sequence[Dataset]) -> None:
+        """Give all references the positions of their targets."""
+        found = dict(_positions(children, (1,)))
+        for made, target in self._references:
+            made.ReferencedContentItemIdentifier = list(found[id(target)])
+
+    # ---- report ----------------------------------------------------------------------------------------------
+
+    def report(self) -> Dataset:
+        """Draw a report."""
+        groups = [self.group() for _ in range(self.random.randint(1, 2))]
+        measured = imaging_measurements(*self.some(self.algorithm), *groups)
+        children = [
+            *self.some(self.language, self.procedure),
+            *self.some(self.observers),
+            *self.some(self.subject, self.order, self.library),
+            measured,
+        ]
+        if self.likely():
+            children.append(
+                derived_measurements(*(self.derived(groups) for _ in range(self.random.randint(1, 2))))
+            )
+        if judged := self.evaluations():
+            children.append(evaluations(*judged, *self.some(self.algorithm)))
+        self._settle(children)
+        return measurement_report(*children, listed=LISTED if self.likely(0.8) else (), **self.header())
+
+    def header(self) -> dict[str, Any]:
+        """Draw attributes of the header."""
+        issuer = sequence_item(UniversalEntityID="hospital.example", UniversalEntityIDType="DNS")
+        ordered = sequence_item(AccessionNumber="A-2", RequestedProcedureID="RP-1")
+        person = sequence_item(PersonName="Part^Icipant", ObserverType="PSN", ParticipationType="SOURCE")
+        device = sequence_item(Manufacturer="Other", ManufacturerModelName="CAD", ObserverType="DEV")
+        drawn = {
+            "AccessionNumber": "A-1",
+            "ReferencedRequestSequence": [ordered],
+            "IssuerOfPatientIDQualifiersSequence": [issuer],
+            "PreliminaryFlag": self.random.choice(["FINAL", "PRELIMINARY"]),
+            "VerificationFlag": "VERIFIED",
+            "TimezoneOffsetFromUTC": None,
+            "ContentDate": None,
+            "StudyDate": None,
+            "PatientID": None,
+            "DeviceUID": "1.2.826.99.7",
+            "DeviceSerialNumber": "SN-7",
+            "ManufacturerModelName": None,
+            "ParticipantSequence": [person, device],
+            "AuthorObserverSequence": [person],
+            "StudyID": "S-1",
+        }
+        chosen = {keyword: value for keyword, value in drawn.items() if self.likely(0.3)}
+        return {"SOPClassUID": self.random.choice(CLASSES), "SOPInstanceUID": self._root, **chosen}
+
+    # ---- context ---------------------------------------------------------------------------------------------
+
+    def language(self) -> list[Dataset]:
+        stated = self.random.choice(LANGUAGES)
+        return [code(LANGUAGE, Code(*stated, "Language"), **MODIFIES)]
+
+    def procedure(self) -> list[Dataset]:
+        return [code(PROCEDURE, Code("24627-2", "LN", "CT Chest"), **MODIFIES)]
+
+    def observers(self) -> list[Dataset]:
+        person = [observer(PERSON), person_observer("Reader^Rita"), text(ORGANIZATION, "Clinic", **CONTEXT)]
+        device = [observer(DEVICE), uidref(DEVICE_OBSERVER_UID, "1.2.826.99.3", **CONTEXT)]
+        return self.random.choice([person, device, [*person, *device], [person_observer("Only^One")]])
+
+    def subject(self) -> list[Dataset]:
+        kinds = {
+            "121026": [text(Code("121030", "DCM", "Subject ID"), "F-1", **CONTEXT)],
+            "121027": [uidref(Code("121039", "DCM", "Specimen UID"), "1.2.826.99.4", **CONTEXT)],
+            "121192": [text(Code("121193", "DCM", "Device Subject Name"), "Phantom", **CONTEXT)],
+        }
+        kind, stated = self.random.choice(list(kinds.items()))
+        return [code(Code("121024", "DCM", "Subject Class"), Code(kind, "DCM", "Class"), **CONTEXT), *stated]
+
+    def order(self) -> list[Dataset]:
+        study = uidref(Code("121018", "DCM", "Procedure Study Instance UID"), OTHER_STUDY, **CONTEXT)
+        accession = text(Code("121022", "DCM", "Accession Number"), "A-9", **CONTEXT)
+        return self.random.choice([[study], [accession], [study, accession]])
+
+    def library(self) -> list[Dataset]:
+        context = {"relationship": "HAS ACQ CONTEXT"}
+        acquired = [
+            date(ACQUISITION_DATE, "20231224", **context),
+            time(ACQUISITION_TIME, "183000", **context),
+        ]
+        modality = code(MODALITY, COMPUTED_TOMOGRAPHY, **context)
+        return [image_library(*(image(uid, *acquired, modality) for uid in self.random.sample(IMAGES, 4)))]
+
+    def algorithm(self) -> list[Dataset]:
+        name = self.random.choice(["pylidc", "Nodule Finder"])
+        parameters = [text(ALGORITHM_PARAMETERS, "-a", **MODIFIES)] if self.likely() else []
+        family = [code(ALGORITHM_FAMILY, INTELLIGENCE, **MODIFIES)] if self.likely() else []
+        return [
+            text(ALGORITHM_NAME, name, **MODIFIES),
+            text(ALGORITHM_VERSION, "0.2", **MODIFIES),
+            *parameters,
+            *family,
+        ]
+
+    def method(self) -> list[Dataset]:
+        return [code(known.METHOD, self.random.choice([known.RECIST, known.WHO]), **MODIFIES)]
+
+    def site(self) -> list[Dataset]:
+        side = [code(LATERALITY, RIGHT, **MODIFIES)] if self.likely() else []
+        modifier = [code(known.MODIFIER, known.APICAL, **MODIFIES)] if self.likely() else []
+        return [code(FINDING_SITE, self.random.choice(SITES), *side, *modifier, **MODIFIES)]
+
+    def tracking(self) -> list[Dataset]:
+        return [text(TRACKING_IDENTIFIER, "Lesion", **CONTEXT), uidref(TRACKING_UID, self.uid(), **CONTEXT)]
+
+    # ---- groups ----------------------------------------------------------------------------------------------
+
+    def group(self) -> Dataset:
+        """Draw a Measurement Group of TID 1410, 1411 or 1501."""
+        stated = self.some(
+            self.tracking, self.category, self.finding, self.site, self.method, self.time_point
+        )
+        pictured = self.one(self.planar, self.volumetric, self.sources)
+        further = self.some(self.illustrations, self.value_map, self.purpose, self.algorithm, self.language)
+        measured: list[Dataset] = []
+        for quantity in self.random.sample(QUANTITIES, self.random.randint(0, 3)):
+            measured.append(self.measurement(quantity, pictured, measured))
+        children = [*stated, *pictured, *further, *measured, *self.evaluations()]
+        return group(*children, template=self.random.choice(["1410", "1411", "1501"]), **self.identified())
+
+    def category(self) -> list[Dataset]:
+        return [code(known.FINDING_CATEGORY, known.LUNG_SCREENING), text(known.ACTIVITY_SESSION, "1")]
+
+    def finding(self) -> list[Dataset]:
+        return [code(FINDING, self.random.choice([known.NODULE, known.CYST]))]
+
+    def time_point(self) -> list[Dataset]:
+        event = code(known.EVENT, known.BASELINE, **MODIFIES)
+        return [
+            text(known.TIME_POINT, "TP1", **CONTEXT),
+            num(known.TIME_POINT_ORDER, "1", known.ONE, **CONTEXT),
+            num(known.OFFSET, "30", known.DAYS, event, **CONTEXT),
+        ]
+
+    def purpose(self) -> list[Dataset]:
+        return [code(known.GEOMETRIC_PURPOSE, known.OUTLINE), text(known.SHORT_LABEL, "L1", **DESCRIBES)]
+
+    def illustrations(self) -> list[Dataset]:
+        return [
+            image(IMAGES[0], concept=known.ILLUSTRATION),
+            image(IMAGES[1], concept=known.EXPLANATION, frames=[2]),
+        ]
+
+    def value_map(self) -> list[Dataset]:
+        return [composite(VALUES, concept=known.VALUE_MAP_USED, sop_class=VALUE_MAP)]
+
+    def sources(self) -> list[Dataset]:
+        source = self.random.choice([known.SOURCE_OF_MEASUREMENT, known.SOURCE])
+        return [image(uid, concept=source) for uid in self.random.sample([*IMAGES, ELSEWHERE], 2)]
+
+    def planar(self) -> list[Dataset]:
+        """Draw what a planar group (TID 1410) is drawn on."""
+        return self.one(self.flat, self.spatial, self.frame, self.structures)
+
+    def volumetric(self) -> list[Dataset]:
+        """Draw what a volumetric group (TID 1411) is drawn on."""
+        return self.one(lambda: [*self.flat(), *self.flat()], self.segment, self.surfaces, self.structures)
+
+    def flat(self) -> list[Dataset]:
+        kind, data = self.random.choice(GRAPHICS)
+        frames = [self.random.randint(1, 9)] if self.likely() else []
+        return [scoord(kind, data, image(self.random.choice(IMAGES), frames=frames), **self.fiducial())]
+
+    def spatial(self) -> list[Dataset]:
+        kind, data = self.random.choice(GRAPHICS_3D)
+        return [scoord3d(kind, data, frame_of_reference=self.random.choice(SPACES), **self.fiducial())]
+
+    def fiducial(self) -> dict[str, str]:
+        return {"FiducialUID": self.uid()} if self.likely(0.2) else {}
+
+    def frame(self) -> list[Dataset]:
+        return [
+            image(SEGMENTS, concept=known.SEGMENTATION_FRAME, sop_class=SEGMENTATION, frames=[4]),
+            *self.segmented(),
+        ]
+
+    def segment(self) -> list[Dataset]:
+        numbers = self.random.choice([[1], [1, 2]])
+        return [
+            image(SEGMENTS, concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=numbers),
+            *self.segmented(),
+        ]
+
+    def segmented(self) -> list[Dataset]:
+        images = [image(uid, concept=SOURCE_IMAGE) for uid in self.random.sample(IMAGES, 2)]
+        return self.random.choice([images, [uidref(SOURCE_SERIES, CT_SERIES)]])
+
+    def surfaces(self) -> list[Dataset]:
+        surfaces = [
+            scoord3d(kind, data, concept=known.VOLUME_SURFACE, frame_of_reference=self.random.choice(SPACES))
+            for kind, data in self.random.sample(GRAPHICS_3D, 2)
+        ]
+        return [*surfaces, *self.segmented()]
+
+    def structures(self) -> list[Dataset]:
+        identifier = text(known.ROI_IDENTIFIER, "3", **DESCRIBES)
+        return [composite(STRUCTURES, identifier, concept=known.REGION_IN_SPACE, sop_class=RT_STRUCTURE_SET)]
+
+    # ---- measurements and evaluations ------------------------------------------------------------------------
+
+    def measurement(
+        self, quantity: tuple[Code, Code], pictured: Sequence[Dataset], before: Sequence[Dataset]
+    ) -> Dataset:
+        """Draw a measurement (TID 300, 1419), inferred from some of what stands in its group before it."""
+        concept, unit = quantity
+        children = self.some(
+            *(
+                self.derivation,
+                self.method,
+                self.site,
+                self.normality,
+                lambda: self.limits(unit),
+                self.equation,
+            ),
+            *(
+                self.parameter,
+                self.tracking,
+                self.algorithm,
+                self.language,
+                self.statistics,
+                self.own_sources,
+            ),
+        )
+        regions = [each for each in pictured if each.ValueType in ("IMAGE", "SCOORD", "SCOORD3D")]
+        targets = [each for each in (*before[-1:], *regions[:1]) if self.likely(0.3)]
+        inferred = [self.reference(each) for each in targets]
+        return num(concept, *self.value(unit), *children, *inferred, **self.precision(), **self.identified())
+
+    def value(self, unit: Code) -> tuple[str | None, Code]:
+        return self.random.choice(["0", "12.50", "-3.0", "+7", "1.25E+3", ".5", "NaN", None]), unit
+
+    def precision(self) -> dict[str, Any]:
+        drawn = {"floating": 1.5, "rational": (1, 3), "qualifier": self.random.choice(QUALIFIERS)}
+        return {name: value for name, value in drawn.items() if self.likely(0.15)}
+
+    def derivation(self) -> list[Dataset]:
+        return [code(known.DERIVATION, known.MEAN, **MODIFIES)]
+
+    def normality(self) -> list[Dataset]:
+        return [code(known.NORMALITY, Code("371879000", "SCT", "Abnormally High"), **DESCRIBES)]
+
+    def limits(self, unit: Code) -> list[Dataset]:
+        limits = [num(concept, "3", unit, **DESCRIBES) for concept in (known.LOWER_LIMIT, known.UPPER_LIMIT)]
+        described = [text(known.RANGE_DESCRIPTION, "adults", **DESCRIBES)] if self.likely() else []
+        authority = [text(known.RANGE_AUTHORITY, "Smith 2001", **DESCRIBES)] if self.likely() else []
+        return [*self.random.sample(limits, self.random.randint(1, 2)), *described, *authority]
+
+    def statistics(self) -> list[Dataset]:
+        return [
+            num(known.STANDARD_DEVIATION, "2", known.ONE, **DESCRIBES),
+            text(known.POPULATION, "adults", **DESCRIBES),
+            code(known.SELECTION_STATUS, known.USER_CHOSEN, **DESCRIBES),
+        ]
+
+    def equation(self) -> list[Dataset]:
+        return [
+            text(known.EQUATION, "a*b", **INFERRED),
+            text(known.EQUATION_CITATION, "Jones 1999", **INFERRED),
+        ]
+
+    def parameter(self) -> list[Dataset]:
+        return [num(known.KERNEL_SIZE, "3", known.MILLIMETRES, **INFERRED, **self.identified())]
+
+    def own_sources(self) -> list[Dataset]:
+        """Draw what only this measurement is inferred from (TID 320)."""
+        source = image(
+            self.random.choice([*IMAGES, ELSEWHERE]), concept=known.SOURCE_OF_MEASUREMENT, **INFERRED
+        )
+        region = scoord(*self.random.choice(GRAPHICS), image(self.random.choice(IMAGES)), **INFERRED)
+        return self.random.choice([[source], [region], [source, region]])
+
+    def evaluations(self) -> list[Dataset]:
+        """Draw evaluations."""
+        found = []
+        for concept, value in self.random.sample(JUDGEMENTS, self.random.randint(0, 3)):
+            modifier = [code(known.COLOR, known.APICAL, **MODIFIES)] if self.likely() else []
+            below = [*modifier, *self.some(self.algorithm, self.language)]
+            found.append(code(concept, value, *below, **self.identified()))
+        comment = [text(known.NOTE, "Grüße, ≤ 3 mm", **self.identified())] if self.likely() else []
+        return [*found, *comment]
+
+    def derived(self, groups: Sequence[Dataset]) -> Dataset:
+        """Draw a derived measurement (TID 1420), of groups, of measurements in them, or of neither."""
+        numbers = [
+            each for one in groups for each in one.get("ContentSequence", []) if each.ValueType == "NUM"
+        ]
+        contained = [each for each in numbers if each.RelationshipType == "CONTAINS"]
+        targets = [each for each in (*groups, *contained) if self.likely()]
+        below = self.some(self.derivation, self.algorithm, self.normality, lambda: self.limits(known.ONE))
+        return num(
+            known.MEAN, *self.value(known.ONE), *below, *map(self.reference, targets), **self.identified()
+        )
+
+
+def _positions(children: Sequence[Dataset], around: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Tell where each content item stands, by its identity."""
+    for number, child in enumerate(children, 1):
+        yield id(child), (*around, number)
+        yield from _positions(child.get("ContentSequence", []), (*around, number))
