@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.paths import layout
+from sr2fhir.publishing import mapping_pages
 from sr2fhir.publishing.mapping_pages import fsh
 from sr2fhir.publishing.mapping_pages.fsh import Definition
+from sr2fhir.publishing.mapping_pages.pages import Guide, Page
 
 from tests.maps.lint import Library, read_texts
 
@@ -16,6 +18,18 @@ from tests.maps.lint import Library, read_texts
 def definitions() -> tuple[Definition, ...]:
     """Answer the FSH definitions."""
     return fsh.read(layout().fsh)
+
+
+@pytest.fixture(scope="session")
+def guide() -> Guide:
+    """Answer what the pages of the mapping documentation are made of."""
+    return mapping_pages.guide(layout().maps, layout().fsh)
+
+
+@pytest.fixture(scope="session")
+def pages(guide: Guide) -> tuple[Page, ...]:
+    """Answer the pages of the mapping documentation."""
+    return tuple(guide.pages())
 
 
 @pytest.fixture(scope="session")

@@ -27,16 +27,6 @@ DOCS = ROOT / "docs" / "mapping"
 
 
 @pytest.fixture(scope="session")
-def guide() -> Guide:
-    return mapping_pages.guide(layout().maps, layout().fsh)
-
-
-@pytest.fixture(scope="session")
-def pages(guide: Guide) -> tuple[Page, ...]:
-    return tuple(guide.pages())
-
-
-@pytest.fixture(scope="session")
 def written(guide: Guide, pages: tuple[Page, ...]) -> dict[str, str]:
     writer = Writer(guide)
     return {

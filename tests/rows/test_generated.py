@@ -12,7 +12,7 @@ from sr2fhir.finishing.report import Line
 from tests.rows.conftest import Transform
 from tests.rows.generated import ORGANIZATION, Drawn
 
-SEEDS = range(12)
+SEEDS = range(8)
 IMAGE_LIBRARY = "111028, DCM"
 
 

@@ -123,6 +123,10 @@ class Index:
             if entry.rules:
                 self._enter(keys, tags, entry)
 
+    def of_concept(self, key: str) -> tuple[Entry, ...]:
+        """Answer what a concept becomes."""
+        return tuple(self._by_concept.get(key, ()))
+
     # ---- writing ---------------------------------------------------------------------------------
 
     def write(self) -> str:
