@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import Lock
@@ -233,10 +233,10 @@ class Workers(Generic[Item, Done]):
             self._answers[task.number] = Answer(self._lost(task.item, error))
 
     def _stop(self) -> None:
-        """End all workers at once; what the engine is at ends with the engine."""
+        """End all workers at once, whatever they are at; what the engine is at ends with the engine."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
-            worker.connection.close()
+            worker.process.kill()
         for worker in self._workers:
             end(worker)
 
@@ -259,6 +259,8 @@ def without_interruption() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # starts with the first process, and would let interruptions through again
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
