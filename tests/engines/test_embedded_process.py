@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import EngineOptions
+from sr2fhir.engines import ENTRY_MAP, EngineOptions
 from sr2fhir.engines.embedded import EmbeddedEngine
-from sr2fhir.engines.embedded.runner import Runner, RunnerDiedError
+from sr2fhir.engines.embedded.runner import TRANSFORM, Runner, RunnerDiedError
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 
 PATIENCE_S = 60
@@ -44,7 +45,7 @@ def test_after_its_death_the_next_document_gets_a_new_process(own: EmbeddedEngin
     first = own.transform(document)
     dead = runner(own)
     os.kill(dead.pid, signal.SIGKILL)
-    assert own.transform(document) == first
+    assert [own.transform(document) for _ in range(2)] == [first] * 2
     assert runner(own).pid != dead.pid
 
 
@@ -87,6 +88,49 @@ def test_what_takes_too_long_is_given_up_and_the_next_document_works(document: b
         with pytest.raises(TransformError, match=r"no answer within 0\.001 s.*--engine-timeout"):
             engine.transform(document)
         engine._options = EngineOptions()
+        assert json.loads(engine.transform(document))["resourceType"] == "Bundle"
+    finally:
+        engine.close()
+
+
+def test_java_that_does_not_read_is_given_up_too_and_takes_no_other_document_with_it(document: bytes) -> None:
+    """The pipe is full long before a large document is written."""
+    engine = EmbeddedEngine(EngineOptions(timeout_s=20))
+    try:
+        expected = engine.transform(document)
+        stuck = runner(engine)
+        os.kill(stuck.pid, signal.SIGSTOP)
+        engine._options = EngineOptions(timeout_s=1)
+        with pytest.raises(TransformError, match="engine embedded: no answer within 1 s"):
+            engine.transform(document + b" " * 5_000_000)
+        engine._options = EngineOptions(timeout_s=60)
+        assert engine.transform(document) == expected
+        assert runner(engine).pid != stuck.pid
+    finally:
+        engine.close()
+
+
+def test_a_document_given_up_costs_the_others_nothing(document: bytes) -> None:
+    engine = EmbeddedEngine(EngineOptions(timeout_s=60))
+    try:
+        expected = engine.transform(document)
+        first = runner(engine)
+        os.kill(first.pid, signal.SIGSTOP)  # two requests are open when one of them is given up
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(engine.transform, document)
+            with pytest.raises(TimeoutError):
+                first.request(TRANSFORM, ENTRY_MAP, document, 1)
+            assert other.result() == expected
+    finally:
+        engine.close()
+
+
+def test_what_java_prints_is_not_taken_for_an_answer(
+    document: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SR2FHIR_JAVA_OPTIONS", "-Xlog:gc -Xlog:startuptime")
+    engine = EmbeddedEngine(EngineOptions(timeout_s=60))
+    try:
         assert json.loads(engine.transform(document))["resourceType"] == "Bundle"
     finally:
         engine.close()

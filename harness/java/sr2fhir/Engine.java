@@ -65,7 +65,8 @@ final class Engine {
       return run.perform(services(), false);
     } catch (Throwable error) {
       Failure failure = Failure.of(run.stage, error);
-      throw run.stage.equals("map") ? located(run, failure) : failure;
+      boolean worthAnother = run.stage.equals("map") && !(error instanceof VirtualMachineError);
+      throw worthAnother ? located(run, failure) : failure;
     }
   }
 

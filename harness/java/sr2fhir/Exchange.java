@@ -17,8 +17,8 @@ import java.nio.charset.StandardCharsets;
  *
  * <pre>
  * request: id (4 bytes), operation (1 byte), block map URL, block document
- * reply:   id (4 bytes), 0, block result
- *          id (4 bytes), 1, blocks stage, kind, text, group, rule
+ * reply:   mark (4 bytes), id (4 bytes), 0, block result
+ *          mark (4 bytes), id (4 bytes), 1, blocks stage, kind, text, group, rule
  * first:   a reply with id 0 and an empty result, once definitions and maps have been read
  * </pre>
  */
@@ -27,6 +27,9 @@ final class Exchange {
   static final int TO_XML = 'X';
 
   private static final int BUFFER = 1 << 16;
+
+  /** Begins each reply, so that nothing else that is printed is taken for one. */
+  private static final byte[] MARK = {'S', 'R', '2', 'F'};
 
   /** One thing to do. */
   record Request(int id, int operation, String map, byte[] document) {}
@@ -79,6 +82,7 @@ final class Exchange {
   }
 
   private synchronized void send(int id, byte[] result) throws IOException {
+    out.write(MARK);
     out.writeInt(id);
     out.writeByte(0);
     write(result);
@@ -86,6 +90,7 @@ final class Exchange {
   }
 
   private synchronized void sendFailure(int id, String[] parts) throws IOException {
+    out.write(MARK);
     out.writeInt(id);
     out.writeByte(1);
     for (String part : parts) {

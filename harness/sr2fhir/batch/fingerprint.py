@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ def fingerprint(recipe: Recipe, form: str, places: Layout | None = None) -> str:
     """
     digest = sha256()
     environment = [os.environ.get(name) for name in VARIABLES]
+    # how long an answer may take decides whether there is a result, not what it is
+    recipe = replace(recipe, engine_options=replace(recipe.engine_options, timeout_s=0, install=False))
     for text in (repr(recipe), form, repr(in_force(None)), repr(environment)):
         digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
     for content in contents(places or layout()):
@@ -42,9 +45,10 @@ def fingerprint(recipe: Recipe, form: str, places: Layout | None = None) -> str:
 
 def contents(places: Layout) -> Iterator[bytes]:
     """Read the program, the definitions and the maps, in an order that is always the same."""
-    for ending in ("*.py", "*.json"):
+    for ending in ("*.py", "*.json", "*.toml", "*.map"):
         for path in sorted(PACKAGE.rglob(ending)):
             yield path.read_bytes()
-    for path in (places.core, places.map_index, *sorted(places.compiled_maps.glob("*.json"))):
+    parts = (places.pins, places.map_runner, places.core, places.map_index)
+    for path in (*parts, *sorted(places.compiled_maps.glob("*.json")), *sorted(places.definitions.glob("*"))):
         if path.is_file():
             yield path.read_bytes()

@@ -25,6 +25,7 @@ UNNAMED = "input"
 # Within a folder of results: what a run needs that is not at its end.
 WORK_FOLDER = ".sr2fhir"
 BUNDLE, REPORT, OUTCOME = ".bundle.json", ".report.json", ".outcome.json"
+OTHER_BUNDLE = {".bundle.json": ".bundle.xml", ".bundle.xml": ".bundle.json"}
 
 
 class Sink(Protocol):
@@ -65,16 +66,23 @@ class FileSink:
         with writing(places[0]):
             for place, content in zip(places, contents, strict=True):
                 replace_file(place, content, self.parts)
+            for place in self._other_bundle(result.name):
+                place.unlink(missing_ok=True)
         return Written(str(places[1]), digest_of(contents) if self.parts else "")
 
     def fail(self, name: str, error: Exception) -> Written:
         """Write the outcome alone, and remove what an earlier run may have left beside it."""
         report, bundle, outcome = self.places(name)
         with writing(outcome):
-            for place in (report, bundle):
+            for place in (report, bundle, *self._other_bundle(name)):
                 place.unlink(missing_ok=True)
             replace_file(outcome, outcome_bytes(error), self.parts)
         return Written(str(outcome))
+
+    def _other_bundle(self, name: str) -> list[Path]:
+        """Answer where an earlier run may have left the Bundle in the other format."""
+        other = OTHER_BUNDLE.get(self.bundle_ending)
+        return [add_ending(self.base(name), other)] if other else []
 
     def places(self, name: str) -> tuple[Path, Path, Path]:
         """Answer where report, Bundle and outcome of an input go, in the order in which they are written."""

@@ -130,11 +130,12 @@ def stopped(
         Nothing was done before, or a person wanted the end.
     """
     terminal = Terminal(sys.stderr)
+    now = summary.done - summary.resumed
     if destination.is_shared and summary.done:
         terminal.line(
             f"{plural(summary.done, 'input')} done; the same command with --resume goes on from there"
         )
-    if isinstance(error, KeyboardInterrupt) or not summary.done:
+    if isinstance(error, KeyboardInterrupt) or not now:
         raise error
     terminal.line(f"sr2fhir: {printable(describe(error))}")
     return 1

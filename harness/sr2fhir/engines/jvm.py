@@ -40,8 +40,6 @@ STACK_BYTES = 64 * 1024 * 1024
 _COMMON = (
     "-XX:-UsePerfData",
     "-XX:-CreateCoredumpOnCrash",
-    "-Xlog:disable",
-    "-Xlog:all=off",
     "-Dslf4j.internal.verbosity=ERROR",
     "-Dfile.encoding=UTF-8",
     "-Duser.language=en",
@@ -50,6 +48,9 @@ _COMMON = (
     "-Djava.awt.headless=true",
     "--enable-native-access=ALL-UNNAMED",
 )
+
+# After the user's own options: standard output carries the engine's replies.
+_QUIET = ("-Xlog:disable", "-Xlog:all=off", "-XX:+DisplayVMOutputToStderr")
 
 # One file is done before the optimising compiler pays off; a batch is not. A document of 2,000 measurements
 # makes some hundred MB of elements: in a small young generation they are copied again and again, which took
@@ -142,7 +143,7 @@ def flags(places: Layout, profile: Profile) -> list[str]:
     folders = [f"-Duser.home={places.java_home}", f"-Djava.io.tmpdir={places.scratch}"]
     crash = [f"-XX:ErrorFile={places.scratch}/java-crash.log"]
     own = shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))
-    return [*_COMMON, *_PROFILES[profile], *folders, *crash, *own]
+    return [*_COMMON, *_PROFILES[profile], *folders, *crash, *own, *_QUIET]
 
 
 def start(profile: Profile = "single", extra: Sequence[str] | None = None) -> None:
@@ -166,17 +167,6 @@ def start(profile: Profile = "single", extra: Sequence[str] | None = None) -> No
         if not jpype.isJVMStarted():
             _launch(layout(), profile, extra)
         _ours()
-
-
-def start_early(profile: Profile = "single") -> Future[None]:
-    """Start the JVM in a background thread, to be ready when the input is.
-
-    Returns
-    -------
-    Future
-        Done when the JVM runs; its exception is the one that `start` would raise.
-    """
-    return in_thread(lambda: start(profile))
 
 
 def java(name: str) -> Any:

@@ -102,8 +102,9 @@ class ValidatorEngine:
 
     def close(self) -> None:
         """Close the connections. The service runs on."""
-        if self._found.exception() is None:
-            self._found.result().close()
+        found = self._found
+        if found.done() and found.exception() is None:
+            found.result().close()
         self._found = Future()
         self._found.set_exception(EngineError("the engine has been closed"))
 

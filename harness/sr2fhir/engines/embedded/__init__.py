@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 from sr2fhir.engines import failures, jvm
 from sr2fhir.engines.base import ENTRY_MAP, EngineOptions, ValidationMessage
-from sr2fhir.engines.embedded.runner import TO_XML, TRANSFORM, RequestFailedError, Runner, RunnerDiedError
+from sr2fhir.engines.embedded.runner import (
+    TO_XML,
+    TRANSFORM,
+    RequestFailedError,
+    Runner,
+    RunnerDiedError,
+    RunnerStoppedError,
+)
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
 
@@ -24,11 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedEngine"]
 
-# A pure function may be asked again: once, in a process that has nothing else to do.
-_ATTEMPTS = 2
+_MEMORY = "OutOfMemoryError"
 _RESOURCES = {
     "StackOverflowError": ("the content tree nests deeper than the engine can follow", "Flatten the report"),
-    "OutOfMemoryError": (
+    _MEMORY: (
         "the report needs more memory than Java may use",
         f"Set {jvm.OPTIONS_VARIABLE}=-Xmx8g",
     ),
@@ -96,23 +102,50 @@ class EmbeddedEngine:
         return Runner(self._places, profile, context_files(self._places))
 
     def _request(self, operation: bytes, map_url: str, document: bytes) -> bytes:
-        """Ask the process; if it dies, ask a new one, once."""
-        for _ in range(_ATTEMPTS):
+        """Ask the process; if it dies, ask one that has nothing else to do."""
+        try:
+            return self._ask_shared(operation, map_url, document)
+        except RunnerDiedError:
+            _log.warning("the engine's process ended unexpectedly")
+        except RequestFailedError as failure:
+            if failure.kind != _MEMORY:  # which others may have used up
+                raise
+        return self._ask_alone(operation, map_url, document)
+
+    def _ask_shared(self, operation: bytes, map_url: str, document: bytes) -> bytes:
+        """Ask the process that all share; ask anew if it was stopped for the sake of another document."""
+        while True:
             runner = self._current()
             try:
-                return runner.request(operation, map_url, document, self._options.timeout_s)
-            except RunnerDiedError:
-                _log.warning("the engine's process ended unexpectedly")
+                return self._timed(runner, operation, map_url, document)
+            except RunnerStoppedError:
                 self._drop(runner)
-            except TimeoutError:
+            except (RunnerDiedError, TransformError):
                 self._drop(runner)
-                raise TransformError(
-                    f"no answer within {self._options.timeout_s:g} s", hint="Allow more with --engine-timeout"
-                ) from None
-        raise TransformError(
-            "the engine's Java process ended while it worked on this report",
-            hint=f"If memory is short, set {jvm.OPTIONS_VARIABLE}, for example to -Xmx2g",
-        )
+                raise
+
+    def _ask_alone(self, operation: bytes, map_url: str, document: bytes) -> bytes:
+        """Ask a process of its own, so that nothing else can be at fault and nothing else suffers."""
+        runner = self._start()
+        try:
+            return self._timed(runner, operation, map_url, document)
+        except RunnerDiedError:
+            raise TransformError(
+                f"{self.place()}: its Java process ended while it worked on this report",
+                hint=f"If memory is short, set {jvm.OPTIONS_VARIABLE}, for example to -Xmx2g",
+            ) from None
+        finally:
+            runner.close()
+
+    def _timed(self, runner: Runner, operation: bytes, map_url: str, document: bytes) -> bytes:
+        """Ask a process within the time limit."""
+        try:
+            return runner.request(operation, map_url, document, self._options.timeout_s)
+        except TimeoutError:
+            raise TransformError(
+                f"{self.place()}: no answer within {self._options.timeout_s:g} s",
+                hint="Allow more with --engine-timeout",
+            ) from None
 
     def _current(self) -> Runner:
         """Answer the process, a new one where the last one has died."""

@@ -11,9 +11,11 @@ import logging
 import os
 import struct
 import subprocess
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -27,6 +29,7 @@ TRANSFORM, TO_XML = b"T", b"X"
 MAIN_CLASS = "sr2fhir.MapRunner"
 _HEAD = struct.Struct(">ib")
 _LENGTH = struct.Struct(">i")
+_MARK = b"SR2F"
 _FAILURE_PARTS = 5
 # what Java says when it refuses to start; it prints little more before it falls silent
 _COMPLAINT_BYTES = 2000
@@ -61,6 +64,10 @@ class RunnerDiedError(Exception):
     """The process ended before it answered."""
 
 
+class RunnerStoppedError(RunnerDiedError):
+    """The process was ended by us, for the sake of another request or because the engine is closed."""
+
+
 class Runner:
     """One Java process; safe to use from several threads at once.
 
@@ -91,8 +98,12 @@ class Runner:
         self._ids = count(1)
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[bytes]] = {0: Future()}
-        self._process = _start(command(places, profile, files, extra), places.scratch)
-        self._ended = False
+        places.scratch.mkdir(parents=True, exist_ok=True)
+        # What Java complains of: in a file, for nobody need empty it while Java runs.
+        self._complaints = tempfile.TemporaryFile(dir=places.scratch)  # noqa: SIM115 - closed by `close`
+        self._process = _start(command(places, profile, files, extra), self._complaints)
+        self._ended = self._stopped = False
+        self._complaint = ""
         self._reader = threading.Thread(target=self._read, name="sr2fhir-replies", daemon=True)
         self._reader.start()
 
@@ -111,15 +122,16 @@ class Runner:
             Java did not start at all.
         """
         reply: Future[bytes] = Future()
-        try:
-            self._send(reply, operation, map_url.encode(), document)
-            return reply.result(timeout_s)
-        except TimeoutError:
-            self.kill()
-            raise
-        except RunnerDiedError:
-            self._explain_start()
-            raise
+        late = threading.Event()
+        with self._limited(timeout_s, late):
+            try:
+                self._send(reply, operation, map_url.encode(), document)
+                return reply.result()
+            except RunnerDiedError:
+                if late.is_set():
+                    raise TimeoutError from None
+                self._explain_start()
+                raise
 
     def close(self, patience_s: float | None = _PATIENCE_S) -> None:
         """Let the process end; when it does not, end it.
@@ -129,19 +141,23 @@ class Runner:
         patience_s
             Seconds that it may take; None for any time.
         """
-        with self._lock:
-            self._ended = True
-            _close(self._process.stdin)
+        if not self._lock.acquire(timeout=-1 if patience_s is None else patience_s):
+            self.kill()  # somebody is writing to a process that does not read
+            self._lock.acquire()
+        self._ended = self._stopped = True
+        _close(self._process.stdin)
+        self._lock.release()
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.kill()
         self._reader.join(_PATIENCE_S)
-        for stream in (self._process.stdout, self._process.stderr):
-            _close(stream)
+        _close(self._process.stdout)
+        _close(self._complaints)
 
     def kill(self) -> None:
         """End the process at once."""
+        self._stopped = True
         self._process.kill()
         self._process.wait()
 
@@ -150,21 +166,51 @@ class Runner:
         """Answer the process id."""
         return self._process.pid
 
+    @contextmanager
+    def _limited(self, timeout_s: float | None, late: threading.Event) -> Iterator[None]:
+        """End the process when time is up: writing to it may take for ever, too."""
+
+        def expire() -> None:
+            late.set()
+            self.kill()
+
+        timer = None if timeout_s is None else threading.Timer(timeout_s, expire)
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
+
     def _send(self, reply: Future[bytes], operation: bytes, url: bytes, document: bytes) -> None:
         """Note who waits for a reply and write the request."""
-        stdin = cast("IO[bytes]", self._process.stdin)
         with self._lock:
             if self._ended:
-                raise RunnerDiedError
+                raise self._death()
             number = next(self._ids)
             self._waiting[number] = reply
             head = _HEAD.pack(number, operation[0]) + _LENGTH.pack(len(url)) + url
-            try:
-                stdin.write(head + _LENGTH.pack(len(document)))
-                stdin.write(document)
-                stdin.flush()
-            except OSError:  # the reader notices as well, and tells all that wait
-                raise RunnerDiedError from None
+            self._write(head + _LENGTH.pack(len(document)), document)
+
+    def _write(self, *parts: bytes) -> None:
+        """Write all parts; half a request would be taken for the beginning of the next."""
+        stdin = cast("IO[bytes]", self._process.stdin)
+        try:
+            for part in parts:
+                stdin.write(part)
+            stdin.flush()
+        except (OSError, ValueError):
+            self._process.kill()
+            raise self._death() from None
+        except BaseException:
+            self.kill()
+            raise
+
+    def _death(self) -> RunnerDiedError:
+        """Make the error of whoever waits in vain."""
+        return RunnerStoppedError() if self._stopped else RunnerDiedError()
 
     def _read(self) -> None:
         """Hand each reply to who waits for it, until the process ends; then disappoint the others."""
@@ -172,16 +218,21 @@ class Runner:
         try:
             while True:
                 self._deliver(stdout)
-        except (EOFError, OSError, ValueError, KeyError):
+        except BaseException as error:  # whatever it is: nobody else would tell those who wait
+            _log.debug("no more replies: %s", type(error).__name__)
             self._process.kill()
+            self._process.wait()
+            self._complaint = _complaint(self._complaints)
             with self._lock:
                 self._ended = True
-                waiting = list(self._waiting.values())
+                waiting = [reply for number, reply in self._waiting.items() if number]
             for reply in waiting:
-                reply.set_exception(RunnerDiedError())
+                reply.set_exception(self._death())
 
     def _deliver(self, stdout: IO[bytes]) -> None:
         """Read one reply and hand it over."""
+        if _exactly(stdout, len(_MARK)) != _MARK:
+            raise EOFError  # something else writes there: nothing after it can be trusted
         number, failed = _HEAD.unpack(_exactly(stdout, _HEAD.size))
         parts = [_block(stdout) for _ in range(_FAILURE_PARTS if failed else 1)]
         with self._lock:
@@ -192,14 +243,12 @@ class Runner:
             reply.set_result(parts[0])
 
     def _explain_start(self) -> None:
-        """Raise EngineUnavailableError if the process never came to be ready."""
-        if 0 not in self._waiting:
+        """Raise EngineUnavailableError if the process never came to be ready, by no deed of ours."""
+        self._reader.join(_PATIENCE_S)
+        if self._stopped or 0 not in self._waiting:
             return
-        self._process.wait()
-        stderr = cast("IO[bytes]", self._process.stderr)
-        complaint = stderr.read(_COMPLAINT_BYTES).decode("utf-8", "replace")
         raise EngineUnavailableError(
-            f"Java does not start: {_first_line(complaint) or f'exit code {self._process.returncode}'}",
+            f"Java does not start: {self._complaint or f'exit code {self._process.returncode}'}",
             hint=f"Check {jvm.OPTIONS_VARIABLE}, if it is set, and the free memory",
         )
 
@@ -223,17 +272,25 @@ def command(
     return [str(jvm.launcher()), *options, "-cp", path, MAIN_CLASS, *settings, *map(str, files)]
 
 
-def _start(command: Sequence[str], scratch: Path) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the process, out of reach of the terminal's Ctrl-C: it ends when its input ends."""
-    scratch.mkdir(parents=True, exist_ok=True)
     pipe = subprocess.PIPE
     _log.debug("starting Java with %d arguments", len(command))
     try:
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, process_group=0)
     except OSError as error:
         raise EngineUnavailableError(
             f"Java does not start: {error.strerror or type(error).__name__}", hint=jvm.SETUP_HINT
         ) from error
+
+
+def _complaint(file: IO[bytes]) -> str:
+    """Read the first line of what Java complained of."""
+    try:
+        file.seek(0)
+        return _first_line(file.read(_COMPLAINT_BYTES).decode("utf-8", "replace"))
+    except (OSError, ValueError):
+        return ""
 
 
 def _exactly(stream: IO[bytes], number: int) -> bytes:
