@@ -6,6 +6,7 @@ INPUT ?= samples
 OUT ?= out
 ENGINE ?=
 BUNDLE ?=
+BENCH ?=
 
 BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip

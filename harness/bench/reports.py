@@ -54,5 +54,6 @@ def _concept(item: pydicom.Dataset) -> str:
 def _numbered(measurement: pydicom.Dataset, value: int) -> pydicom.Dataset:
     """Copy a measurement with another value."""
     made = copy.deepcopy(measurement)
-    made.MeasuredValueSequence[0].NumericValue = str(value)
+    (measured,) = made.MeasuredValueSequence
+    measured.NumericValue, measured.FloatingPointValue = str(value), float(value)
     return made
