@@ -37,7 +37,7 @@ _PATIENCE_S = 5
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Python itself sets the members of an exception that is passed on
 class RequestFailedError(Exception):
     """Say why a request failed, in the engine's words, which may quote values.
 
