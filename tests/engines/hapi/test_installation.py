@@ -161,5 +161,5 @@ def test_what_was_put_is_logged(
     with caplog.at_level(logging.INFO, "sr2fhir"):
         make(install=True).transform(DOCUMENT)
     assert [record.message for record in caplog.records if "stored" in record.message] == [
-        f"{make().place}: stored {needed[0]}"
+        f"{make().place()}: stored {needed[0]}"
     ]
