@@ -345,6 +345,21 @@ def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
     assert "derivedFrom" not in observation(result, DIAMETER.value)
 
 
+@pytest.mark.row("3.8.10", "3.11.01")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
+def test_a_measurement_by_reference_that_describes(transform: Transform, relationship: str) -> None:
+    """The rule of the target with the given relationship: a component; a source only where that is said, too."""
+    other = num(DIAMETER, "3", MILLIMETRES)
+    described = by_reference(relationship, 1, 1, 1, 1)
+    found = measurement(transform(report(other, volume(described))))
+    assert components(found).keys() == {DIAMETER.value}
+    assert "derivedFrom" not in found
+    result = transform(report(other, volume(described, by_reference(INFERRED, 1, 1, 1, 1))))
+    found = measurement(result)
+    assert components(found).keys() == {DIAMETER.value}
+    assert derived(result, found) == [observation(result, DIAMETER.value)]
+
+
 @pytest.mark.row("3.8.11")
 def test_inferred_from_a_number_by_value(transform: Transform) -> None:
     """A parameter; with references or an Observation UID of its own a measurement, which is no member."""
