@@ -506,6 +506,47 @@ def test_normal_range(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.8.15")
+def test_what_a_range_does_not_take_is_reported(transform: Transform) -> None:
+    """A description and an authority have one place: the first of each that has a value."""
+    stated = (
+        text(RANGE_DESCRIPTION, "", relationship=DESCRIBES),
+        text(RANGE_AUTHORITY, "", relationship=DESCRIBES),
+        text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES),
+        text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES),
+        text(RANGE_AUTHORITY, "Jones 1999", relationship=DESCRIBES),
+        code(RANGE_AUTHORITY, LIVER, relationship=DESCRIBES),
+    )
+    result = transform(report(volume(*stated)))
+    (found,) = measurement(result)["referenceRange"]
+    assert found["text"] == "adults (Smith 2001)"
+    assert elements(result, "1.1.1.1.3") == elements(result, "1.1.1.1.4")
+    assert elements(result, "1.1.1.1.6")
+    assert "Liver" in str(measurement(result)["component"])
+    lost = unmapped(result)
+    assert lost["1.1.1.1.5"] == "multiplicity"
+    assert {"1.1.1.1.1", "1.1.1.1.2"} <= lost.keys()
+    assert not {"1.1.1.1.3", "1.1.1.1.4"} & lost.keys()
+
+
+@pytest.mark.row("3.8.15")
+def test_a_range_needs_a_limit_or_a_text(transform: Transform) -> None:
+    """An empty description leaves the authority its place beside a limit; without anything stated, no range."""
+    empty = text(RANGE_DESCRIPTION, "", relationship=DESCRIBES)
+    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
+    unstated = num(LOWER_LIMIT, None, CUBIC_MM, relationship=DESCRIBES)
+    result = transform(
+        report(volume(empty, authority, limit), num(DIAMETER, "3", MILLIMETRES, unstated, empty, authority))
+    )
+    (found,) = measurement(result)["referenceRange"]
+    assert found["text"] == "(Smith 2001)"
+    assert elements(result, "1.1.1.1.2")
+    assert "1.1.1.1.1" in unmapped(result)
+    assert "referenceRange" not in observation(result, DIAMETER.value)
+    assert {"1.1.1.2.1", "1.1.1.2.2", "1.1.1.2.3"} <= unmapped(result).keys()
+
+
+@pytest.mark.row("3.8.15")
 def test_the_authority_of_a_range_without_description(transform: Transform) -> None:
     limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
     authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
