@@ -609,6 +609,15 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
     assert unmapped(result)["1.1.1.1.6"] == "no-target"
 
 
+@pytest.mark.row("3.8.18")
+def test_an_equation_without_a_relationship(transform: Transform) -> None:
+    stated = text(EQUATION, "a*b")
+    del stated.RelationshipType
+    result = transform(report(volume(stated)))
+    assert components(measurement(result)) == {"121420": {"valueString": "a*b"}}
+    assert "1.1.1.1.1" not in unmapped(result)
+
+
 @pytest.mark.row("3.8.20")
 @pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
 def test_other_properties(transform: Transform, relationship: str) -> None:
