@@ -258,3 +258,18 @@ def test_a_device_observer_is_not_admitted(transform: Transform) -> None:
     result = transform(measurement_report(*observer, measurements, derived))
     assert claims(target(result, one(result, "Observation", GROUP)["device"]), "dicom-participant-device")
     assert claims(target(result, one(result, "Observation", DERIVED)["device"]), "dicom-general-equipment")
+
+
+@pytest.mark.row("3.10.03", "3.11.01")
+@pytest.mark.parametrize("position", [(1, 1, 1), (1, 1, 1, 1)])
+def test_what_describes_by_reference_is_no_source(transform: Transform, position: tuple[int, ...]) -> None:
+    """Only what a measurement is inferred from; a reference before it for another purpose changes nothing."""
+    described = by_reference("HAS PROPERTIES", *position)
+    result = transform(report(mean(described), grouped=(volume(),)))
+    kinds = {each["type"] for each in observation(result, MEAN.value)["derivedFrom"]}
+    assert "Observation" not in kinds
+    assert not resources(result, "Observation", DERIVED)
+    result = transform(report(mean(described, by_reference(INFERRED, 1, 1, 1, 1)), grouped=(volume(),)))
+    sources = one(result, "Observation", DERIVED)["derivedFrom"]
+    assert sources[0] == reference(one(result, "Observation", GROUP))
+    assert [each["type"] for each in sources] == ["Observation"] * 2

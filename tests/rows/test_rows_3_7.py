@@ -499,6 +499,44 @@ def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.7.08")
+def test_only_what_identifies_a_region_is_told(transform: Transform) -> None:
+    """TEXT, and NUM, with a value; anything else with the concept of the identifier is reported."""
+    children = (
+        text(ROI_IDENTIFIER, "ROI 1", relationship="HAS PROPERTIES"),
+        text(ROI_IDENTIFIER, "", relationship="HAS PROPERTIES"),
+        num(ROI_IDENTIFIER, None, CUBIC_MM, relationship="HAS PROPERTIES"),
+        code(ROI_IDENTIFIER, IMPRESSION, relationship="HAS PROPERTIES"),
+        num(ROI_IDENTIFIER, "2", CUBIC_MM, relationship="HAS PROPERTIES"),
+    )
+    sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
+    beside = text(ROI_IDENTIFIER, "3", relationship="HAS ACQ CONTEXT")
+    result = transform(report(composite("1.2.8", *children, **sets), beside))
+    found = one(result, "ImagingSelection", "region-in-space-corrected")
+    assert found["instance"][0]["subset"] == ["ROI 1", "2"]
+    lost = unmapped(result)
+    inside = {position for position in lost if position.startswith("1.1.1.1.")}
+    assert inside == {"1.1.1.1.2", "1.1.1.1.3", "1.1.1.1.4"}
+    assert "1.1.1.2" in lost
+
+
+@pytest.mark.row("3.7.08")
+@pytest.mark.parametrize("form", ["corrected", "ig-literal"])
+def test_regions_in_space_of_several_classes(transform: Transform, form: str) -> None:
+    """The profile is not claimed, as the warning says; the misprint is reported wherever it is written."""
+    mixed = [
+        composite(uid, concept=REGION_IN_SPACE, sop_class=sop_class)
+        for uid, sop_class in (("1.2.8", RT_STRUCTURE_SET), ("1.2.9", CT))
+    ]
+    result = transform(report(*mixed), form=form)
+    (found,) = selections(result)
+    literal = form == "ig-literal"
+    assert "meta" not in found
+    written = f"1{RT_STRUCTURE_SET}" if literal else RT_STRUCTURE_SET
+    assert [each["sopClass"]["code"] for each in found["instance"]] == [written, CT]
+    assert findings(result, "conflict") == [("warning", "1.1.1.1")] * (2 if literal else 1)
+
+
+@pytest.mark.row("3.7.08")
 def test_the_form_changes_nothing_else(transform: Transform) -> None:
     """Decision D3: only this one is misprinted."""
     given = report(

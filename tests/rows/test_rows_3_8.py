@@ -345,6 +345,21 @@ def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
     assert "derivedFrom" not in observation(result, DIAMETER.value)
 
 
+@pytest.mark.row("3.8.10", "3.11.01")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
+def test_a_measurement_by_reference_that_describes(transform: Transform, relationship: str) -> None:
+    """The rule of the target with the given relationship: a component; a source only where that is said, too."""
+    other = num(DIAMETER, "3", MILLIMETRES)
+    described = by_reference(relationship, 1, 1, 1, 1)
+    found = measurement(transform(report(other, volume(described))))
+    assert components(found).keys() == {DIAMETER.value}
+    assert "derivedFrom" not in found
+    result = transform(report(other, volume(described, by_reference(INFERRED, 1, 1, 1, 1))))
+    found = measurement(result)
+    assert components(found).keys() == {DIAMETER.value}
+    assert derived(result, found) == [observation(result, DIAMETER.value)]
+
+
 @pytest.mark.row("3.8.11")
 def test_inferred_from_a_number_by_value(transform: Transform) -> None:
     """A parameter; with references or an Observation UID of its own a measurement, which is no member."""
@@ -491,6 +506,47 @@ def test_normal_range(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.8.15")
+def test_what_a_range_does_not_take_is_reported(transform: Transform) -> None:
+    """A description and an authority have one place: the first of each that has a value."""
+    stated = (
+        text(RANGE_DESCRIPTION, "", relationship=DESCRIBES),
+        text(RANGE_AUTHORITY, "", relationship=DESCRIBES),
+        text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES),
+        text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES),
+        text(RANGE_AUTHORITY, "Jones 1999", relationship=DESCRIBES),
+        code(RANGE_AUTHORITY, LIVER, relationship=DESCRIBES),
+    )
+    result = transform(report(volume(*stated)))
+    (found,) = measurement(result)["referenceRange"]
+    assert found["text"] == "adults (Smith 2001)"
+    assert elements(result, "1.1.1.1.3") == elements(result, "1.1.1.1.4")
+    assert elements(result, "1.1.1.1.6")
+    assert "Liver" in str(measurement(result)["component"])
+    lost = unmapped(result)
+    assert lost["1.1.1.1.5"] == "multiplicity"
+    assert {"1.1.1.1.1", "1.1.1.1.2"} <= lost.keys()
+    assert not {"1.1.1.1.3", "1.1.1.1.4"} & lost.keys()
+
+
+@pytest.mark.row("3.8.15")
+def test_a_range_needs_a_limit_or_a_text(transform: Transform) -> None:
+    """An empty description leaves the authority its place beside a limit; without anything stated, no range."""
+    empty = text(RANGE_DESCRIPTION, "", relationship=DESCRIBES)
+    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
+    unstated = num(LOWER_LIMIT, None, CUBIC_MM, relationship=DESCRIBES)
+    result = transform(
+        report(volume(empty, authority, limit), num(DIAMETER, "3", MILLIMETRES, unstated, empty, authority))
+    )
+    (found,) = measurement(result)["referenceRange"]
+    assert found["text"] == "(Smith 2001)"
+    assert elements(result, "1.1.1.1.2")
+    assert "1.1.1.1.1" in unmapped(result)
+    assert "referenceRange" not in observation(result, DIAMETER.value)
+    assert {"1.1.1.2.1", "1.1.1.2.2", "1.1.1.2.3"} <= unmapped(result).keys()
+
+
+@pytest.mark.row("3.8.15")
 def test_the_authority_of_a_range_without_description(transform: Transform) -> None:
     limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
     authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
@@ -551,6 +607,15 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
     assert "derivedFrom" not in found
     assert found["effectiveDateTime"] == "2024-01-02T10:15:00+01:00"
     assert unmapped(result)["1.1.1.1.6"] == "no-target"
+
+
+@pytest.mark.row("3.8.18")
+def test_an_equation_without_a_relationship(transform: Transform) -> None:
+    stated = text(EQUATION, "a*b")
+    del stated.RelationshipType
+    result = transform(report(volume(stated)))
+    assert components(measurement(result)) == {"121420": {"valueString": "a*b"}}
+    assert "1.1.1.1.1" not in unmapped(result)
 
 
 @pytest.mark.row("3.8.20")

@@ -85,17 +85,24 @@ class Account:
     @cached_property
     def repeated(self) -> frozenset[str]:
         """Positions of the items that repeat one beside them which reached an element: FHIR has one place."""
-        return frozenset(repeated(self.records.values(), self.reached))
+        return frozenset(repeated(self))
 
     @cached_property
-    def leaders(self) -> dict[tuple[str, str], str]:
-        """An item and a concept that others follow → position of the first child of the item that has it."""
-        concepts = {row["leader"] for row in tables()["follows"].values()}
+    def firsts(self) -> dict[tuple[str, str], str]:
+        """An item and a concept that leads or follows → its first child that has it, and a value."""
+        follows = tables()["follows"]
+        rows = {row["leader"]: row for row in follows.values()} | follows
         found: dict[tuple[str, str], str] = {}
         for position in self.records:
-            for concept in concepts & self.marks(position):
-                found.setdefault((parent_of(position), concept), position)
+            for concept in rows.keys() & self.marks(position):
+                if self.has_value(position, rows[concept]):
+                    found.setdefault((parent_of(position), concept), position)
         return found
+
+    def has_value(self, position: str, row: Mapping[str, Any]) -> bool:
+        """Tell whether an item has a value that a row of the table of what follows asks for."""
+        item = self.sources.items.get(position, {})
+        return "value" not in row or row["value"].get(item.get("valueType")) in item
 
     def marks(self, position: str) -> Marks:
         """Answer value type and concepts of an item."""
@@ -176,15 +183,25 @@ def followed(record: ItemRecord, known: Account) -> Elements:
     """Answer the elements of the item around or beside this one in which its value stands, too."""
     for mark in known.marks(record.position) & tables()["follows"].keys():
         row = tables()["follows"][mark]
-        if row.get("resolved") in (None, record.resolved):
-            return known.reached.get(leader_of(record.position, row["leader"], known), ())
+        if row.get("resolved") in (None, record.resolved) and is_used(record.position, mark, known):
+            elements = known.reached.get(leader_of(record.position, row, known), ())
+            return tuple(each for each in elements if row.get("in", "") in each)
     return ()
 
 
-def leader_of(position: str, concept: str, known: Account) -> str:
-    """Find the item around or beside another that has a concept."""
-    parent = parent_of(position)
-    return parent if concept in known.marks(parent) else known.leaders.get((parent, concept), "")
+def is_used(position: str, mark: str, known: Account) -> bool:
+    """Tell whether an item has the value that goes with its leader's, and is the one that the maps take."""
+    row = tables()["follows"][mark]
+    is_first = known.firsts.get((parent_of(position), mark)) == position
+    return known.has_value(position, row) and (is_first or not row.get("first"))
+
+
+def leader_of(position: str, row: Mapping[str, Any], known: Account) -> str:
+    """Find the item around or beside another that it follows."""
+    parent, at = parent_of(position), row.get("at")
+    if at != "beside" and row["leader"] in known.marks(parent):
+        return parent
+    return known.firsts.get((parent, row["leader"]), "") if at != "below" else ""
 
 
 def structures(record: ItemRecord, known: Account) -> Elements:
@@ -282,12 +299,12 @@ def stated_reasons(findings: Iterable[Finding]) -> dict[str, str]:
     return reasons
 
 
-def repeated(records: Iterable[ItemRecord], reached: Reached) -> Iterator[str]:
+def repeated(known: Account) -> Iterator[str]:
     """Find the items that repeat one before them which reached an element."""
     taken: set[tuple[str | None, ...]] = set()
-    for record in records:
+    for record in known.records.values():
         said = (parent_of(record.position), record.concept, record.value_type, record.relationship)
-        if record.position in reached:
+        if record.position in known.reached or followed(record, known):
             taken.add(said)
         elif record.concept and not record.resolved and said in taken:
             yield record.position

@@ -12,17 +12,18 @@ def resolve(items: list[Item], log: FindingLog) -> None:
     """Give every by-reference item its target, with the target's value type and, where it has none, concept.
 
     Items that lead nowhere, to an ancestor or in a circle become items of unknown type, each with an error.
-    Of several items beside each other that lead to one target, those after the first say the same as it; so
-    does a reference to an image or region that stands beside it.
+    Of several items beside each other that lead to one target by one relationship, those after the first say
+    the same as it; so does a reference to an image or region that stands beside it.
     """
     by_position = {item.position: item for item in items}
-    before: dict[tuple[Item | None, Item], Item] = {}
+    before: dict[tuple[Item | None, str | None, Item], Item] = {}
     for item in items:
         if item.reference is not None:
             _resolve(item, by_position, log)
             if item.target:
                 beside = item.target.parent is item.parent and item.target.value_type in _SELECTED
-                first = before.setdefault((item.parent, item.target), item.target if beside else item)
+                said = (item.parent, item.relationship, item.target)
+                first = before.setdefault(said, item.target if beside else item)
                 item.same_as = first.position if first is not item else None
 
 

@@ -22,6 +22,7 @@ _PARTS = ("channel", "presentationStateUid", "realWorldValueMapUid")
 _LOST = {"DCM#121191": "frame", "DCM#121214": "segment"}
 """Of a segment the frames, of a segmentation frame the segment: the subset has one place (D12)."""
 _ROI_IDENTIFIER = "DCM#130489"
+_ROI_TYPES = frozenset({"TEXT", "NUM"})
 
 
 def _is_lost(part: str, value: JsonObject) -> bool:
@@ -63,7 +64,7 @@ class Instances:
         roi = [
             text
             for child in item.origin.children
-            if child.has_key(_ROI_IDENTIFIER) and (text := text_of(child))
+            if child.has_key(_ROI_IDENTIFIER) and child.value_type in _ROI_TYPES and (text := text_of(child))
         ]
         return self._placed(
             item, value["uid"], value.get("sopClass"), value.get("frame"), value.get("segment"), roi

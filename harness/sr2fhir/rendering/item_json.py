@@ -39,7 +39,7 @@ class ItemWriter:
         self._effective = effective
         self._fallback = fallback
         self._ids: dict[Item, str] = {}
-        self._first_into: dict[tuple[Item | None, Item], Item] = {}
+        self._first_into: dict[tuple[Item | None, str | None, Item], Item] = {}
 
     def id_of(self, item: Item) -> str:
         """Return the id of an item."""
@@ -116,8 +116,8 @@ class ItemWriter:
         return {"id": self._env.ids.at(position.replace(".", "\\"), "item"), "position": position or "0"}
 
     def _is_first(self, item: Item, group: Item) -> bool:
-        """Tell whether no sibling before the item refers into the same group."""
-        return self._first_into.setdefault((item.parent, group), item) is item
+        """Tell whether no sibling before the item refers into the same group by the same relationship."""
+        return self._first_into.setdefault((item.parent, item.relationship, group), item) is item
 
     def _context(self, item: Item) -> JsonObject:
         scope = item.scope or Scope()

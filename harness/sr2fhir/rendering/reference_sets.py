@@ -199,10 +199,11 @@ class ReferenceSets:
     def _report_profile(self, kind: _Kind, placed: list[Placed], head: Item) -> None:
         """Report what keeps a selection from the profile of its kind (section 3.7, 5.2)."""
         wanted = _CLASSES.get(kind.name)
-        if wanted and any(one.body.get("sopClass", {}).get("code") != wanted for one in placed):
+        classes = {one.body.get("sopClass", {}).get("code") for one in placed}
+        if wanted and classes != {wanted}:
             message = "a referenced instance is not of the class of its kind: the profile is not claimed"
             self._env.log.add("warning", "conflict", head.position, message)
-        elif kind.name == _REGION_IN_SPACE and self._env.options.form == "ig-literal":
+        if kind.name == _REGION_IN_SPACE and wanted in classes and self._env.options.form == "ig-literal":
             self._env.log.add("warning", "conflict", head.position, _MISPRINT)
         if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
             message = (
