@@ -61,14 +61,13 @@ from tests.builders.codes import (
 from tests.builders.items import CT, SEGMENTATION, VALUE_MAP
 from tests.builders.templates import observer
 from tests.rows import concepts as known
+from tests.rows.shapes import RT_STRUCTURE_SET, SR_CLASSES
 
 MODIFIES = {"relationship": "HAS CONCEPT MOD"}
 DESCRIBES = {"relationship": "HAS PROPERTIES"}
 CONTEXT = {"relationship": "HAS OBS CONTEXT"}
 INFERRED = {"relationship": "INFERRED FROM"}
 
-RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
-CLASSES = [f"1.2.840.10008.5.1.4.1.1.88.{last}" for last in (11, 22, 33, 34, 35)]
 CT_SERIES, OBJECT_SERIES, OTHER_STUDY = "1.2.826.99.1", "1.2.826.99.2", "1.2.826.99.8"
 IMAGES = [f"{CT_SERIES}.{n}" for n in range(1, 7)]
 ELSEWHERE = f"{OTHER_STUDY}.1.1"
@@ -219,7 +218,7 @@ class Drawn:
             "StudyID": "S-1",
         }
         chosen = {keyword: value for keyword, value in drawn.items() if self.likely(0.3)}
-        return {"SOPClassUID": self.random.choice(CLASSES), "SOPInstanceUID": self._root, **chosen}
+        return {"SOPClassUID": self.random.choice(list(SR_CLASSES)), "SOPInstanceUID": self._root, **chosen}
 
     # ---- context ---------------------------------------------------------------------------------------------
 

@@ -96,6 +96,11 @@ def elements(result: Result, source: str) -> tuple[str, ...]:
     return next(line.elements for line in lines if line.source == source)
 
 
+def derived(result: Result, of: Json) -> list[Json]:
+    """Return the resources that an Observation is derived from, by literal references."""
+    return [target(result, each) for each in of.get("derivedFrom", [])]
+
+
 def findings(result: Result, code: str) -> list[tuple[str, str]]:
     """Return severity and place of each finding with a reason."""
     return [(finding.severity, finding.where) for finding in result.findings if finding.code == code]

@@ -54,9 +54,9 @@ from tests.rows.look import (
     target,
     urn,
 )
+from tests.rows.shapes import INFERRED
 
 DERIVED = "derived-imaging-measurement"
-INFERRED = "INFERRED FROM"
 CATEGORY = [concept(DCM, "126011", "Derived Imaging Measurements")]
 GROUP = "imaging-measurement-group"
 

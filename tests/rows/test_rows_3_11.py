@@ -9,7 +9,6 @@ from pydicom.dataset import Dataset
 from sr2fhir import Result
 
 from tests.builders import (
-    CUBIC_MM,
     VOLUME,
     Code,
     by_reference,
@@ -19,7 +18,6 @@ from tests.builders import (
     image,
     imaging_measurements,
     measurement_report,
-    num,
     scoord,
     text,
 )
@@ -36,18 +34,10 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
+from tests.rows.shapes import INFERRED, grouped, measured
 
-INFERRED = "INFERRED FROM"
 LENGTH = Code("410668003", "SCT", "Length")
 MEAN = Code("373098007", "SCT", "Mean")
-
-
-def measured(*children: Dataset, concept: Code = VOLUME) -> Dataset:
-    return num(concept, "1", CUBIC_MM, *children)
-
-
-def grouped(*items: Dataset) -> Dataset:
-    return measurement_report(imaging_measurements(group(*items)))
 
 
 def derived_from(result: Result, code: str, kind: str) -> list[dict[str, Any]]:

@@ -43,6 +43,7 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
+from tests.rows.shapes import SR_CLASSES
 
 STUDY_TYPE = concept(DCM, "110180", "Study Instance UID")
 ACCESSION_TYPE = concept(V2_0203, "ACSN", "Accession ID")
@@ -635,18 +636,9 @@ def test_an_image_that_the_evidence_does_not_list(transform: Transform) -> None:
     assert [severity for severity, _ in findings(result, "missing-evidence")] == ["warning"]
 
 
-CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.33": "Comprehensive SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.34": "Comprehensive 3D SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.35": "Extensible SR Storage",
-}
-
-
 @pytest.mark.row("3.2.22")
 def test_the_document_itself(transform: Transform) -> None:
-    for uid, name in CLASSES.items():
+    for uid, name in SR_CLASSES.items():
         result = transform(measured(SOPClassUID=uid))
         selection = one(result, "ImagingSelection", "source-sr-content-item")
         (instance,) = selection["instance"]

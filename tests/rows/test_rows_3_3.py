@@ -50,8 +50,8 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
+from tests.rows.shapes import CONTEXT
 
-CONTEXT = "HAS OBS CONTEXT"
 MEASURED = num(VOLUME, "1", CUBIC_MM)
 OTHER = Code("410668003", "SCT", "Length")
 FURTHER = num(OTHER, "2", CUBIC_MM)

@@ -10,7 +10,6 @@ from sr2fhir import Result
 
 from tests.builders import (
     ALGORITHM_NAME,
-    CUBIC_MM,
     FINDING,
     FINDING_SITE,
     LATERALITY,
@@ -87,11 +86,9 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
+from tests.rows.shapes import CONTEXT, DESCRIBES, MODIFIES, measured
 
 GROUP = "imaging-measurement-group"
-MODIFIES = "HAS CONCEPT MOD"
-DESCRIBES = "HAS PROPERTIES"
-CONTEXT = "HAS OBS CONTEXT"
 MEASUREMENT_GROUP = concept(DCM, "125007", "Measurement Group")
 
 
@@ -103,11 +100,6 @@ def report(*groups: Dataset, **header: Any) -> Dataset:
 def groups(result: Result) -> list[Json]:
     """Return the Observations of the groups, in document order."""
     return resources(result, "Observation", GROUP)
-
-
-def measured(*children: Dataset, **attributes: Any) -> Dataset:
-    """Build a measurement."""
-    return num(VOLUME, "1", CUBIC_MM, *children, **attributes)
 
 
 @pytest.mark.row("3.6.01")

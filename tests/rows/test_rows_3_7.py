@@ -70,14 +70,13 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
+from tests.rows.shapes import INFERRED, RT_STRUCTURE_SET, SR_CLASSES, grouped, measured
 
 CIRCLE = [10, 10, 15, 10]
 TRIANGLE = [0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0]
 FRAME = "1.2.840.99.5.1"
 OTHER_FRAME = "1.2.840.99.5.2"
-RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 SURFACE_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.5"
-INFERRED = "INFERRED FROM"
 REGION_2D = "image-region-2d"
 REGION_3D = "image-region-3d"
 SURFACE = "volume-surface"
@@ -89,11 +88,6 @@ ORIGINAL = "source-sr-content-item"
 CT_CLASS = coding(SOP_CLASS, CT, "CT Image Storage")
 SEGMENTATION_CLASS = coding(SOP_CLASS, SEGMENTATION, "Segmentation Storage")
 SR_CLASS = coding(SOP_CLASS, COMPREHENSIVE_3D, "Comprehensive 3D SR Storage")
-
-
-def report(*content: Dataset, **header: Any) -> Dataset:
-    """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
-    return measurement_report(imaging_measurements(group(*content)), **header)
 
 
 def selections(result: Result) -> list[Json]:
@@ -109,10 +103,6 @@ def derived(result: Result, of: Json | None = None) -> list[Json]:
     return [each for each in every if not claims(each, ORIGINAL)]
 
 
-def measured(*children: Dataset, **attributes: Any) -> Dataset:
-    return num(VOLUME, "1", CUBIC_MM, *children, **attributes)
-
-
 def segment(uid: str = "1.2.5", **attributes: Any) -> Dataset:
     return image(uid, **{"concept": REFERENCED_SEGMENT, "sop_class": SEGMENTATION, **attributes})
 
@@ -126,7 +116,7 @@ def test_image_region(transform: Transform) -> None:
     circle = scoord("CIRCLE", CIRCLE, image("1.2.1", frames=[2, 3]), image("1.2.2"))
     points = scoord("MULTIPOINT", [1, 2, 3, 4.5], image("1.2.1"))
     site = code(FINDING_SITE, LUNG, relationship="HAS CONCEPT MOD")
-    result = transform(report(circle, points, site, AccessionNumber="A-1"))
+    result = transform(grouped(circle, points, site, AccessionNumber="A-1"))
     found = one(result, "ImagingSelection", REGION_2D)
     expected_circle = {"regionType": "circle", "coordinate": CIRCLE}
     assert found["instance"] == [
@@ -172,7 +162,7 @@ def test_graphic_types(transform: Transform) -> None:
         "CIRCLE": CIRCLE,
         "ELLIPSE": [1, 2, 3, 2, 2, 1, 2, 3],
     }
-    result = transform(report(*(scoord(kind, data, image("1.2.1")) for kind, data in graphics.items())))
+    result = transform(grouped(*(scoord(kind, data, image("1.2.1")) for kind, data in graphics.items())))
     regions = [each["imageRegion2D"][0] for each in one(result, "ImagingSelection", REGION_2D)["instance"]]
     expected = [{"regionType": kind.lower(), "coordinate": data} for kind, data in graphics.items()]
     assert regions == expected
@@ -187,7 +177,7 @@ def test_graphics_that_are_none(transform: Transform) -> None:
         scoord("POINT", [], image("1.2.1")),
         scoord("POINT", [1, 2]),
     )
-    result = transform(report(*wrong))
+    result = transform(grouped(*wrong))
     assert selections(result) == []
     reasons = [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3, 4)]
     assert reasons == ["invalid-value"] * 3 + ["unresolved-reference"]
@@ -196,7 +186,7 @@ def test_graphics_that_are_none(transform: Transform) -> None:
 @pytest.mark.row("3.7.01")
 def test_fiducial_and_pixel_origin(transform: Transform) -> None:
     attributes: Json = {"FiducialUID": "1.2.7", "PixelOriginInterpretation": "VOLUME"}
-    result = transform(report(scoord("POINT", [1, 2], image("1.2.1"), **attributes)))
+    result = transform(grouped(scoord("POINT", [1, 2], image("1.2.1"), **attributes)))
     assert one(result, "ImagingSelection", REGION_2D)["identifier"] == [oid("1.2.7")]
     assert ("warning", "1.1.1.1") in findings(result, "no-target")
 
@@ -205,7 +195,7 @@ def test_fiducial_and_pixel_origin(transform: Transform) -> None:
 def test_frame_of_reference_of_an_image_region(transform: Transform) -> None:
     """Decision D26: never written, it would make the region a 3D one too."""
     region = scoord("POINT", [1, 2], image("1.2.1"), ReferencedFrameOfReferenceUID=FRAME)
-    found = one(transform(report(region)), "ImagingSelection", REGION_2D)
+    found = one(transform(grouped(region)), "ImagingSelection", REGION_2D)
     assert "frameOfReferenceUid" not in found
 
 
@@ -214,11 +204,11 @@ def test_regions_over_several_series_and_studies(transform: Transform) -> None:
     """Decision D9: what the instances do not share is left out."""
     regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.1", "1.2.2")]
     series = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90")]
-    found = one(transform(report(*regions, listed=series)), "ImagingSelection", REGION_2D)
+    found = one(transform(grouped(*regions, listed=series)), "ImagingSelection", REGION_2D)
     assert "seriesUid" not in found
     assert found["studyUid"] == STUDY
     studies = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90", study="1.2.91")]
-    result = transform(report(*regions, listed=studies))
+    result = transform(grouped(*regions, listed=studies))
     found = one(result, "ImagingSelection", REGION_2D)
     assert not {"seriesUid", "studyUid", "derivedFrom"} & set(found)
     assert len(found["instance"]) == 2
@@ -228,11 +218,11 @@ def test_regions_over_several_series_and_studies(transform: Transform) -> None:
 def test_instances_and_evidence(transform: Transform) -> None:
     """Section 3.2: without evidence the study is that of the document, an instance not listed has neither."""
     region = scoord("POINT", [1, 2], image("1.2.1"))
-    result = transform(report(region, listed=[]))
+    result = transform(grouped(region, listed=[]))
     found = one(result, "ImagingSelection", REGION_2D)
     assert found["studyUid"] == STUDY
     assert "seriesUid" not in found
-    result = transform(report(region, listed=[Instance("1.2.2")]))
+    result = transform(grouped(region, listed=[Instance("1.2.2")]))
     assert not {"seriesUid", "studyUid"} & set(one(result, "ImagingSelection", REGION_2D))
     assert ("warning", "1.1.1.1") in findings(result, "missing-evidence")
 
@@ -249,7 +239,7 @@ def test_region_in_three_dimensions(transform: Transform) -> None:
         scoord3d("MULTIPOINT", [1, 2, 3, 4, 5, 6.5]),
         scoord3d("POINT", [7, 8, 9], ObservationUID="1.2.77"),
     )
-    result = transform(report(*regions))
+    result = transform(grouped(*regions))
     found = one(result, "ImagingSelection", REGION_3D)
     assert found["code"] == concept(DCM, "111030", "Image Region")
     assert found["frameOfReferenceUid"] == FRAME
@@ -276,7 +266,7 @@ def in_space(kind: str, coordinate: Sequence[float]) -> Json:
 
 @pytest.mark.row("3.7.02")
 def test_a_region_in_space_carried_by_the_segmented_image(transform: Transform) -> None:
-    result = transform(report(scoord3d("POINT", [1, 2, 3]), image("1.2.1", concept=SOURCE_IMAGE)))
+    result = transform(grouped(scoord3d("POINT", [1, 2, 3]), image("1.2.1", concept=SOURCE_IMAGE)))
     instances = one(result, "ImagingSelection", REGION_3D)["instance"]
     assert [each["uid"] for each in instances] == ["1.2.1"]
 
@@ -288,7 +278,7 @@ def test_frames_of_reference(transform: Transform) -> None:
         scoord3d("POINT", [1, 2, 3], image("1.2.1")),
         scoord3d("POINT", [4, 5, 6], image("1.2.1"), frame_of_reference=OTHER_FRAME),
     )
-    result = transform(report(*regions))
+    result = transform(grouped(*regions))
     first, second = selections(result)
     assert claims(first, REGION_3D)
     assert "meta" not in second
@@ -299,7 +289,7 @@ def test_frames_of_reference(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.02")
 def test_no_frame_of_reference(transform: Transform) -> None:
-    result = transform(report(scoord3d("POINT", [1, 2, 3], image("1.2.1"), frame_of_reference=None)))
+    result = transform(grouped(scoord3d("POINT", [1, 2, 3], image("1.2.1"), frame_of_reference=None)))
     (found,) = selections(result)
     assert "meta" not in found
     assert "frameOfReferenceUid" not in found
@@ -310,7 +300,7 @@ def test_no_frame_of_reference(transform: Transform) -> None:
 @pytest.mark.row("3.7.02")
 def test_graphics_in_space_that_are_none(transform: Transform) -> None:
     wrong = (scoord3d("CIRCLE", [1, 2, 3, 4, 5, 6]), scoord3d("POINT", [1, 2]), scoord3d("POINT", []))
-    result = transform(report(*wrong))
+    result = transform(grouped(*wrong))
     assert selections(result) == []
     assert [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3)] == ["invalid-value"] * 3
 
@@ -323,7 +313,7 @@ def test_volume_surface(transform: Transform) -> None:
         scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE, frame_of_reference=OTHER_FRAME),
         image("1.2.1", concept=SOURCE_IMAGE),
     )
-    result = transform(report(*surfaces))
+    result = transform(grouped(*surfaces))
     found, further = (each for each in selections(result) if "frameOfReferenceUid" in each)
     assert claims(found, SURFACE)
     assert found["code"] == concept(DCM, "121231", "Volume Surface")
@@ -342,7 +332,7 @@ def test_volume_surface(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.04")
 def test_referenced_segment(transform: Transform) -> None:
-    result = transform(report(segment(segments=[1, 2]), segment("1.2.6")))
+    result = transform(grouped(segment(segments=[1, 2]), segment("1.2.6")))
     found = one(result, "ImagingSelection", SEGMENT)
     assert found["code"] == concept(DCM, "121191", "Referenced Segment")
     assert found["seriesUid"] == IMAGE_SERIES
@@ -358,7 +348,7 @@ def test_referenced_segment(transform: Transform) -> None:
 @pytest.mark.row("3.7.04")
 def test_segment_of_another_class(transform: Transform) -> None:
     """The true class, no profile and a warning."""
-    result = transform(report(segment(sop_class=SURFACE_SEGMENTATION, segments=[1])))
+    result = transform(grouped(segment(sop_class=SURFACE_SEGMENTATION, segments=[1])))
     (found,) = selections(result)
     assert "meta" not in found
     expected = coding(SOP_CLASS, SURFACE_SEGMENTATION, "Surface Segmentation Storage")
@@ -371,7 +361,7 @@ def test_referenced_segmentation_frame(transform: Transform) -> None:
     """Decision D12: the frame number; the segment number only where there is none."""
     frames = segment(concept=SEGMENTATION_FRAME, frames=[3, 4], segments=[1])
     number = segment("1.2.6", concept=SEGMENTATION_FRAME, segments=[2])
-    result = transform(report(frames, number))
+    result = transform(grouped(frames, number))
     found = one(result, "ImagingSelection", SEGMENT_FRAME)
     assert found["code"] == concept(DCM, "121214", "Referenced Segmentation Frame")
     assert found["instance"] == [
@@ -386,7 +376,7 @@ def test_referenced_segmentation_frame(transform: Transform) -> None:
 @pytest.mark.row("3.7.06")
 def test_source_image_for_segmentation(transform: Transform) -> None:
     images = (image("1.2.1", concept=SOURCE_IMAGE, frames=[1, 2]), image("1.2.2", concept=SOURCE_IMAGE))
-    result = transform(report(segment(segments=[1]), *images))
+    result = transform(grouped(segment(segments=[1]), *images))
     found = one(result, "ImagingSelection", SEGMENTED)
     assert found["code"]["coding"] == [coding(DCM, "121233", "Source image for segmentation")]
     assert found["seriesUid"] == IMAGE_SERIES
@@ -409,7 +399,7 @@ def test_source_series_with_instances(transform: Transform) -> None:
         Instance("1.2.1", series="1.2.90"),
         Instance("1.2.2", series="1.2.90"),
     ]
-    result = transform(report(segment(segments=[1]), SERIES_NAMED, listed=listed))
+    result = transform(grouped(segment(segments=[1]), SERIES_NAMED, listed=listed))
     found = one(result, "ImagingSelection", SEGMENTED)
     assert found["seriesUid"] == "1.2.90"
     assert found["instance"] == [{"uid": uid, "sopClass": CT_CLASS} for uid in ("1.2.1", "1.2.2")]
@@ -421,7 +411,7 @@ def test_source_series_with_instances(transform: Transform) -> None:
 @pytest.mark.row("3.7.07")
 def test_source_series_without_instances(transform: Transform) -> None:
     """Decision D12: a core selection of the series."""
-    result = transform(report(segment(segments=[1]), SERIES_NAMED))
+    result = transform(grouped(segment(segments=[1]), SERIES_NAMED))
     segmentation, found = selections(result)
     assert "meta" not in found
     assert found["code"]["coding"] == [coding(DCM, "121232", "Source series for segmentation")]
@@ -440,7 +430,7 @@ def test_source_series_beside_source_images(transform: Transform) -> None:
         ([Instance("1.2.1", series="1.2.90")], "1.2.90", None),
         ([Instance("1.2.1")], IMAGE_SERIES, "no-target"),
     ):
-        result = transform(report(*content, listed=listed))
+        result = transform(grouped(*content, listed=listed))
         found = one(result, "ImagingSelection", SEGMENTED)
         assert found["seriesUid"] == series
         assert len(selections(result)) == 2
@@ -450,7 +440,7 @@ def test_source_series_beside_source_images(transform: Transform) -> None:
 @pytest.mark.row("3.7.07")
 def test_source_series_with_a_uid_that_is_none(transform: Transform) -> None:
     """Decision D29: never truncated."""
-    result = transform(report(segment(segments=[1]), uidref(SOURCE_SERIES, "1.2." + "3" * 62)))
+    result = transform(grouped(segment(segments=[1]), uidref(SOURCE_SERIES, "1.2." + "3" * 62)))
     assert [each["code"]["coding"][0]["code"] for each in selections(result)] == ["121191"]
     assert unmapped(result)["1.1.1.2"] == "invalid-value"
 
@@ -466,7 +456,7 @@ def test_region_in_space(transform: Transform) -> None:
         num(ROI_IDENTIFIER, "2", CUBIC_MM, relationship="HAS PROPERTIES"),
     )
     sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
-    result = transform(report(composite("1.2.8", *identifiers, **sets), composite("1.2.9", **sets)))
+    result = transform(grouped(composite("1.2.8", *identifiers, **sets), composite("1.2.9", **sets)))
     found = one(result, "ImagingSelection", "region-in-space-corrected")
     assert not claims(found, "region-in-space")
     assert found["code"] == {**concept(DCM, "130488", "Region In Space"), "text": "Region in Space"}
@@ -484,7 +474,7 @@ def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
     """Decision D3, form ig-literal: the published SOP class and profile, and a warning; another class stays as it is."""
     identifier = text(ROI_IDENTIFIER, "1", relationship="HAS PROPERTIES")
     sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
-    result = transform(report(composite("1.2.8", identifier, **sets)), form="ig-literal")
+    result = transform(grouped(composite("1.2.8", identifier, **sets)), form="ig-literal")
     found = one(result, "ImagingSelection", "region-in-space")
     assert not claims(found, "region-in-space-corrected")
     published = coding(SOP_CLASS, f"1{RT_STRUCTURE_SET}", "RT Structure Set Storage")
@@ -492,7 +482,7 @@ def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
     assert derived(result) == [found]
     assert findings(result, "conflict") == [("warning", "1.1.1.1")]
     other = transform(
-        report(composite("1.2.8", identifier, concept=REGION_IN_SPACE, sop_class=CT)), form="ig-literal"
+        grouped(composite("1.2.8", identifier, concept=REGION_IN_SPACE, sop_class=CT)), form="ig-literal"
     )
     assert "meta" not in selections(other)[0]
     assert selections(other)[0]["instance"][0]["sopClass"] == CT_CLASS
@@ -539,7 +529,7 @@ def test_regions_in_space_of_several_classes(transform: Transform, form: str) ->
 @pytest.mark.row("3.7.08")
 def test_the_form_changes_nothing_else(transform: Transform) -> None:
     """Decision D3: only this one is misprinted."""
-    given = report(
+    given = grouped(
         segment(segments=[1]), scoord("CIRCLE", CIRCLE, image("1.2.1")), num(VOLUME, "1", CUBIC_MM)
     )
     assert transform(given, form="ig-literal").json == transform(given).json
@@ -548,7 +538,7 @@ def test_the_form_changes_nothing_else(transform: Transform) -> None:
 @pytest.mark.row("3.7.09", "3.7.10")
 def test_illustration_and_explanation(transform: Transform) -> None:
     result = transform(
-        report(
+        grouped(
             image("1.2.1", concept=ILLUSTRATION, frames=[2]),
             image("1.2.2", concept=EXPLANATION, frames=[1, 2]),
             composite("1.2.3", concept=EXPLANATION, sop_class=CT),
@@ -571,13 +561,13 @@ def test_illustration_and_explanation(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.11")
 def test_real_world_value_map(transform: Transform) -> None:
-    result = transform(report(composite("1.2.4", concept=VALUE_MAP_USED)))
+    result = transform(grouped(composite("1.2.4", concept=VALUE_MAP_USED)))
     found = one(result, "ImagingSelection", "real-world-value-map")
     assert found["code"] == concept(DCM, "126100", "Real World Value Map used for measurement")
     map_class = coding(SOP_CLASS, VALUE_MAP, "Real World Value Mapping Storage")
     assert found["instance"] == [{"uid": "1.2.4", "sopClass": map_class}]
     assert derived(result) == [found]
-    other = transform(report(composite("1.2.4", concept=VALUE_MAP_USED, sop_class=CT)))
+    other = transform(grouped(composite("1.2.4", concept=VALUE_MAP_USED, sop_class=CT)))
     assert "meta" not in selections(other)[0]
 
 
@@ -591,7 +581,7 @@ def test_other_references(transform: Transform) -> None:
         scoord("POINT", [1, 2], image("1.2.1"), concept=CENTRE),
         scoord3d("POINT", [1, 2, 3], image("1.2.1"), concept=CENTRE),
     )
-    result = transform(report(*references))
+    result = transform(grouped(*references))
     found = selections(result)
     assert all("meta" not in each for each in found)
     centre = {"coding": [coded(CENTRE)]}
@@ -627,7 +617,7 @@ def test_references_without_a_concept_name(transform: Transform) -> None:
         image("1.2.1"),
         tcoord("POINT", offsets=["1.5"]),
     )
-    result = transform(report(*unnamed))
+    result = transform(grouped(*unnamed))
     assert {"image-region-2d", "image-region-3d"} == {
         each["meta"]["profile"][0].rpartition("/")[2] for each in selections(result) if "meta" in each
     }
@@ -664,19 +654,10 @@ def test_source_sr_content_item(transform: Transform) -> None:
     assert counts == [1] * 4
 
 
-SR_CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.33": "Comprehensive SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.34": "Comprehensive 3D SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.35": "Extensible SR Storage",
-}
-
-
 @pytest.mark.row("3.7.13")
 @pytest.mark.parametrize("sop_class", SR_CLASSES)
 def test_classes_of_reports(transform: Transform, sop_class: str) -> None:
-    result = transform(report(SOPClassUID=sop_class))
+    result = transform(grouped(SOPClassUID=sop_class))
     (instance,) = one(result, "ImagingSelection", ORIGINAL)["instance"]
     assert instance["sopClass"] == coding(SOP_CLASS, sop_class, SR_CLASSES[sop_class])
 
@@ -689,13 +670,13 @@ def test_regions_reached_by_reference(transform: Transform) -> None:
     """Decision D31: one of several regions makes a selection of its own, the only one is the group's."""
     regions = [scoord("POINT", [n, n], image("1.2.1")) for n in (1, 2)]
     second = measured(by_reference(INFERRED, 1, 1, 1, 2))
-    result = transform(report(*regions, second))
+    result = transform(grouped(*regions, second))
     (own,) = derived(result, observation(result, VOLUME.value))
     assert [each["imageRegion2D"] for each in own["instance"]] == [[point(2, 2)]]
     assert own not in derived(result)
     assert len(derived(result)[0]["instance"]) == 2
     alone = scoord("POINT", [1, 1], image("1.2.1"))
-    result = transform(report(alone, measured(by_reference(INFERRED, 1, 1, 1, 1))))
+    result = transform(grouped(alone, measured(by_reference(INFERRED, 1, 1, 1, 1))))
     assert derived(result, observation(result, VOLUME.value)) == derived(result)
     assert len(selections(result)) == 1
 
@@ -703,7 +684,7 @@ def test_regions_reached_by_reference(transform: Transform) -> None:
 @pytest.mark.row("3.7.01")
 def test_an_image_reached_by_reference(transform: Transform) -> None:
     """Decision D31: a by-reference SELECTED FROM image counts as if it stood there."""
-    result = transform(report(image("1.2.1"), scoord("POINT", [1, 2], by_reference("", 1, 1, 1, 1))))
+    result = transform(grouped(image("1.2.1"), scoord("POINT", [1, 2], by_reference("", 1, 1, 1, 1))))
     (instance,) = one(result, "ImagingSelection", REGION_2D)["instance"]
     assert instance == {"uid": "1.2.1", "sopClass": CT_CLASS, "imageRegion2D": [point(1, 2)]}
 
@@ -711,6 +692,6 @@ def test_an_image_reached_by_reference(transform: Transform) -> None:
 @pytest.mark.row("3.7.09")
 def test_an_instance_whose_uid_is_none(transform: Transform) -> None:
     """Section 5.2, decision D29: no reference, no selection."""
-    result = transform(report(image("1.2." + "3" * 62, concept=ILLUSTRATION)))
+    result = transform(grouped(image("1.2." + "3" * 62, concept=ILLUSTRATION)))
     assert selections(result) == []
     assert unmapped(result)["1.1.1.1"] == "invalid-value"

@@ -27,10 +27,7 @@ from tests.builders import (
     composite,
     date,
     date_time,
-    group,
     image,
-    imaging_measurements,
-    measurement_report,
     num,
     scoord,
     scoord3d,
@@ -85,6 +82,7 @@ from tests.rows.look import (
     coded,
     coding,
     concept,
+    derived,
     elements,
     findings,
     observation,
@@ -95,19 +93,12 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
+from tests.rows.shapes import DESCRIBES, INFERRED, MODIFIES, grouped
 
 MEASUREMENT = "imaging-measurement"
-MODIFIES = "HAS CONCEPT MOD"
-DESCRIBES = "HAS PROPERTIES"
-INFERRED = "INFERRED FROM"
 UCUM = "http://unitsofmeasure.org"
 UNITS = {"unit": "cubic millimeter", "system": UCUM, "code": "mm3"}
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-
-
-def report(*content: Dataset, **header: Any) -> Dataset:
-    """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
-    return measurement_report(imaging_measurements(group(*content)), **header)
 
 
 def volume(*children: Dataset, value: str | None = "1.50", **attributes: Any) -> Dataset:
@@ -127,16 +118,12 @@ def components(found: Json) -> dict[str, Json]:
     }
 
 
-def derived(result: Result, of: Json) -> list[Json]:
-    return [target(result, each) for each in of.get("derivedFrom", [])]
-
-
 # ---- code and value --------------------------------------------------------------------------------------
 
 
 @pytest.mark.row("3.8.01", "3.8.02", "3.8.22")
 def test_concept_name_and_value(transform: Transform) -> None:
-    found = measurement(transform(report(volume())))
+    found = measurement(transform(grouped(volume())))
     assert claims(found, MEASUREMENT)
     assert found["code"] == concept(SCT, "118565006", "Volume")
     assert str(found["valueQuantity"].pop("value")) == "1.50"
@@ -147,7 +134,7 @@ def test_concept_name_and_value(transform: Transform) -> None:
 @pytest.mark.row("3.8.01")
 def test_a_measurement_without_a_concept_name(transform: Transform) -> None:
     """Section 5.2: not produced."""
-    result = transform(report(num(None, "1", ONE)))
+    result = transform(grouped(num(None, "1", ONE)))
     assert resources(result, "Observation", MEASUREMENT) == []
     assert unmapped(result)["1.1.1.1"] == "invalid-value"
 
@@ -163,14 +150,14 @@ def test_a_measurement_without_a_concept_name(transform: Transform) -> None:
 )
 def test_forms_of_a_value(transform: Transform, forms: dict[str, Any], expected: str) -> None:
     """The floating point value, else the numeric, else the rational one."""
-    assert str(measurement(transform(report(volume(**forms))))["valueQuantity"]["value"]) == expected
+    assert str(measurement(transform(grouped(volume(**forms))))["valueQuantity"]["value"]) == expected
 
 
 @pytest.mark.row("3.8.02")
 @pytest.mark.parametrize("forms", [{"value": None, "rational": (1, 0)}, {"value": "1,5"}, {"value": "1\\2"}])
 def test_values_that_are_none(transform: Transform, forms: dict[str, Any]) -> None:
     """Section 3.1, decision D24: no value, and why; never Observation.dataAbsentReason."""
-    result = transform(report(volume(**forms)))
+    result = transform(grouped(volume(**forms)))
     found = measurement(result)
     assert found["valueQuantity"] == {"extension": absent("error"), **UNITS}
     assert "dataAbsentReason" not in found
@@ -179,7 +166,7 @@ def test_values_that_are_none(transform: Transform, forms: dict[str, Any]) -> No
 
 @pytest.mark.row("3.8.02")
 def test_a_value_without_units(transform: Transform) -> None:
-    result = transform(report(num(VOLUME, "7", None)))
+    result = transform(grouped(num(VOLUME, "7", None)))
     assert measurement(result)["valueQuantity"] == {"value": 7}
     assert ("warning", "1.1.1.1") in findings(result, "missing-units")
 
@@ -209,7 +196,7 @@ def test_numeric_value_qualifiers(transform: Transform) -> None:
         num(Code(f"99N{n}", "99TEST", f"N{n}"), None, None, qualifier=meaning(value))
         for n, value in enumerate(QUALIFIERS)
     ]
-    found = resources(transform(report(*qualified)), "Observation", MEASUREMENT)
+    found = resources(transform(grouped(*qualified)), "Observation", MEASUREMENT)
     reasons = [each["valueQuantity"]["extension"] for each in found]
     assert reasons == [absent(reason) for reason in QUALIFIERS.values()]
     assert [each.get("component", [{}])[0].get("code") for each in found] == [
@@ -245,13 +232,13 @@ MEANINGS = {
 
 @pytest.mark.row("3.8.03")
 def test_units_without_a_value(transform: Transform) -> None:
-    found = measurement(transform(report(volume(value=None, qualifier=meaning("114006")))))
+    found = measurement(transform(grouped(volume(value=None, qualifier=meaning("114006")))))
     assert found["valueQuantity"] == {"extension": absent("error"), **UNITS}
 
 
 @pytest.mark.row("3.8.04")
 def test_a_qualifier_beside_a_value(transform: Transform) -> None:
-    result = transform(report(volume(value="5", qualifier=meaning("114009"))))
+    result = transform(grouped(volume(value="5", qualifier=meaning("114009"))))
     found = measurement(result)
     assert found["valueQuantity"] == {"value": 5, **UNITS}
     assert found["component"] == [
@@ -268,7 +255,7 @@ def test_a_qualifier_beside_a_value(transform: Transform) -> None:
 
 @pytest.mark.row("3.8.05")
 def test_derivation(transform: Transform) -> None:
-    found = measurement(transform(report(volume(code(DERIVATION, MEAN, relationship=MODIFIES)))))
+    found = measurement(transform(grouped(volume(code(DERIVATION, MEAN, relationship=MODIFIES)))))
     assert found["code"] == {**concept(SCT, "118565006", "Volume"), "text": "Volume, Mean"}
     assert components(found) == {"121401": {"valueCodeableConcept": concept(SCT, "373098007", "Mean")}}
 
@@ -277,7 +264,7 @@ def test_derivation(transform: Transform) -> None:
 def test_measurement_method(transform: Transform) -> None:
     of_group = code(METHOD, RECIST, relationship=MODIFIES)
     own = volume(code(METHOD, WHO, relationship=MODIFIES))
-    result = transform(report(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
+    result = transform(grouped(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
     assert measurement(result)["method"] == concept(DCM, "112029", "WHO")
     assert observation(result, DIAMETER.value)["method"] == concept(DCM, "126081", "RECIST 1.1")
     assert not {"component", "bodySite"} & set(measurement(result))
@@ -291,9 +278,9 @@ def test_finding_site(transform: Transform) -> None:
     own = code(FINDING_SITE, LIVER, relationship=MODIFIES)
     side = code(LATERALITY, RIGHT, relationship=MODIFIES)
     qualified = num(AREA, "4", SQUARE_MM, code(FINDING_SITE, LUNG, side, relationship=MODIFIES))
-    result = transform(report(tracked, of_group, volume(own), num(DIAMETER, "3", MILLIMETRES), qualified))
-    grouped = one(result, "Observation", "imaging-measurement-group")["bodyStructure"]
-    assert observation(result, DIAMETER.value)["bodyStructure"] == grouped
+    result = transform(grouped(tracked, of_group, volume(own), num(DIAMETER, "3", MILLIMETRES), qualified))
+    of_all = one(result, "Observation", "imaging-measurement-group")["bodyStructure"]
+    assert observation(result, DIAMETER.value)["bodyStructure"] == of_all
     assert measurement(result)["bodySite"] == concept(SCT, "10200004", "Liver")
     assert "bodyStructure" not in measurement(result)
     structure = target(result, observation(result, AREA.value)["bodyStructure"])
@@ -318,14 +305,14 @@ def test_references_of_the_group_and_its_own(transform: Transform) -> None:
     space = scoord3d("POINT", [1, 2, 3], image("1.2.2"), concept=None, relationship=INFERRED)
     pictured = image("1.2.3", relationship="R-INFERRED FROM")
     result = transform(
-        report(region("1.2.1"), segment, volume(own, space, pictured), num(DIAMETER, "3", MILLIMETRES))
+        grouped(region("1.2.1"), segment, volume(own, space, pictured), num(DIAMETER, "3", MILLIMETRES))
     )
-    grouped = one(result, "Observation", "imaging-measurement-group")
-    kinds = [each["code"]["coding"][0]["code"] for each in derived(result, grouped)]
+    of_all = one(result, "Observation", "imaging-measurement-group")
+    kinds = [each["code"]["coding"][0]["code"] for each in derived(result, of_all)]
     assert sorted(kinds) == ["111030", "111040", "121191"]
     assert observation(result, DIAMETER.value)["derivedFrom"] == [
         reference
-        for reference in grouped["derivedFrom"]
+        for reference in of_all["derivedFrom"]
         if not claims(target(result, reference), "source-sr-content-item")
     ]
     found = derived(result, measurement(result))
@@ -338,7 +325,7 @@ def test_references_of_the_group_and_its_own(transform: Transform) -> None:
 @pytest.mark.row("3.8.10")
 def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
     other = num(DIAMETER, "3", MILLIMETRES)
-    result = transform(report(other, volume(by_reference(INFERRED, 1, 1, 1, 1))))
+    result = transform(grouped(other, volume(by_reference(INFERRED, 1, 1, 1, 1))))
     reference = {"reference": urn(observation(result, DIAMETER.value)), "type": "Observation"}
     assert measurement(result)["derivedFrom"] == [reference]
     assert "component" not in measurement(result)
@@ -366,7 +353,7 @@ def test_inferred_from_a_number_by_value(transform: Transform) -> None:
     parameter = num(KERNEL_SIZE, "3", MILLIMETRES, relationship=INFERRED)
     pictured = num(DIAMETER, "4", MILLIMETRES, image("1.2.1", relationship=INFERRED), relationship=INFERRED)
     identified = num(AREA, "5", SQUARE_MM, relationship=INFERRED, ObservationUID="1.2.77")
-    result = transform(report(volume(parameter, pictured, identified)))
+    result = transform(grouped(volume(parameter, pictured, identified)))
     found = measurement(result)
     assert components(found) == {
         "99K1": {"valueQuantity": {"value": 3, "unit": "millimeter", "system": UCUM, "code": "mm"}}
@@ -382,7 +369,7 @@ def test_inferred_from_a_number_by_value(transform: Transform) -> None:
 def test_real_world_value_map(transform: Transform) -> None:
     own = composite("1.2.5", concept=VALUE_MAP_USED)
     result = transform(
-        report(composite("1.2.4", concept=VALUE_MAP_USED), volume(own), num(DIAMETER, "3", MILLIMETRES))
+        grouped(composite("1.2.4", concept=VALUE_MAP_USED), volume(own), num(DIAMETER, "3", MILLIMETRES))
     )
     (found,) = derived(result, measurement(result))
     assert claims(found, "real-world-value-map")
@@ -400,7 +387,7 @@ def test_tracking_of_a_measurement(transform: Transform) -> None:
         text(TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT"),
         uidref(TRACKING_UID, "1.2.3.100", relationship="HAS OBS CONTEXT"),
     )
-    result = transform(report(volume(*own)))
+    result = transform(grouped(volume(*own)))
     assert components(measurement(result)) == {
         "112039": {"valueString": "Nodule 1"},
         "112040": {"valueString": "urn:oid:1.2.3.100"},
@@ -414,7 +401,7 @@ def test_algorithm(transform: Transform) -> None:
     """Section 3.4: its own comes before that of the group."""
     own = volume(text(ALGORITHM_NAME, "own", relationship=MODIFIES))
     of_group = text(ALGORITHM_NAME, "group", relationship=MODIFIES)
-    result = transform(report(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
+    result = transform(grouped(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
     names = [
         target(result, observation(result, each.value)["device"])["displayName"]
         for each in (VOLUME, DIAMETER)
@@ -425,7 +412,7 @@ def test_algorithm(transform: Transform) -> None:
 @pytest.mark.row("3.8.21")
 def test_observation_uid_and_time(transform: Transform) -> None:
     stated = volume(ObservationUID="1.2.77", ObservationDateTime="20240104093000+0200")
-    result = transform(report(stated, num(DIAMETER, "3", MILLIMETRES)))
+    result = transform(grouped(stated, num(DIAMETER, "3", MILLIMETRES)))
     found, other = measurement(result), observation(result, DIAMETER.value)
     system = "http://hl7.org/fhir/uv/dicom-sr/CodeSystem/dicom-identifier-type"
     kind = concept(system, "observation-uid", "Observation UID")
@@ -463,7 +450,7 @@ def test_normality(transform: Transform) -> None:
         for n, value in enumerate(NORMAL)
     ]
     private = num(VOLUME, "1", CUBIC_MM, code(NORMALITY, OBVIOUS, relationship=DESCRIBES))
-    result = transform(report(*judged, private))
+    result = transform(grouped(*judged, private))
     *found, other = resources(result, "Observation", MEASUREMENT)
     for each, (value, meaning_code) in zip(found, NORMAL.items(), strict=True):
         (interpretation,) = each["interpretation"]
@@ -483,7 +470,7 @@ def test_normal_range(transform: Transform) -> None:
     description = text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)
     authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
     result = transform(
-        report(
+        grouped(
             volume(*limits, description, authority),
             num(DIAMETER, "3", MILLIMETRES, text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)),
             num(AREA, "4", SQUARE_MM, text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)),
@@ -550,7 +537,7 @@ def test_a_range_needs_a_limit_or_a_text(transform: Transform) -> None:
 def test_the_authority_of_a_range_without_description(transform: Transform) -> None:
     limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
     authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
-    result = transform(report(volume(limit, authority)))
+    result = transform(grouped(volume(limit, authority)))
     (stated,) = measurement(result)["referenceRange"]
     assert stated["text"] == "(Smith 2001)"
     assert stated["high"]["value"] == 2
@@ -570,7 +557,7 @@ def test_statistics_significance_and_equations(transform: Transform) -> None:
         text(EQUATION_CITATION, "Jones 1999", relationship=DESCRIBES),
     )
     cited = composite("1.2.9", concept=EQUATION_CITATION, relationship=DESCRIBES)
-    result = transform(report(volume(*properties)))
+    result = transform(grouped(volume(*properties)))
     assert components(measurement(result)) == {
         "386136009": {"valueQuantity": {"value": 2, **UNITS}},
         "121405": {"valueString": "adults"},
@@ -581,7 +568,7 @@ def test_statistics_significance_and_equations(transform: Transform) -> None:
         "121420": {"valueString": "a*b"},
         "121421": {"valueString": "Jones 1999"},
     }
-    result = transform(report(volume(cited)))
+    result = transform(grouped(volume(cited)))
     assert "derivedFrom" not in measurement(result)
     assert unmapped(result)["1.1.1.1.1"] == "no-target"
 
@@ -601,7 +588,7 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
         for n, each in enumerate(meanings, 121420)
     ]
     cited = image("1.2.9", concept=EQUATION_CITATION, relationship=INFERRED)
-    result = transform(report(volume(*stated, cited), listed=[Instance("1.2.9", study="1.2.90")]))
+    result = transform(grouped(volume(*stated, cited), listed=[Instance("1.2.9", study="1.2.90")]))
     found = measurement(result)
     assert components(found) == {str(n): {"valueString": each} for n, each in enumerate(meanings, 121420)}
     assert "derivedFrom" not in found
@@ -632,7 +619,7 @@ def test_other_properties(transform: Transform, relationship: str) -> None:
         text(NOTE, "acquired", relationship="HAS ACQ CONTEXT"),
         table(NOTE, [NOTE], [["1"]], relationship=relationship),
     )
-    result = transform(report(volume(*properties)))
+    result = transform(grouped(volume(*properties)))
     quantity = {"value": 3, "unit": "no units", "system": UCUM, "code": "1"}
     assert components(measurement(result)) == {
         "99C1": {"valueCodeableConcept": concept(SCT, "43674008", "Apical")},

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from pydicom.dataset import Dataset
-from sr2fhir import Result
 
 from tests.builders import (
     ALGORITHM_NAME,
@@ -58,39 +54,28 @@ from tests.rows.conftest import Transform
 from tests.rows.look import (
     SCT,
     UMLS,
-    Json,
     absent,
     claims,
     coded,
     concept,
+    derived,
     observation,
     oid,
     one,
     reason,
     resources,
-    target,
     unmapped,
     urn,
 )
+from tests.rows.shapes import CONTEXT, MODIFIES, grouped
 
 EVALUATION = "imaging-qualitative-evaluation"
-MODIFIES = "HAS CONCEPT MOD"
-CONTEXT = "HAS OBS CONTEXT"
 SUBTLE = code(SUBTLETY, OBVIOUS)
-
-
-def report(*content: Dataset, **header: Any) -> Dataset:
-    """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
-    return measurement_report(imaging_measurements(group(*content)), **header)
-
-
-def derived(result: Result, of: Json) -> list[Json]:
-    return [target(result, each) for each in of.get("derivedFrom", [])]
 
 
 @pytest.mark.row("3.9.01", "3.9.02", "3.9.03", "3.9.05")
 def test_codes_and_texts(transform: Transform) -> None:
-    result = transform(report(SUBTLE, text(IMPRESSION, "benign")))
+    result = transform(grouped(SUBTLE, text(IMPRESSION, "benign")))
     category = [concept(UMLS, "C0034375", "Qualitative Evaluations")]
     coded_one, textual = resources(result, "Observation", EVALUATION)
     assert coded_one["code"] == {"coding": [coded(SUBTLETY)]}
@@ -104,7 +89,7 @@ def test_codes_and_texts(transform: Transform) -> None:
 @pytest.mark.row("3.9.01", "3.9.02")
 def test_what_is_not_stated(transform: Transform) -> None:
     """Section 5.2: without a value it says so, without a name there is none."""
-    result = transform(report(code(SUBTLETY, None), text(None, "unnamed")))
+    result = transform(grouped(code(SUBTLETY, None), text(None, "unnamed")))
     found = one(result, "Observation", EVALUATION)
     assert found["valueCodeableConcept"] == {"extension": absent("unknown")}
     assert "dataAbsentReason" not in found
@@ -131,7 +116,7 @@ def test_what_is_no_evaluation(transform: Transform) -> None:
             Code("en", "RFC5646", "English"),
         ),
     )
-    result = transform(report(*taken))
+    result = transform(grouped(*taken))
     found = one(result, "Observation")
     assert "hasMember" not in found
     assert unmapped(result).keys() & {f"1.1.1.{n}" for n in range(1, 13)} == {"1.1.1.10"}
@@ -140,7 +125,7 @@ def test_what_is_no_evaluation(transform: Transform) -> None:
 @pytest.mark.row("3.9.01")
 @pytest.mark.parametrize("relationship", [MODIFIES, "HAS PROPERTIES", CONTEXT])
 def test_only_what_is_contained(transform: Transform, relationship: str) -> None:
-    result = transform(report(code(SUBTLETY, OBVIOUS, relationship=relationship)))
+    result = transform(grouped(code(SUBTLETY, OBVIOUS, relationship=relationship)))
     found = one(result, "Observation")
     assert "hasMember" not in found
     assert [each["code"] for each in found["component"]] == [{"coding": [coded(SUBTLETY)]}]
@@ -182,7 +167,7 @@ def test_modifiers(transform: Transform) -> None:
         code(SUBTLETY, APICAL, relationship=MODIFIES),
         text(NOTE, "below", relationship="CONTAINS"),
     )
-    result = transform(report(code(SUBTLETY, OBVIOUS, *modifiers)))
+    result = transform(grouped(code(SUBTLETY, OBVIOUS, *modifiers)))
     assert one(result, "Observation", EVALUATION)["component"] == [
         {"code": {"coding": [coded(COLOR)]}, "valueCodeableConcept": concept(SCT, "43674008", "Apical")},
         {"code": concept(DCM_COMMENT[0], *DCM_COMMENT[1:]), "valueString": "unsure"},
@@ -202,14 +187,14 @@ def test_references_and_site_of_the_group(transform: Transform) -> None:
     tracked = text(TRACKING_IDENTIFIER, "Nodule 1", relationship=CONTEXT)
     inherits = text(IMPRESSION, "benign")
     result = transform(
-        report(tracked, segment, region, code(SUBTLETY, OBVIOUS, own_region, own_site), inherits)
+        grouped(tracked, segment, region, code(SUBTLETY, OBVIOUS, own_region, own_site), inherits)
     )
-    grouped = one(result, "Observation", "imaging-measurement-group")
+    of_all = one(result, "Observation", "imaging-measurement-group")
     found, inheriting = observation(result, SUBTLETY.value), observation(result, IMPRESSION.value)
-    assert inheriting["bodyStructure"] == grouped["bodyStructure"]
+    assert inheriting["bodyStructure"] == of_all["bodyStructure"]
     kinds = {each["code"]["coding"][0]["code"] for each in derived(result, inheriting)}
     assert kinds == {"121191", "111030"}
-    assert all(each in grouped["derivedFrom"] for each in inheriting["derivedFrom"])
+    assert all(each in of_all["derivedFrom"] for each in inheriting["derivedFrom"])
     assert found["bodySite"] == concept(SCT, "10200004", "Liver")
     assert "bodyStructure" not in found
     (own,) = (each for each in derived(result, found) if claims(each, "image-region-2d"))
@@ -221,7 +206,7 @@ def test_references_and_site_of_the_group(transform: Transform) -> None:
 def test_algorithm_uid_and_time(transform: Transform) -> None:
     attributes = {"ObservationUID": "1.2.77", "ObservationDateTime": "20240104093000+0200"}
     own = code(SUBTLETY, OBVIOUS, text(ALGORITHM_NAME, "own", relationship=MODIFIES), **attributes)
-    result = transform(report(own, text(IMPRESSION, "benign")))
+    result = transform(grouped(own, text(IMPRESSION, "benign")))
     found, other = observation(result, SUBTLETY.value), observation(result, IMPRESSION.value)
     assert found["device"]["reference"] == urn(one(result, "Device", "algorithm-identification"))
     assert found["identifier"][0].items() >= oid("1.2.77").items()
