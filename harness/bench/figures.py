@@ -64,7 +64,31 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def alternately(works: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """Time several things in turn, so many rounds, and answer the median of each in seconds."""
-    times = [[seconds(work) for work in works] for _ in range(rounds)]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+@dataclass(frozen=True)
+class Times:
+    """What several things took that were done in turn.
+
+    Parameters
+    ----------
+    rounds
+        Seconds, one row for each round and one column for each thing.
+    """
+
+    rounds: Sequence[Sequence[float]]
+
+    def median(self, column: int) -> float:
+        """Answer the median time of one thing, in seconds."""
+        return statistics.median(row[column] for row in self.rounds)
+
+    def ratio(self, over: int, under: int) -> float:
+        """Answer the median of the ratios of two things that were done one soon after the other.
+
+        The ratio of the medians would compare rounds in which the machine was quick with rounds in which it
+        was slow.
+        """
+        return statistics.median(row[over] / row[under] for row in self.rounds)
+
+
+def alternately(works: Sequence[Callable[[], object]], rounds: int) -> Times:
+    """Time several things in turn, so many rounds."""
+    return Times([[seconds(work) for work in works] for _ in range(rounds)])

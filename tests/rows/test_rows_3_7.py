@@ -500,7 +500,7 @@ def test_only_what_identifies_a_region_is_told(transform: Transform) -> None:
     )
     sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
     beside = text(ROI_IDENTIFIER, "3", relationship="HAS ACQ CONTEXT")
-    result = transform(report(composite("1.2.8", *children, **sets), beside))
+    result = transform(grouped(composite("1.2.8", *children, **sets), beside))
     found = one(result, "ImagingSelection", "region-in-space-corrected")
     assert found["instance"][0]["subset"] == ["ROI 1", "2"]
     lost = unmapped(result)
@@ -517,7 +517,7 @@ def test_regions_in_space_of_several_classes(transform: Transform, form: str) ->
         composite(uid, concept=REGION_IN_SPACE, sop_class=sop_class)
         for uid, sop_class in (("1.2.8", RT_STRUCTURE_SET), ("1.2.9", CT))
     ]
-    result = transform(report(*mixed), form=form)
+    result = transform(grouped(*mixed), form=form)
     (found,) = selections(result)
     literal = form == "ig-literal"
     assert "meta" not in found

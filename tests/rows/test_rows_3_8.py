@@ -338,10 +338,10 @@ def test_a_measurement_by_reference_that_describes(transform: Transform, relatio
     """The rule of the target with the given relationship: a component; a source only where that is said, too."""
     other = num(DIAMETER, "3", MILLIMETRES)
     described = by_reference(relationship, 1, 1, 1, 1)
-    found = measurement(transform(report(other, volume(described))))
+    found = measurement(transform(grouped(other, volume(described))))
     assert components(found).keys() == {DIAMETER.value}
     assert "derivedFrom" not in found
-    result = transform(report(other, volume(described, by_reference(INFERRED, 1, 1, 1, 1))))
+    result = transform(grouped(other, volume(described, by_reference(INFERRED, 1, 1, 1, 1))))
     found = measurement(result)
     assert components(found).keys() == {DIAMETER.value}
     assert derived(result, found) == [observation(result, DIAMETER.value)]
@@ -503,7 +503,7 @@ def test_what_a_range_does_not_take_is_reported(transform: Transform) -> None:
         text(RANGE_AUTHORITY, "Jones 1999", relationship=DESCRIBES),
         code(RANGE_AUTHORITY, LIVER, relationship=DESCRIBES),
     )
-    result = transform(report(volume(*stated)))
+    result = transform(grouped(volume(*stated)))
     (found,) = measurement(result)["referenceRange"]
     assert found["text"] == "adults (Smith 2001)"
     assert elements(result, "1.1.1.1.3") == elements(result, "1.1.1.1.4")
@@ -523,7 +523,7 @@ def test_a_range_needs_a_limit_or_a_text(transform: Transform) -> None:
     limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
     unstated = num(LOWER_LIMIT, None, CUBIC_MM, relationship=DESCRIBES)
     result = transform(
-        report(volume(empty, authority, limit), num(DIAMETER, "3", MILLIMETRES, unstated, empty, authority))
+        grouped(volume(empty, authority, limit), num(DIAMETER, "3", MILLIMETRES, unstated, empty, authority))
     )
     (found,) = measurement(result)["referenceRange"]
     assert found["text"] == "(Smith 2001)"
@@ -600,7 +600,7 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
 def test_an_equation_without_a_relationship(transform: Transform) -> None:
     stated = text(EQUATION, "a*b")
     del stated.RelationshipType
-    result = transform(report(volume(stated)))
+    result = transform(grouped(volume(stated)))
     assert components(measurement(result)) == {"121420": {"valueString": "a*b"}}
     assert "1.1.1.1.1" not in unmapped(result)
 
