@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from sr2fhir.errors import OutputError, Sr2FhirError
+from sr2fhir.memory import let_go
 from sr2fhir.outcome import finding_issue, outcome
 
 if TYPE_CHECKING:
@@ -317,6 +318,7 @@ class Transformer:
         rendering = stages(
             "render", lambda: render(source, name=name, options=self.options, limits=self.limits)
         )
+        let_go(len(rendering.items))
         answer = stages("engine", lambda: engine.transform(rendering.to_json()))
         finished = stages("finish", lambda: self._finish(answer, rendering, engine))
         findings = (*rendering.findings, *unmapped_findings(finished.report))

@@ -49,9 +49,10 @@ final class Engine {
     }
     PackageInformation origin = new PackageInformation("hl7.fhir.r5.core", FHIR_VERSION, new Date(0));
     context =
-        new SimpleWorkerContext.SimpleWorkerContextBuilder()
-            .withAllowLoadingDuplicates(true)
-            .fromDefinitions(source, null, origin);
+        new SettledContext(
+            new SimpleWorkerContext.SimpleWorkerContextBuilder()
+                .withAllowLoadingDuplicates(true)
+                .fromDefinitions(source, null, origin));
   }
 
   /**

@@ -19,6 +19,7 @@ from sr2fhir.finishing.parse import parse
 from sr2fhir.finishing.report import Report
 from sr2fhir.finishing.sources import Sources
 from sr2fhir.jsontext import dumps
+from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
     from sr2fhir.rendering import Rendering
@@ -34,6 +35,7 @@ class Finished:
     report: Report
 
 
+@collector_paused()
 def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -> Finished:
     """Check the engine's answer, tabulate and remove its lineage ids, and account for all content.
 

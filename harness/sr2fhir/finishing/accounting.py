@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sr2fhir.errors import OutputError
 from sr2fhir.finishing import description
-from sr2fhir.finishing.classes import Classes, Marks, Origin, tables
+from sr2fhir.finishing.classes import NONE, Classes, Marks, Origin, tables
 from sr2fhir.finishing.lineage import Link, resource_path
 from sr2fhir.finishing.report import Category, Line, Report
 from sr2fhir.finishing.sources import Sources
@@ -104,15 +104,29 @@ class Account:
         item = self.sources.items.get(position, {})
         return "value" not in row or row["value"].get(item.get("valueType")) in item
 
+    @cached_property
+    def marked(self) -> dict[str, Marks]:
+        """Position of an item → its value type and concepts."""
+        items = self.sources.items.items()
+        return {position: frozenset((item["valueType"], *item.get("key", ()))) for position, item in items}
+
+    @cached_property
+    def around(self) -> dict[str, Marks]:
+        """Position of an item → marks of all items around it; records come in the order of the tree."""
+        found: dict[str, Marks] = {"": NONE}
+        for position in self.records:
+            parent = parent_of(position)
+            outer, own = found.get(parent, NONE), self.marks(parent)
+            found[position] = outer if own <= outer else outer | own
+        return found
+
     def marks(self, position: str) -> Marks:
         """Answer value type and concepts of an item."""
-        item = self.sources.items.get(position)
-        return frozenset((item["valueType"], *item.get("key", ()))) if item else frozenset()
+        return self.marked.get(position, NONE)
 
     def origin(self, position: str) -> Origin:
         """Answer all marks of an item."""
-        around = frozenset(mark for each in ancestors(position) for mark in self.marks(each))
-        return Origin(self.marks(position), self.marks(parent_of(position)), around)
+        return Origin(self.marks(position), self.marks(parent_of(position)), self.around[position])
 
 
 def account(rendering: Rendering, links: Iterable[Link], bundle: dict[str, Any], sources: Sources) -> Report:
@@ -316,12 +330,6 @@ def repeated(known: Account) -> Iterator[str]:
 def parent_of(position: str) -> str:
     """Answer the position of the item around another; empty for the root."""
     return position.rpartition(".")[0]
-
-
-def ancestors(position: str) -> Iterator[str]:
-    """Yield the positions of all items around another, the nearest first."""
-    while position := parent_of(position):
-        yield position
 
 
 def with_ancestors(positions: Iterable[str]) -> frozenset[str]:

@@ -46,14 +46,23 @@ class Condition:
     not_parent: Marks = NONE
     target: str = ""
 
+    def fits(self, origin: Origin) -> bool:
+        """Tell whether it holds for an origin, if what came from it reached the kind of target."""
+        return (
+            has_any(self.own, origin.own)
+            and has_any(self.parent, origin.parent)
+            and has_any(self.around, origin.around)
+            and self.not_parent.isdisjoint(origin.parent)
+        )
+
     def holds(self, origin: Origin, kinds: Iterable[str]) -> bool:
         """Tell whether it holds for what reached a resource of these kinds."""
-        wanted = ((self.own, origin.own), (self.parent, origin.parent), (self.around, origin.around))
-        return (
-            all(not marks or marks & found for marks, found in wanted)
-            and not self.not_parent & origin.parent
-            and (not self.target or self.target in kinds)
-        )
+        return (not self.target or self.target in kinds) and self.fits(origin)
+
+
+def has_any(wanted: Marks, found: Marks) -> bool:
+    """Tell whether one of the marks is there, or none is wanted."""
+    return not wanted or not wanted.isdisjoint(found)
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,8 @@ class Classes:
 
     def of_source(self, origin: Origin, elements: Iterable[str]) -> Reach:
         """Decide for an item or attribute: IG if at least one element is the guide's."""
-        return "IG" if any(self._is_guides(origin, element) for element in elements) else "SUPP"
+        ours = [each.target for each in conditions("supplementary") if each.fits(origin)]
+        return "IG" if any(self._is_guides(ours, element) for element in elements) else "SUPP"
 
     def is_degraded(self, origin: Origin, elements: Iterable[str]) -> bool:
         """Tell whether a value was kept, but as text."""
@@ -91,11 +101,9 @@ class Classes:
             for condition in conditions("degraded")
         )
 
-    def _is_guides(self, origin: Origin, element: str) -> bool:
+    def _is_guides(self, ours: Iterable[str], element: str) -> bool:
         kinds = self._kinds(element)
-        return self._is_named(element, kinds) and not any(
-            condition.holds(origin, kinds) for condition in conditions("supplementary")
-        )
+        return self._is_named(element, kinds) and not any(not kind or kind in kinds for kind in ours)
 
     def _is_named(self, element: str, kinds: tuple[str, ...]) -> bool:
         place, _, path = element.partition(".")

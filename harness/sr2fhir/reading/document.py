@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
 from sr2fhir.errors import InputError
 from sr2fhir.findings import Finding
+from sr2fhir.memory import collector_paused
 from sr2fhir.reading.completeness import check_whole
 from sr2fhir.reading.dicom_json import read_json
 from sr2fhir.reading.limits import Limits, in_force
@@ -93,18 +91,3 @@ def read_bytes(data: bytes, notes: Notes, limits: Limits) -> Dataset:
     if kind == "json":
         return read_json(data, notes, limits)
     raise refusal(data)
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector: reading makes no cycles, and many objects to look through in vain.
-
-    For 10,000 measurements it takes as long as reading does.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

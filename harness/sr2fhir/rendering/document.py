@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from sr2fhir import jsontext
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
+from sr2fhir.memory import collector_paused
 from sr2fhir.rendering import (
     accounting,
     admission,
@@ -108,6 +109,7 @@ class _Header:
         return _CREATION if issued and issued.path in _CREATION else ()
 
 
+@collector_paused()
 def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
     """Render a Dataset.
 
