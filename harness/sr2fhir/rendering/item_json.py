@@ -9,7 +9,7 @@ from sr2fhir.rendering.attributes import tag
 from sr2fhir.rendering.effective_time import EffectiveTimes
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.members import filled, traced
-from sr2fhir.rendering.observed import is_group, is_measurement, may_be_observed
+from sr2fhir.rendering.observed import Observed, is_group, may_be_observed
 from sr2fhir.rendering.participants import Fallback
 from sr2fhir.rendering.reference_sets import ReferenceSets
 from sr2fhir.rendering.scope import Scope
@@ -53,18 +53,18 @@ class ItemWriter:
         scope = item.scope or Scope()
         return {*self._persons(scope), *self._devices(scope)}
 
-    def tree(self, items: list[Item], sets: ReferenceSets) -> JsonObject:
+    def tree(self, items: list[Item], sets: ReferenceSets, observed: Observed) -> JsonObject:
         """Return the root with all that is below it."""
         self._effective.settle([item for item in items if may_be_observed(item)])
-        written = {item: self._own(item, sets) for item in items}
+        written = {item: self._own(item, sets, observed) for item in items}
         for item, body in written.items():
             body |= _lists(_visible_children(item), written)
         return written[items[0]]
 
-    def _own(self, item: Item, sets: ReferenceSets) -> JsonObject:
+    def _own(self, item: Item, sets: ReferenceSets, observed: Observed) -> JsonObject:
         """Return an item without its children."""
-        observed = may_be_observed(item)
-        pointed = observed and _has_source(item)
+        in_context = may_be_observed(item)
+        pointed = in_context and _has_source(item)
         observation_uid = item.observation_uid
         attributes = item.attributes
         return filled(
@@ -83,20 +83,19 @@ class ItemWriter:
                 "observationIdentifier": _observation_identifier(item),
                 "observationDateTime": item.observed,
                 "resolved": item.resolved,
-                "targetItem": self._target(item),
-                "context": self._context(item) if observed else None,
+                "targetItem": self._target(item, observed),
+                "context": self._context(item) if in_context else None,
                 **item.value,
                 "referenceSet": sets.of(item),
             }
         )
 
-    def _target(self, item: Item) -> JsonObject | None:
+    def _target(self, item: Item, observed: Observed) -> JsonObject | None:
         if item.reference is None:
             return None
         if item.target is None:
             return self._nowhere(item.reference)
         group = _group(item.target)
-        made = is_group(item.target) or is_measurement(item.target)
         return filled(
             {
                 "id": self.id_of(item.target),
@@ -104,7 +103,7 @@ class ItemWriter:
                 "groupId": self.id_of(group) if group else None,
                 "firstOfGroup": self._is_first(item, group) if group else None,
                 "repeated": True if item.same_as else None,
-                "observed": True if made else None,
+                "observed": True if item.target in observed else None,
                 "observationIdentifier": _observation_identifier(item.target),
                 "relationship": item.target.relationship,
             }
