@@ -276,6 +276,27 @@ def test_a_reference_to_an_item_beside_it_says_the_same(transform: Transform) ->
     assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
 
 
+@pytest.mark.row("3.8.11", "3.11.04")
+@pytest.mark.parametrize("attributes", [{}, {"ObservationUID": "1.2.77"}])
+def test_a_reference_to_a_number_beside_it_says_the_same(
+    transform: Transform, attributes: dict[str, str]
+) -> None:
+    """Be it a parameter or a result of its own."""
+    beside = measured(concept=DIAMETER, relationship=INFERRED, **attributes)
+    result = transform(grouped(measured(beside, by_reference(INFERRED, 1, 1, 1, 1, 1))))
+    found = derived_from(result, VOLUME.value, "Observation")
+    assert [each["code"]["coding"][0]["code"] for each in found] == [DIAMETER.value] * len(attributes)
+    assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
+
+
+@pytest.mark.row("3.11.04")
+def test_a_reference_to_a_property_beside_it_says_the_same(transform: Transform) -> None:
+    beside = measured(concept=DIAMETER, relationship="HAS PROPERTIES")
+    result = transform(grouped(measured(beside, by_reference("HAS PROPERTIES", 1, 1, 1, 1, 1))))
+    assert len(observation(result, VOLUME.value)["component"]) == 1
+    assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
+
+
 @pytest.mark.row("3.11.01")
 def test_a_property_by_reference(transform: Transform) -> None:
     """The rule of 3.8.20, for a CODE that stands elsewhere; a second reference to it adds nothing."""

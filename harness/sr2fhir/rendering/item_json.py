@@ -39,7 +39,7 @@ class ItemWriter:
         self._effective = effective
         self._fallback = fallback
         self._ids: dict[Item, str] = {}
-        self._first_into: dict[tuple[Item | None, str | None, Item], Item] = {}
+        self._first_into: dict[tuple[Item | None, str | None, str, Item], Item] = {}
 
     def id_of(self, item: Item) -> str:
         """Return the id of an item."""
@@ -95,15 +95,16 @@ class ItemWriter:
             return None
         if item.target is None:
             return self._nowhere(item.reference)
-        group = _group(item.target)
+        made = item.target in observed
+        group = _source_group(item, item.target)
         return filled(
             {
                 "id": self.id_of(item.target),
                 "position": item.target.position,
                 "groupId": self.id_of(group) if group else None,
-                "firstOfGroup": self._is_first(item, group) if group else None,
+                "firstOfGroup": self._is_first(item, group) if group and made else None,
                 "repeated": True if item.same_as else None,
-                "observed": True if item.target in observed else None,
+                "observed": True if made else None,
                 "observationIdentifier": _observation_identifier(item.target),
                 "relationship": item.target.relationship,
             }
@@ -115,8 +116,9 @@ class ItemWriter:
         return {"id": self._env.ids.at(position.replace(".", "\\"), "item"), "position": position or "0"}
 
     def _is_first(self, item: Item, group: Item) -> bool:
-        """Tell whether no sibling before the item refers into the same group by the same relationship."""
-        return self._first_into.setdefault((item.parent, item.relationship, group), item) is item
+        """Tell whether no sibling before the item refers so to a like Observation in the group."""
+        said = (item.parent, item.relationship, item.value_type, group)
+        return self._first_into.setdefault(said, item) is item
 
     def _context(self, item: Item) -> JsonObject:
         scope = item.scope or Scope()
@@ -160,6 +162,13 @@ def _has_source(item: Item) -> bool:
 def _observation_identifier(item: Item) -> JsonObject | None:
     uid = item.observation_uid
     return uids.identifier(uid, item.position) if uid else None
+
+
+def _source_group(item: Item, target: Item) -> Item | None:
+    """Return the group of a target; none where it holds the item as well: no source of its own member."""
+    group = _group(target)
+    inside = group is not None and item.position.startswith(f"{group.position}.")
+    return None if inside else group
 
 
 def _group(item: Item) -> Item | None:
