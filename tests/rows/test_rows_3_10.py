@@ -256,6 +256,19 @@ def test_no_source_item(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.10.07", "3.10.08")
+def test_own_images(transform: Transform) -> None:
+    """Decision D4: no place in the profile, so reported; where it cannot be claimed, as in 3.8.09."""
+    own, same = (image("1.2.3", relationship=INFERRED) for _ in range(2))
+    result = transform(report(mean(by_reference(INFERRED, 1, 1, 1), own)))
+    assert unmapped(result)["1.2.1.2"] == "no-target"
+    assert len(one(result, "Observation", DERIVED)["derivedFrom"]) == 1
+    result = transform(report(mean(same)))
+    found = [target(result, each) for each in observation(result, MEAN.value)["derivedFrom"]]
+    assert "1.2.3" in [each["instance"][0]["uid"] for each in found]
+    assert "1.2.1.1" not in unmapped(result)
+
+
+@pytest.mark.row("3.10.07", "3.10.08")
 def test_no_source_group(transform: Transform) -> None:
     """Section 5.2: an imaging measurement, of the category of derived ones, with its source item."""
     result = transform(measurement_report(derived_measurements(mean())))
