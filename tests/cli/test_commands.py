@@ -274,6 +274,21 @@ def test_the_form_reaches_the_maps(form: str, samples_dir: Path) -> None:
 # ---- no engine, wrong use ----
 
 
+@pytest.mark.parametrize("command", ["render", "transform"])
+def test_a_transaction_in_the_form_of_the_guide_is_refused(
+    command: str, samples_dir: Path, tmp_path: Path
+) -> None:
+    """Decision D3: the misprinted SOP class is for comparing, not for a server to keep."""
+    out = ("--out", tmp_path / "out") if command == "transform" else ()
+    done = run(command, samples_dir / GOOD, *out, "--form", "ig-literal", "--bundle", "transaction")
+    assert done.returncode == 2
+    (line,) = lines(done.stderr)
+    assert "ig-literal" in line
+    assert "collection" in line
+    assert not done.stdout
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_set_up_the_exit_code_is_3(samples_dir: Path, tmp_path: Path) -> None:
     done = run(
         "transform", samples_dir / GOOD, "--out", tmp_path / "out", SR2FHIR_HOME=str(tmp_path / "none")

@@ -266,6 +266,17 @@ def test_a_concept_leads_to_its_elements(concept: str, written: dict[str, str]) 
     assert all(re.search(r"\[\w+\.map:\d+\]", line[3]) for line in found)
 
 
+@pytest.mark.parametrize("code", ["121420", "121421", "121422", "121423", "121424"])
+def test_a_concept_of_a_long_list_leads_to_the_rule_that_names_the_list(
+    code: str, written: dict[str, str]
+) -> None:
+    """TID 315 stands INFERRED FROM below a measurement (TID 300); the general rule takes what modifies."""
+    (lines,) = (lines for concept, lines in _entries(written["README.md"]) if concept.startswith(f"({code},"))
+    own, general = lines[0][3].split(", ")
+    assert re.fullmatch(r"\[ImagingMeasurement\.map:\d+\].* `MeasurementComponents`: equation", own)
+    assert re.fullmatch(r"\[Component\.map:\d+\].* `ChildComponent`: component", general)
+
+
 def test_concepts_are_sorted(written: dict[str, str]) -> None:
     concepts = [concept for concept, _ in _entries(written["README.md"])]
     assert len(concepts) == len(set(concepts)) > 60

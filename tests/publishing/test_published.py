@@ -291,6 +291,12 @@ def test_ig_ini_names_the_guide_that_sushi_makes(published: Published) -> None:
     assert json.loads((published.folder / named[1]).read_bytes())["packageId"] == "hl7.fhir.uv.dicom-sr"
 
 
+def test_ig_ini_names_a_release_of_the_template(published: Published) -> None:
+    """The build of today and that of next year take the same one."""
+    text = (published.folder / "ig.ini").read_text(encoding="utf-8")
+    assert re.search(r"^template = hl7\.fhir\.template#\d+\.\d+\.\d+$", text, re.MULTILINE)
+
+
 def test_sushi_lists_pages_definitions_and_examples(
     published: Published, resources: list[dict[str, Any]]
 ) -> None:

@@ -12,6 +12,7 @@ from tests.builders import (
     derived_measurements,
     evaluations,
     group,
+    image,
     image_library,
     imaging_measurements,
     num,
@@ -21,11 +22,21 @@ from tests.builders.codes import CUBIC_MM, FINDING, LUNG, VOLUME
 from tests.rendering.documents import codes, item, rendered
 
 INFERRED = "INFERRED FROM"
+RATIO = Code("99R", "99TEST", "Ratio")
 FINDINGS = Code("121070", "DCM", "Findings")
 
 
 def measured(*children, relationship="CONTAINS", concept=VOLUME):
     return num(concept, "1", CUBIC_MM, *children, relationship=relationship)
+
+
+def parameter(*children, **attributes):
+    return num(RATIO, "1", CUBIC_MM, *children, relationship=INFERRED, **attributes)
+
+
+def source(*children):
+    """Return a number that is a result of its own: it has an Observation UID."""
+    return parameter(*children, ObservationUID="1.2.77")
 
 
 def said_of_target(*before, position):
@@ -66,6 +77,18 @@ def said_of_target(*before, position):
         (imaging_measurements(group(measured(concept=None))), (1, 1, 1, 1), False),
         (imaging_measurements(group(code(FINDING, LUNG, group(measured())))), (1, 1, 1, 1, 1, 1), False),
         (imaging_measurements(), (1, 1), False),
+        (imaging_measurements(group(measured(source()))), (1, 1, 1, 1, 1), True),
+        (imaging_measurements(group(measured(source(source())))), (1, 1, 1, 1, 1, 1), True),
+        (imaging_measurements(group(measured(parameter(source())))), (1, 1, 1, 1, 1, 1), False),
+        (imaging_measurements(group(measured(parameter()))), (1, 1, 1, 1, 1), False),
+        (imaging_measurements(group(measured(parameter(image("1.2.3"))))), (1, 1, 1, 1, 1), True),
+        (derived_measurements(measured(source())), (1, 1, 1, 1), True),
+        (derived_measurements(measured(source(group()))), (1, 1, 1, 1, 1), False),
+        (derived_measurements(measured(group(), relationship="HAS PROPERTIES")), (1, 1, 1, 1), False),
+        (derived_measurements(measured(group(), concept=None)), (1, 1, 1, 1), False),
+        (derived_measurements(group(measured(group()))), (1, 1, 1, 1, 1), True),
+        (derived_measurements(group(group(measured(group())))), (1, 1, 1, 1, 1, 1), False),
+        (evaluations(measured(relationship="HAS PROPERTIES")), (1, 1, 1), True),
     ],
 )
 def test_what_becomes_an_observation(content, position, expected):
@@ -105,3 +128,10 @@ def test_several_algorithms_or_device_observers_at_one_level_are_reported():
         *device, *device, imaging_measurements(group(text(name, "X"), text(name, "X"), measured()))
     )
     assert codes(same) == []
+
+
+def test_a_measurement_that_the_context_uses_too_has_its_context():
+    """It becomes an Observation all the same, which needs a device and a time."""
+    name = measured(concept=Code("111001", "DCM", "Algorithm Name"))
+    document = rendered(imaging_measurements(group(name, measured()))).document
+    assert item(document, "1.1.1.1")["context"]["issued"] == item(document, "1.1.1.2")["context"]["issued"]

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from sr2fhir.publishing import row_table
 
+from tests.published import PUBLISHED
+
 FOLDER = Path(__file__).parent
 PROPERTY = "row of the mapping specification"
 ROWS = pytest.StashKey[dict[str, bool]]()
@@ -46,9 +48,18 @@ class Results:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the count, where any row was tested."""
+    """Print the count, and what the Bundles are validated against, where any row was tested."""
     if config.stash[ROWS]:
         terminalreporter.write_line(summary(config.stash[ROWS], row_table.sections(FOLDER)))
+        terminalreporter.write_line(checked_against(PUBLISHED))
+
+
+def checked_against(published: Path) -> str:
+    """Say by which definitions the Bundles of the row tests are validated once all of them are there."""
+    if published.is_dir():
+        return "Bundles of row tests: validated against our definitions and the published ones"
+    place = f"../{published.parent.name}/{published.name}"
+    return f"Bundles of row tests: not validated against the published guide, which is not at hand ({place})"
 
 
 def summary(results: dict[str, bool], sections: Iterable[row_table.Section]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from sr2fhir.paths import layout
 from sr2fhir.publishing import row_table
 
-from tests.rows.accounting import summary
+from tests.rows.accounting import checked_against, summary
 
 ROOT = layout().sources
 
@@ -111,3 +111,9 @@ def test_rows_are_counted_by_their_results(project: Path) -> None:
     assert summary({"3.8.01": True}, sections) == "rows of spec section 3: 2 rows, 1 tested, 1 with a reason"
     assert summary({"3.8.01": False}, sections).endswith("0 tested, 1 with a reason, 1 failed")
     assert summary({}, sections).endswith("0 tested, 1 with a reason, 1 not run")
+
+
+def test_the_end_of_a_run_tells_whether_the_published_guide_was_at_hand(tmp_path: Path) -> None:
+    assert checked_against(tmp_path).endswith("our definitions and the published ones")
+    absent = tmp_path / "shared" / "official"
+    assert checked_against(absent).endswith("which is not at hand (../shared/official)")

@@ -15,9 +15,11 @@ from tests.builders import (
     code,
     derived_measurements,
     group,
+    image,
     imaging_measurements,
     measurement_report,
     num,
+    scoord,
     text,
     uidref,
 )
@@ -52,6 +54,7 @@ from tests.rows.look import (
     one,
     resources,
     target,
+    unmapped,
     urn,
 )
 from tests.rows.shapes import INFERRED
@@ -154,6 +157,45 @@ def test_measurements_by_reference(transform: Transform) -> None:
     assert url["identifier"] == {"system": "urn:ietf:rfc:3986", "value": diameter}
 
 
+@pytest.mark.row("3.10.06", "3.11.01")
+def test_the_group_of_a_measurement_is_named_whatever_else_refers_into_it(transform: Transform) -> None:
+    """A region, or a parameter of one, of the group is no reason to leave the group out."""
+    parameter = num(RATIO, "4", ONE, relationship=INFERRED)
+    sources = (scoord("POINT", [1, 2], image("1.2.3")), num(VOLUME, "1", CUBIC_MM, parameter))
+    positions = ((1, 1, 1, 1), (1, 1, 1, 2, 1), (1, 1, 1, 2))
+    references = (by_reference(INFERRED, *position) for position in positions)
+    result = transform(report(mean(*references), grouped=sources))
+    found = one(result, "Observation", DERIVED)["derivedFrom"]
+    assert [each for each in found if "reference" in each] == [reference(one(result, "Observation", GROUP))]
+    assert len(found) == 2
+
+
+@pytest.mark.row("3.10.03", "3.10.06", "3.11.04")
+def test_a_group_by_value_is_named_once(transform: Transform) -> None:
+    """Not again for a reference to it, nor for one to a measurement in it."""
+    positions = ((1, 1, 1, 1), (1, 1, 1, 1, 1))
+    references = (by_reference(INFERRED, *position) for position in positions)
+    below = group(volume(), relationship="CONTAINS")
+    result = transform(measurement_report(derived_measurements(mean(below, *references))))
+    found = one(result, "Observation", DERIVED)["derivedFrom"]
+    assert [each for each in found if "reference" in each] == [reference(one(result, "Observation", GROUP))]
+    assert len(found) == 2
+    assert not [place for place in unmapped(result) if place.startswith("1.1")]
+
+
+@pytest.mark.row("3.10.04", "3.10.06")
+def test_a_group_is_no_source_of_its_member(transform: Transform) -> None:
+    """A measurement derived from one beside it, in a group around both."""
+    inferred = mean(by_reference(INFERRED, 1, 1, 1, 1))
+    result = transform(measurement_report(derived_measurements(group(volume(), inferred))))
+    around = one(result, "Observation", GROUP)
+    found = observation(result, MEAN.value)
+    assert reference(found) in around["hasMember"]
+    assert reference(around) not in found["derivedFrom"]
+    assert reference(observation(result, VOLUME.value)) in found["derivedFrom"]
+    assert claims(found, "imaging-measurement")
+
+
 def loose(*derived: Dataset) -> Dataset:
     """Build a report with a group (1.1.1), a measurement without (1.1.2) and derived ones (1.2.1 …)."""
     return measurement_report(imaging_measurements(group(), volume()), derived_measurements(*derived))
@@ -211,6 +253,19 @@ def test_no_source_item(transform: Transform) -> None:
     subsets = [each["instance"][0]["subset"] for each in resources(result, "ImagingSelection")]
     assert subsets == [["1\\1\\1"]]
     assert len(one(result, "Observation", DERIVED)["derivedFrom"]) == 1
+
+
+@pytest.mark.row("3.10.07", "3.10.08")
+def test_own_images(transform: Transform) -> None:
+    """Decision D4: no place in the profile, so reported; where it cannot be claimed, as in 3.8.09."""
+    own, same = (image("1.2.3", relationship=INFERRED) for _ in range(2))
+    result = transform(report(mean(by_reference(INFERRED, 1, 1, 1), own)))
+    assert unmapped(result)["1.2.1.2"] == "no-target"
+    assert len(one(result, "Observation", DERIVED)["derivedFrom"]) == 1
+    result = transform(report(mean(same)))
+    found = [target(result, each) for each in observation(result, MEAN.value)["derivedFrom"]]
+    assert "1.2.3" in [each["instance"][0]["uid"] for each in found]
+    assert "1.2.1.1" not in unmapped(result)
 
 
 @pytest.mark.row("3.10.07", "3.10.08")

@@ -14,13 +14,16 @@ from tests.builders import (
     by_reference,
     container,
     derived_measurements,
+    evaluations,
     group,
     image,
     imaging_measurements,
     measurement_report,
+    person_observer,
     scoord,
     text,
 )
+from tests.rows.concepts import AREA, DIAMETER
 from tests.rows.conftest import Transform
 from tests.rows.look import (
     claims,
@@ -99,6 +102,88 @@ def test_a_derived_measurement_of_a_group(transform: Transform) -> None:
     (source,) = derived_from(result, MEAN.value, "Observation")
     assert claims(source, "imaging-measurement-group")
     assert len(resources(result, "Observation")) == 3
+
+
+def source(*children: Dataset, concept: Code = DIAMETER, uid: str = "1.2.77") -> Dataset:
+    """Build a number by value that is a result of its own (3.8.11)."""
+    return measured(*children, concept=concept, relationship=INFERRED, ObservationUID=uid)
+
+
+def measured_in(*content: Dataset) -> list[list[int]]:
+    """Return the positions of all numbers, where the content is the first of the root's."""
+    found: list[list[int]] = []
+    stack = [(item, [1, number]) for number, item in enumerate(content, 1)]
+    while stack:
+        item, place = stack.pop()
+        children = item.get("ContentSequence", [])
+        stack.extend((child, [*place, number]) for number, child in enumerate(children, 1))
+        found.extend([place] if item.get("ValueType") == "NUM" else [])
+    return found
+
+
+PLACES = {
+    "by value": lambda: [imaging_measurements(group(measured(source())))],
+    "by value, again": lambda: [imaging_measurements(measured(source(source(concept=AREA, uid="1.2.78"))))],
+    "by value, derived": lambda: [derived_measurements(measured(source()), measured(group(measured())))],
+    "by value, nested": lambda: [derived_measurements(group(group(measured(source()))))],
+    "qualifies evaluations": lambda: [evaluations(measured(relationship="HAS PROPERTIES"))],
+    "qualifies derived ones": lambda: [
+        derived_measurements(measured(group(measured()), relationship="HAS PROPERTIES"))
+    ],
+    "not named": lambda: [derived_measurements(measured(group(measured()), concept=None))],
+    "below a parameter": lambda: [
+        imaging_measurements(group(measured(measured(source(), relationship=INFERRED, concept=AREA))))
+    ],
+}
+
+
+@pytest.mark.row("3.8.10", "3.8.11", "3.11.01")
+@pytest.mark.parametrize("place", PLACES)
+def test_what_can_be_referred_to_is_what_becomes_an_observation(transform: Transform, place: str) -> None:
+    """Wherever a number stands: a reference to it leads to its Observation, or there is none and it is reported."""
+    content = PLACES[place]()
+    positions = measured_in(*content)
+    inferred = measured(*(by_reference(INFERRED, *position) for position in positions), concept=LENGTH)
+    result = transform(measurement_report(*content, imaging_measurements(group(inferred))))
+    numbers = [each for each in resources(result, "Observation") if "valueQuantity" in each]
+    others = [each for each in numbers if each["code"]["coding"][0]["code"] != LENGTH.value]
+    found = derived_from(result, LENGTH.value, "Observation")
+    assert sorted(each["id"] for each in found) == sorted(each["id"] for each in others)
+    dangling = [f"1.2.1.1.{number}" for number in range(1, len(positions) + 1)]
+    assert len(others) == len(positions) - len(unmapped(result).keys() & set(dangling))
+
+
+@pytest.mark.row("3.8.10", "3.8.11")
+def test_a_chain_of_measurements(transform: Transform) -> None:
+    """Each from the next: by value with a reference of its own, then by reference."""
+    first = measured(by_reference(INFERRED, 1, 1, 1, 2, 1), concept=LENGTH)
+    second = measured(source(by_reference(INFERRED, 1, 1, 1, 3)), concept=AREA)
+    result = transform(grouped(first, second, measured()))
+    between = observation(result, DIAMETER.value)
+    assert derived_from(result, LENGTH.value, "Observation") == [between]
+    assert derived_from(result, AREA.value, "Observation") == [between]
+    assert derived_from(result, DIAMETER.value, "Observation") == [observation(result, VOLUME.value)]
+    assert not [place for place in unmapped(result) if place.startswith("1.1")]
+
+
+@pytest.mark.row("3.8.11", "3.10.06")
+def test_a_derived_measurement_from_a_number_by_value(transform: Transform) -> None:
+    """Its group literally, the number by its Observation UID (decision D4)."""
+    derived = derived_measurements(measured(by_reference(INFERRED, 1, 1, 1, 1, 1), concept=MEAN))
+    result = transform(measurement_report(imaging_measurements(group(measured(source()))), derived))
+    literal, other = observation(result, MEAN.value)["derivedFrom"]
+    assert claims(target(result, literal), "imaging-measurement-group")
+    assert other["identifier"]["value"] == "urn:oid:1.2.77"
+
+
+@pytest.mark.row("3.3.03", "3.8.11")
+def test_the_observer_of_a_number_by_value(transform: Transform) -> None:
+    """The observer of a result is a person of the report; that of a parameter performed nothing."""
+    result = transform(grouped(measured(source(person_observer("Own^Observer")))))
+    (performer,) = observation(result, DIAMETER.value)["performer"]
+    assert target(result, performer)["name"][0]["family"] == "Own"
+    parameter = measured(person_observer("Own^Observer"), concept=DIAMETER, relationship=INFERRED)
+    assert resources(transform(grouped(measured(parameter))), "Practitioner") == []
 
 
 NOWHERE = [(1, 1, 9), (2, 1), (1, 1, 1, 1, 1)]
@@ -188,6 +273,27 @@ def test_a_reference_to_an_item_beside_it_says_the_same(transform: Transform) ->
     (selection,) = derived_from(result, VOLUME.value, "ImagingSelection")
     assert len(selection["instance"]) == 1
     assert "1.1.1.1.2" not in unmapped(result)
+    assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
+
+
+@pytest.mark.row("3.8.11", "3.11.04")
+@pytest.mark.parametrize("attributes", [{}, {"ObservationUID": "1.2.77"}])
+def test_a_reference_to_a_number_beside_it_says_the_same(
+    transform: Transform, attributes: dict[str, str]
+) -> None:
+    """Be it a parameter or a result of its own."""
+    beside = measured(concept=DIAMETER, relationship=INFERRED, **attributes)
+    result = transform(grouped(measured(beside, by_reference(INFERRED, 1, 1, 1, 1, 1))))
+    found = derived_from(result, VOLUME.value, "Observation")
+    assert [each["code"]["coding"][0]["code"] for each in found] == [DIAMETER.value] * len(attributes)
+    assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
+
+
+@pytest.mark.row("3.11.04")
+def test_a_reference_to_a_property_beside_it_says_the_same(transform: Transform) -> None:
+    beside = measured(concept=DIAMETER, relationship="HAS PROPERTIES")
+    result = transform(grouped(measured(beside, by_reference("HAS PROPERTIES", 1, 1, 1, 1, 1))))
+    assert len(observation(result, VOLUME.value)["component"]) == 1
     assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
 
 

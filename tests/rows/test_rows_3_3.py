@@ -50,7 +50,7 @@ from tests.rows.look import (
     unmapped,
     urn,
 )
-from tests.rows.shapes import CONTEXT
+from tests.rows.shapes import CONTEXT, MODIFIES
 
 MEASURED = num(VOLUME, "1", CUBIC_MM)
 OTHER = Code("410668003", "SCT", "Length")
@@ -446,6 +446,19 @@ def test_language(transform: Transform) -> None:
         assert only(result)["language"] == tag
         assert not {"1.1", "1.1.1"} & set(unmapped(result))
     assert "language" not in only(transform(report()))
+
+
+@pytest.mark.row("3.3.14")
+def test_what_carries_the_language(transform: Transform) -> None:
+    """What is made from one item; not stubs, nor what items of several scopes share (docs/decisions.md)."""
+    site = code(FINDING_SITE, LUNG, code(LATERALITY, RIGHT, relationship=MODIFIES), relationship=MODIFIES)
+    stated = (language("de"), imaging_measurements(group(site, image("1.2.3"))))
+    result = transform(measurement_report(*stated, AccessionNumber="A-1"))
+    every = [entry["resource"] for entry in result.bundle["entry"]]
+    with_language = [each["resourceType"] for each in every if each.get("language") == "de"]
+    assert with_language == ["BodyStructure", "ImagingSelection", "Observation"]
+    rest = {each["resourceType"] for each in every if "language" not in each}
+    assert rest == {"Patient", "ServiceRequest", "ImagingStudy", "Device", "ImagingSelection"}
 
 
 @pytest.mark.row("3.3.14")

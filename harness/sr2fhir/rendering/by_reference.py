@@ -13,7 +13,8 @@ def resolve(items: list[Item], log: FindingLog) -> None:
 
     Items that lead nowhere, to an ancestor or in a circle become items of unknown type, each with an error.
     Of several items beside each other that lead to one target by one relationship, those after the first say
-    the same as it; so does a reference to an image or region that stands beside it.
+    the same as it; so does a reference to an item that stands beside it with the same relationship, and to an
+    image, region or group that stands there with any.
     """
     by_position = {item.position: item for item in items}
     before: dict[tuple[Item | None, str | None, Item], Item] = {}
@@ -21,10 +22,15 @@ def resolve(items: list[Item], log: FindingLog) -> None:
         if item.reference is not None:
             _resolve(item, by_position, log)
             if item.target:
-                beside = item.target.parent is item.parent and item.target.value_type in _SELECTED
                 said = (item.parent, item.relationship, item.target)
-                first = before.setdefault(said, item.target if beside else item)
+                first = before.setdefault(said, item.target if _is_said_beside(item, item.target) else item)
                 item.same_as = first.position if first is not item else None
+
+
+def _is_said_beside(item: Item, target: Item) -> bool:
+    """Tell whether a target stands beside a reference to it and says there what the reference says."""
+    anyhow = target.value_type in _SELECTED or target.is_group()
+    return target.parent is item.parent and (anyhow or target.relationship == item.relationship)
 
 
 def _resolve(item: Item, by_position: dict[str, Item], log: FindingLog) -> None:

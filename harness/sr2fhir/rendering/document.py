@@ -133,6 +133,7 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     env = prepare(attributes, options, log)
     items = tree.walk(attributes, env.codes)
     by_reference.resolve(items, log)
+    observed.place(items)
     values.read_values(items, env)
     document, usage = _document(env, items)
     leftovers.report(items, log)
@@ -152,9 +153,10 @@ def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage]:
     context.assign(items, head.issued())
     fallback = participants.collect(env.header, env.codes, people)
     writer = ItemWriter(env, EffectiveTimes(env, items, head.started), fallback)
-    people.mark_effective({party for item in observed.observing(items) for party in writer.parties(item)})
     sets = ReferenceSets(env, writer.id_of, _Studies(head.study, procedures, env.evidence).of)
-    content = writer.tree(items, sets)
+    observing = observed.Observed(items, sets.are_of)
+    people.mark_effective({party for item in observing.items for party in writer.parties(item)})
+    content = writer.tree(items, sets, observing)
     document = {
         "resourceType": RESOURCE_TYPE,
         **_general(env, head),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sr2fhir.errors import UsageError
 from sr2fhir.findings import FindingLog
 from sr2fhir.rendering.attributes import Attributes, tag
 from sr2fhir.rendering.codes import Codes
@@ -14,6 +15,12 @@ from sr2fhir.rendering.datetimes import Clock
 from sr2fhir.rendering.evidence import Evidence
 from sr2fhir.rendering.identifiers import Ids
 
+_NOT_TO_BE_SENT = (
+    "the form ig-literal writes a SOP class that DICOM does not have: not in a transaction, to be kept"
+)
+_LEAVE_OUT = (
+    "Ask for the form corrected to send it, or for a collection to compare it with the published guide"
+)
 _SOP_CLASS = tag("SOPClassUID")
 _SOP_INSTANCE = tag("SOPInstanceUID")
 _STUDY = tag("StudyInstanceUID")
@@ -38,6 +45,11 @@ class RenderOptions:
         System for each private coding scheme designator that the user knows.
     patient_id_system, accession_system
         System for a Patient ID or Accession Number without an issuer.
+
+    Raises
+    ------
+    UsageError
+        A transaction is asked for in the form `ig-literal`: what a server keeps must not falsify a SOP class.
     """
 
     bundle: Literal["collection", "transaction"] = "collection"
@@ -46,6 +58,11 @@ class RenderOptions:
     coding_schemes: Mapping[str, str] = field(default_factory=dict)
     patient_id_system: str | None = None
     accession_system: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is to be compared as what is to be kept (decision D3)."""
+        if self.bundle == "transaction" and self.form == "ig-literal":
+            raise UsageError(_NOT_TO_BE_SENT, hint=_LEAVE_OUT)
 
 
 @dataclass(frozen=True)

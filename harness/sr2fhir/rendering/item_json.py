@@ -9,7 +9,7 @@ from sr2fhir.rendering.attributes import tag
 from sr2fhir.rendering.effective_time import EffectiveTimes
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.members import filled, traced
-from sr2fhir.rendering.observed import is_group, is_measurement, may_be_observed
+from sr2fhir.rendering.observed import Observed, is_group, may_be_observed
 from sr2fhir.rendering.participants import Fallback
 from sr2fhir.rendering.reference_sets import ReferenceSets
 from sr2fhir.rendering.scope import Scope
@@ -39,7 +39,7 @@ class ItemWriter:
         self._effective = effective
         self._fallback = fallback
         self._ids: dict[Item, str] = {}
-        self._first_into: dict[tuple[Item | None, str | None, Item], Item] = {}
+        self._first_into: dict[tuple[Item | None, str | None, str, Item], Item] = {}
 
     def id_of(self, item: Item) -> str:
         """Return the id of an item."""
@@ -53,18 +53,18 @@ class ItemWriter:
         scope = item.scope or Scope()
         return {*self._persons(scope), *self._devices(scope)}
 
-    def tree(self, items: list[Item], sets: ReferenceSets) -> JsonObject:
+    def tree(self, items: list[Item], sets: ReferenceSets, observed: Observed) -> JsonObject:
         """Return the root with all that is below it."""
         self._effective.settle([item for item in items if may_be_observed(item)])
-        written = {item: self._own(item, sets) for item in items}
+        written = {item: self._own(item, sets, observed) for item in items}
         for item, body in written.items():
             body |= _lists(_visible_children(item), written)
         return written[items[0]]
 
-    def _own(self, item: Item, sets: ReferenceSets) -> JsonObject:
+    def _own(self, item: Item, sets: ReferenceSets, observed: Observed) -> JsonObject:
         """Return an item without its children."""
-        observed = may_be_observed(item)
-        pointed = observed and _has_source(item)
+        in_context = may_be_observed(item)
+        pointed = in_context and _has_source(item)
         observation_uid = item.observation_uid
         attributes = item.attributes
         return filled(
@@ -83,26 +83,26 @@ class ItemWriter:
                 "observationIdentifier": _observation_identifier(item),
                 "observationDateTime": item.observed,
                 "resolved": item.resolved,
-                "targetItem": self._target(item),
-                "context": self._context(item) if observed else None,
+                "targetItem": self._target(item, observed),
+                "context": self._context(item) if in_context else None,
                 **item.value,
                 "referenceSet": sets.of(item),
             }
         )
 
-    def _target(self, item: Item) -> JsonObject | None:
+    def _target(self, item: Item, observed: Observed) -> JsonObject | None:
         if item.reference is None:
             return None
         if item.target is None:
             return self._nowhere(item.reference)
-        group = _group(item.target)
-        made = is_group(item.target) or is_measurement(item.target)
+        made = item.target in observed
+        group = _source_group(item, item.target)
         return filled(
             {
                 "id": self.id_of(item.target),
                 "position": item.target.position,
                 "groupId": self.id_of(group) if group else None,
-                "firstOfGroup": self._is_first(item, group) if group else None,
+                "firstOfGroup": self._is_first(item, group) if group and made else None,
                 "repeated": True if item.same_as else None,
                 "observed": True if made else None,
                 "observationIdentifier": _observation_identifier(item.target),
@@ -116,8 +116,9 @@ class ItemWriter:
         return {"id": self._env.ids.at(position.replace(".", "\\"), "item"), "position": position or "0"}
 
     def _is_first(self, item: Item, group: Item) -> bool:
-        """Tell whether no sibling before the item refers into the same group by the same relationship."""
-        return self._first_into.setdefault((item.parent, item.relationship, group), item) is item
+        """Tell whether no sibling before the item refers so to a like Observation in the group."""
+        said = (item.parent, item.relationship, item.value_type, group)
+        return self._first_into.setdefault(said, item) is item
 
     def _context(self, item: Item) -> JsonObject:
         scope = item.scope or Scope()
@@ -161,6 +162,13 @@ def _has_source(item: Item) -> bool:
 def _observation_identifier(item: Item) -> JsonObject | None:
     uid = item.observation_uid
     return uids.identifier(uid, item.position) if uid else None
+
+
+def _source_group(item: Item, target: Item) -> Item | None:
+    """Return the group of a target; none where it holds the item as well: no source of its own member."""
+    group = _group(target)
+    inside = group is not None and item.position.startswith(f"{group.position}.")
+    return None if inside else group
 
 
 def _group(item: Item) -> Item | None:

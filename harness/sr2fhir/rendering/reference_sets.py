@@ -109,6 +109,10 @@ class ReferenceSets:
         made = (self._existing(kind) or self._made(kind, item) for kind in self._kinds_of(item))
         return [one for one in made if one]
 
+    def are_of(self, item: Item) -> bool:
+        """Tell whether an item has a reference set."""
+        return bool(self.of(item))
+
     # ---- kinds ---------------------------------------------------------------------------------------------
 
     def _kinds_of(self, item: Item) -> list[_Kind]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from sr2fhir.jsontext import JsonObject
@@ -36,6 +37,20 @@ VALUE_TYPES = frozenset(
 """Value Type (0040,A040): PS3.3 Table C.17.3-7."""
 
 
+class Place(Enum):
+    """What an item is in a document that follows TID 1500 (mapping section 3.5)."""
+
+    ROOT = "root"
+    MEASUREMENTS = "Imaging Measurements (126010, DCM)"
+    EVALUATIONS = "Qualitative Evaluations (C0034375, UMLS)"
+    DERIVED = "Derived Imaging Measurements (126011, DCM)"
+    GROUP = "Measurement Group (125007, DCM)"
+    ENCLOSING_GROUP = "Measurement Group around derived measurements"
+    MEASUREMENT = "measurement"
+    DERIVED_MEASUREMENT = "derived measurement"
+    INFERRED = "number from which the one around it was inferred"
+
+
 @dataclass(slots=True, eq=False)
 class Item:
     """One content item.
@@ -60,6 +75,8 @@ class Item:
         The item that this leads to.
     in_library
         Whether the item is an Image Library or stands in one.
+    place
+        What a container or number is where observations are looked for; None where they are not.
     resolved
         What consumed the item, so that nothing is left to do with it.
     same_as
@@ -83,6 +100,7 @@ class Item:
     reference: tuple[int, ...] | None = None
     target: Item | None = None
     in_library: bool = False
+    place: Place | None = None
     resolved: str | None = None
     same_as: str | None = None
     coded: Concept | None = None

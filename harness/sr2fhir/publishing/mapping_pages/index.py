@@ -82,7 +82,7 @@ class Index:
             self._enter([], source.tags, Entry(page.resource, page.id, row.rules))
         for row in page.rows:
             target = f"{page.resource}.{row.element}"
-            for key in row.keys:
+            for key in (*row.keys, *_of_lists(page, row)):
                 rules = dict.fromkeys((row.rules[0], *_about(key, row.rules)))
                 self._enter([key], [], Entry(target, page.id, tuple(rules)))
             self._enter([], row.tags, Entry(target, page.id, row.rules[:1]))
@@ -278,6 +278,13 @@ def _lines(page: Page, element: str) -> tuple[Row, ...]:
 def _first(rows: Iterable[Row]) -> tuple[Rule, ...]:
     """Answer the rules that write lines, each once."""
     return tuple({id(row.rules[0]): row.rules[0] for row in rows}.values())
+
+
+def _of_lists(page: Page, row: Row) -> Iterator[str]:
+    """Answer the concepts of the lists of which a line takes one."""
+    for text in row.when:
+        if match := re.match(r"concept of \[list (\d+)\]", text):
+            yield from page.wording.lists[int(match[1]) - 1]
 
 
 def _left_out(page: Page, row: Row) -> Iterator[tuple[str, ...]]:
