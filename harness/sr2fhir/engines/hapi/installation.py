@@ -74,7 +74,7 @@ def provide(client: Client, parts: Sequence[Part], *, install: bool) -> None:
 
 
 def _settle(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
-    """See that the server answers with what was put, by its URL; wait a little for one that files it later."""
+    """See that the server answers with what was put, by URL; wait a little for one that files it later."""
     deadline = monotonic() + _SETTLE_S
     while faulty := [finding for finding in _looked(client, list(stored), stored) if finding.fault]:
         if monotonic() > deadline:
