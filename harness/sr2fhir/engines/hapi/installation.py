@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, sleep
@@ -22,6 +21,7 @@ from typing import Any
 from sr2fhir.engines.hapi.parts import MAP, Part, is_same
 from sr2fhir.engines.http import JSON, Answer, Client
 from sr2fhir.errors import EngineUnavailableError
+from sr2fhir.threads import Threads
 
 # requests at once while comparing
 _AT_ONCE = 4
@@ -100,8 +100,11 @@ _RESTART_HINT = "A server that keeps its maps in memory may have to be restarted
 
 def _looked(client: Client, parts: Sequence[Part], stored: Mapping[Part, dict[str, Any]]) -> list[Finding]:
     """Look definitions up, several at once."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(partial(_look, client, stored), parts))
+    threads = Threads(_AT_ONCE, "sr2fhir-hapi-look")
+    try:
+        return threads.map(partial(_look, client, stored), parts)
+    finally:
+        threads.end()
 
 
 def _look(client: Client, stored: Mapping[Part, dict[str, Any]], part: Part) -> Finding:
