@@ -52,6 +52,10 @@ _COMMON = (
 # After the user's own options: standard output carries the engine's replies.
 _QUIET = ("-Xlog:disable", "-Xlog:all=off", "-XX:+DisplayVMOutputToStderr")
 
+# Within Python, signals are Python's: Java would end the process by its own way out, with Python's threads in
+# its midst, which crashed or gave an exit code of chance.
+_GUEST = ("-Xrs",)
+
 # One file is done before the optimising compiler pays off; a batch is not. A document of 2,000 measurements
 # makes some hundred MB of elements: in a small young generation they are copied again and again, which took
 # as long as the transform. One collector thread: the others' place is with the workers.
@@ -214,7 +218,8 @@ def _launch(places: Layout, profile: Profile, extra: Sequence[str] | None) -> No
     import jpype
 
     places.scratch.mkdir(parents=True, exist_ok=True)
-    options = [*flags(places, profile), *(aot_flags(places, profile) if extra is None else extra)]
+    cache = aot_flags(places, profile) if extra is None else extra
+    options = [*flags(places, profile), *_GUEST, *cache]
     _log.debug("starting Java with %d options", len(options))
     try:
         jpype.startJVM(
