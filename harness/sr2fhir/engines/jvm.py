@@ -163,14 +163,23 @@ def start(profile: Profile = "single", extra: Sequence[str] | None = None) -> No
     Raises
     ------
     EngineUnavailableError
-        Java or a jar is missing, the JVM refuses its options, or another one runs without our classes.
+        Java or a jar is missing, the JVM refuses its options, another one runs without our classes, or it was
+        started before this process was forked.
     """
+    if _starters and os.getpid() not in _starters:
+        raise EngineUnavailableError("Java, started before a fork, does not run after it", hint=_SPAWN_HINT)
     with _lock:
         import jpype
 
         if not jpype.isJVMStarted():
             _launch(layout(), profile, extra)
+            _starters.add(os.getpid())
         _ours()
+
+
+# the processes that started a JVM: this one, or one that it was forked from
+_starters: set[int] = set()
+_SPAWN_HINT = "Let multiprocessing start its processes by `spawn` or `forkserver`"
 
 
 def java(name: str) -> Any:
