@@ -15,6 +15,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from tests.processes import interruptible
+
 GOOD = "real_dcmjs_ohif_bidirectional.dcm"
 EXAMPLE = "real_hl7_dicom_sr_ig_example.json"
 SECRET = "SECRETNAME"
@@ -214,18 +216,9 @@ def test_an_interruption_leaves_whole_files_only(mixed: Path, tmp_path: Path) ->
     many.mkdir()
     for number in range(200):
         shutil.copy(mixed / "good.dcm", many / f"{number}.dcm")
+    command = [sys.executable, "-m", "sr2fhir", "transform", str(many)]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "sr2fhir",
-            "transform",
-            str(many),
-            "--out",
-            str(tmp_path / "out"),
-            "--jobs",
-            "2",
-        ],
+        interruptible([*command, "--out", str(tmp_path / "out"), "--jobs", "2"]),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

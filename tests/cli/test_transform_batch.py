@@ -18,6 +18,8 @@ from sr2fhir.cli.main import main
 from sr2fhir.engines import Engine
 from sr2fhir.errors import EngineUnavailableError
 
+from tests.processes import interruptible
+
 SMALL = "real_dcmjs_ohif_bidirectional.dcm"
 # so many that a run is not over before it is interrupted
 MANY = 60
@@ -141,7 +143,9 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
 ) -> None:
     out = tmp_path / "out"
     process = subprocess.Popen(
-        command(many, "--out", out, "--jobs", jobs, *form), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        interruptible(command(many, "--out", out, "--jobs", jobs, *form)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout
     for _ in range(10):

@@ -53,6 +53,8 @@ def test_each_difference_is_named(first: str, second: str, expected: list[Any]) 
         ("123456789.12345679", "123456789.1234568", "precision"),
         ("1.50", "1.5", "precision"),
         ("0.0", "0", "precision"),
+        ("0.0", "-0.0", "sign"),
+        ("0.0", "-0", "precision"),
         ("1.00000000000001", "1.00000000000002", "value"),
         ("0.1", "-0.1", "value"),
         ("12345678901234567890", "12345678901234567891", "precision"),

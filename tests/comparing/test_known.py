@@ -23,12 +23,12 @@ def test_the_engines_and_kinds_of_the_table_exist() -> None:
 
 
 def test_a_difference_is_known_only_for_its_engine_and_kind() -> None:
-    precision = Difference(VALUE, "precision", "1.50", "1.5")
-    assert reason_for("embedded", "fml", precision)
-    assert reason_for("fml", "embedded", precision) == reason_for("embedded", "fml", precision)
-    assert reason_for("embedded", "validator", precision) is None
-    assert reason_for("embedded", "fml", precision._replace(kind="value")) is None
-    assert reason_for("embedded", "fml", precision._replace(path="Bundle.total")) is None
+    sign = Difference(VALUE, "sign", "0.0", "-0.0")
+    assert reason_for("embedded", "fml", sign)
+    assert reason_for("fml", "embedded", sign) == reason_for("embedded", "fml", sign)
+    assert reason_for("embedded", "validator", sign) is None
+    assert reason_for("embedded", "fml", sign._replace(kind="precision")) is None
+    assert reason_for("embedded", "fml", sign._replace(path="Bundle.total")) is None
 
 
 def test_the_documentation_lists_every_known_difference_and_no_other() -> None:

@@ -49,12 +49,15 @@ def test_a_difference_names_engines_path_and_both_values(engine: Engine, renderi
 
 
 def test_a_known_difference_has_its_reason(engine: Engine, rendering: Rendering) -> None:
-    other = Altered(engine, lambda data: data.replace(b'"value":31112.2', b'"value":31112.20'))
-    comparison = compare("a", rendering, {"embedded": engine, "fml": other})
-    assert [each.difference.kind for each in comparison.disagreements] == ["precision"]
+    zero, minus = (
+        Altered(engine, lambda data, text=text: data.replace(b'"value":31112.2', b'"value":' + text))
+        for text in (b"0.0", b"-0.0")
+    )
+    comparison = compare("a", rendering, {"embedded": zero, "fml": minus})
+    assert [each.difference.kind for each in comparison.disagreements] == ["sign"]
     assert comparison.disagreements[0].reason
     assert comparison.unexpected == ()
-    assert compare("a", rendering, {"embedded": engine, "validator": other}).unexpected
+    assert compare("a", rendering, {"embedded": zero, "validator": minus}).unexpected
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from sr2fhir.engines.embedded.runner import TRANSFORM, Runner, RunnerDiedError
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 
 PATIENCE_S = 60
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system knows no fork")
 
 
 @pytest.fixture
@@ -183,3 +184,74 @@ def alive(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+# ---- forks
+
+
+FORKED = """
+import os, signal, sys
+from pathlib import Path
+from sr2fhir.engines.embedded import EmbeddedEngine
+
+document = Path(sys.argv[1]).read_bytes()
+engine = EmbeddedEngine()
+expected = engine.transform(document)
+parents = engine._runner
+if os.fork() == 0:
+    assert engine.transform(document) == expected
+    assert engine._runner is not parents
+    engine.close()
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+assert engine._runner is parents
+assert engine.transform(document) == expected
+assert engine._runner is parents
+if os.fork() == 0:
+    engine.close()  # what it never used is not its own to end
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+assert engine.transform(document) == expected
+assert engine._runner is parents
+if (child := os.fork()) == 0:
+    engine.transform(document)
+    os.kill(os.getpid(), signal.SIGSTOP)  # stopped, it holds no pipe of its parent's open
+    os._exit(0)
+os.waitpid(child, os.WUNTRACED)
+engine.close()
+assert parents._process.returncode == 0  # ended by itself
+os.kill(child, signal.SIGKILL)
+"""
+
+
+@forking
+def test_a_forked_process_has_a_process_of_java_of_its_own(document: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "document.json"
+    file.write_bytes(document)
+    command = [sys.executable, "-c", FORKED, str(file)]
+    done = subprocess.run(command, capture_output=True, timeout=120, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+FORKED_WITH_JAVA = """
+import os
+from sr2fhir.engines import jvm
+from sr2fhir.errors import EngineUnavailableError
+
+jvm.start()
+if os.fork() == 0:
+    try:
+        jvm.start()
+    except EngineUnavailableError as error:
+        os._exit(7 if "spawn" in error.hint else 8)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+os._exit(0)
+"""
+
+
+@forking
+def test_java_within_a_process_is_refused_after_a_fork() -> None:
+    command = [sys.executable, "-c", FORKED_WITH_JAVA]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert done.stdout == b"7\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -93,9 +94,9 @@ ECHO = "json.dump({'arguments': sys.argv[1:], 'input': open(sys.argv[3]).read()}
 
 
 def test_it_is_given_document_maps_and_definitions(play: Callable[..., FmlEngine]) -> None:
-    said = json.loads(play(ECHO).transform(b'{"value": 1.50}'))
+    said = json.loads(play(ECHO).transform(b'{"value": 15}'))
     places = layout()
-    assert said["input"] == '{"value": 1.50}'
+    assert said["input"] == '{"value": 15}'
     entry, _, *rest = said["arguments"][1:]
     assert said["arguments"][0] == "run"
     assert entry == str(places.maps / "MeasurementReport.map")
@@ -125,6 +126,17 @@ def test_what_it_cannot_do_it_says(play: Callable[..., FmlEngine]) -> None:
         with pytest.raises(EngineError, match="fml cannot") as raised:
             task(b"{}")
         assert not isinstance(raised.value, EngineUnavailableError)
+
+
+DOUBLES = "json.dump([json.load(open(sys.argv[3])), 7, 0.25], sys.stdout, indent=1)"
+
+
+def test_a_decimal_keeps_its_text_in_a_program_that_computes_with_doubles(
+    play: Callable[..., FmlEngine],
+) -> None:
+    document = b'{"a": [12.50, 12.5, 0.00, 123456789.12345679, 3], "b": "12.50"}'
+    answer = play(DOUBLES).transform(document)
+    assert b"".join(answer.split()) == b"[" + b"".join(document.split()) + b",7,0.25]"
 
 
 # ---- failing ---------------------------------------------------------------------------------------
@@ -186,6 +198,15 @@ def test_the_real_one_makes_the_bundle(real: FmlEngine, samples: list[Path]) -> 
     assert answer["resourceType"] == "Bundle"
     assert {entry["resource"]["resourceType"] for entry in answer["entry"]} >= {"Patient", "Observation"}
     assert real.transform(rendering.to_json()) == real.transform(rendering.to_json())
+
+
+@pytest.mark.parametrize("text", [b"12.50", b"-0.00", b"0.0000001250", b"12345678901234567890.10"])
+def test_the_real_one_keeps_the_text_of_numbers(real: FmlEngine, samples_dir: Path, text: bytes) -> None:
+    written = b'"value":64.4505437946691'
+    document = sr2fhir.render(samples_dir / "real_dcmjs_ohif_bidirectional.dcm").to_json()
+    assert document.count(written) == 1
+    answer = real.transform(document.replace(written, b'"value":' + text))
+    assert re.findall(rb'"value"\s*:\s*(-?[0-9][^\s,}]*)', answer) == [text, b"42.9670291964462"]
 
 
 def test_the_real_one_names_the_rule_that_fails(real: FmlEngine, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import ENTRY_MAP, EngineOptions, create
+from sr2fhir.engines import ENTRY_MAP, EngineOptions, create, validator
 from sr2fhir.engines.base import ValidationMessage
 from sr2fhir.engines.validator import ValidatorEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, OutputError, TransformError, UsageError
@@ -163,6 +163,16 @@ def test_a_server_that_does_not_say_hello_is_unavailable_for_every_document(hell
             caught.value.source = name
             errors.append(caught.value)
     assert [error.source for error in errors] == ["a", "b"]
+
+
+def test_a_service_that_hangs_is_not_waited_for_as_long_as_for_a_transform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(validator, "_HELLO_S", 0.3)
+    with serving(silent) as server, pytest.raises(EngineUnavailableError) as caught:
+        engine_at(server, timeout_s=300.0).transform(b"{}")
+    assert caught.value.message == f"engine validator at {server.url}: no whole answer within 0.3 seconds"
+    assert caught.value.hint == validator.BUSY_HINT
 
 
 def test_a_closed_engine_says_so() -> None:

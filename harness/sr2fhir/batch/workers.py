@@ -11,7 +11,6 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context, resource_tracker
@@ -23,6 +22,7 @@ from typing import Generic, TypeVar, cast
 from sr2fhir.batch.worker import Answer, MakeWork, Request, reply, serve
 from sr2fhir.engines.base import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
+from sr2fhir.threads import Threads
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -98,7 +98,7 @@ class Workers(Generic[Item, Done]):
         self._answers: dict[int, Answer[Done]] = {}
         self._taken = 0
         self._passed_on = 0
-        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="sr2fhir-engine")
+        self._threads = Threads(jobs, "sr2fhir-engine")
 
     def __call__(self, items: Iterable[Item]) -> Iterator[Done]:
         """Work on items, which are taken only as they are needed.
@@ -234,7 +234,7 @@ class Workers(Generic[Item, Done]):
 
     def _stop(self) -> None:
         """End all workers at once, whatever they are at; what the engine is at ends with the engine."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.end()
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:

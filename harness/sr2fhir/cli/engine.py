@@ -40,6 +40,11 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         "--docker", metavar="IMAGE", help="a FHIR server out of a Docker image, used by --engine hapi"
     )
     group.add_argument(
+        "--host-network",
+        action="store_true",
+        help="with --docker: let the container share this machine's network, where Docker has no bridge",
+    )
+    group.add_argument(
         "--timeout",
         type=seconds,
         default=START_LIMIT_S,
@@ -60,7 +65,9 @@ def start(arguments: argparse.Namespace) -> int:
 
     refuse_name(arguments.name, arguments.docker)
     if arguments.docker:
-        running, new = background.start_container(arguments.docker, arguments.port, arguments.timeout)
+        running, new = background.start_container(
+            arguments.docker, arguments.port, arguments.timeout, host_network=arguments.host_network
+        )
     else:
         running, new = background.start(arguments.port, arguments.timeout)
     print(f"{'started' if new else 'already runs'}: {line(running)}")

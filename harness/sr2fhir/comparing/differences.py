@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from sr2fhir.jsontext import NumberText
 
-Kind = Literal["missing", "surplus", "order", "precision", "value", "failure"]
+Kind = Literal["missing", "surplus", "order", "precision", "sign", "value", "failure"]
 
 # The digits that any IEEE 754 double keeps; engines that read decimals as doubles agree to these.
 _DOUBLE_DIGITS = Decimal("1e-15")
@@ -27,7 +27,8 @@ class Difference(NamedTuple):
         From the Bundle down: `Bundle.entry[3].resource.code.coding[0].display`.
     kind
         `missing` or `surplus` in the second, `order` of the entries, `precision` for numbers that differ
-        beyond the digits of a double only, any other `value`; `failure` where only one made a Bundle.
+        beyond the digits of a double only, `sign` for zeros with and without a minus, any other `value`;
+        `failure` where only one made a Bundle.
     first, second
         Both values, None where there is none. They may be about a patient.
     """
@@ -59,7 +60,7 @@ def differences(first: Any, second: Any, path: str = "Bundle") -> Iterator[Diffe
         match = _entries if _are_entries(first) and _are_entries(second) else _items
         yield from match(first, second, path)
     elif first != second or type(first) is not type(second):
-        yield Difference(path, "precision" if _same_double(first, second) else "value", first, second)
+        yield Difference(path, _kind(first, second), first, second)
 
 
 def _members(first: Mapping[str, Any], second: Mapping[str, Any], path: str) -> Iterator[Difference]:
@@ -120,6 +121,13 @@ def _named(entry: Mapping[str, Any]) -> str:
     """Name the resource of an entry."""
     resource = entry.get("resource", {})
     return f"{resource.get('resourceType', '?')}/{resource.get('id', '?')}"
+
+
+def _kind(first: Any, second: Any) -> Kind:
+    """Tell how two values differ."""
+    if not _same_double(first, second):
+        return "value"
+    return "sign" if first.lstrip("-") == second.lstrip("-") else "precision"
 
 
 def _same_double(first: Any, second: Any) -> bool:

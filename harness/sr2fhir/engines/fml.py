@@ -1,7 +1,8 @@
 """The independent engine `fml-cli`, a program of its own: written in Rust, sharing no code with HL7's.
 
 It reads the very maps that the other engines run, so that it shows whether they depend on a peculiarity of
-one engine. It transforms and does nothing else.
+one engine. It transforms and does nothing else. It computes with binary doubles, past which `digits` carries
+the text of numbers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NoReturn
 
 from sr2fhir.engines import failures
 from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions, ValidationMessage
+from sr2fhir.engines.digits import Digits
 from sr2fhir.engines.jvm import SETUP_HINT
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
@@ -83,13 +85,14 @@ class FmlEngine:
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
         """Turn a logical-model document into a resource; see `Engine.transform`. XML is not read."""
         maps, entry = _entry(self._places, map_url)
-        with _as_file(document) as (name, stream):
+        digits = Digits()
+        with _as_file(digits.sent(document)) as (name, stream):
             command = [self._program, "run", str(entry), name]
             command += ["--maps", str(maps), "--package", str(self._places.definitions)]
             done = self._run(command, stream)
         if done.returncode:
             raise self._failure(done)
-        return done.stdout
+        return digits.restored(done.stdout)
 
     def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
         """Refuse: this engine has no validator."""

@@ -10,7 +10,7 @@ what happens                    error                     sent again
 no connection, unknown host     EngineUnavailableError    no
 TLS or proxy fails              EngineUnavailableError    no
 connection breaks, answer cut   EngineError               once, if repeatable
-time limit                      EngineError               no
+time limit                      LateError                 no
 redirect, answer too large      EngineError               no
 ==============================  ========================  ===================
 """
@@ -284,9 +284,9 @@ class Client:
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         return Answer(response.status_code, content_type, b"".join(pieces), headers)
 
-    def _late(self, limit: float) -> EngineError:
-        return self.error(
-            f"no whole answer within {limit:g} seconds",
+    def _late(self, limit: float) -> LateError:
+        return LateError(
+            f"{self.place}: no whole answer within {limit:g} seconds",
             hint="Raise --engine-timeout, or see the server's log",
         )
 
@@ -309,6 +309,10 @@ class Client:
         if isinstance(reason, low.NewConnectionError):
             return self.unavailable("nothing answers there")
         return _BrokenError("the connection broke before the answer was whole")
+
+
+class LateError(EngineError):
+    """There was no whole answer within the time limit."""
 
 
 class _BrokenError(Exception):

@@ -52,6 +52,10 @@ _COMMON = (
 # After the user's own options: standard output carries the engine's replies.
 _QUIET = ("-Xlog:disable", "-Xlog:all=off", "-XX:+DisplayVMOutputToStderr")
 
+# Within Python, signals are Python's: Java would end the process by its own way out, with Python's threads in
+# its midst, which crashed or gave an exit code of chance.
+_GUEST = ("-Xrs",)
+
 # One file is done before the optimising compiler pays off; a batch is not. A document of 2,000 measurements
 # makes some hundred MB of elements: in a small young generation they are copied again and again, which took
 # as long as the transform. One collector thread: the others' place is with the workers.
@@ -159,14 +163,23 @@ def start(profile: Profile = "single", extra: Sequence[str] | None = None) -> No
     Raises
     ------
     EngineUnavailableError
-        Java or a jar is missing, the JVM refuses its options, or another one runs without our classes.
+        Java or a jar is missing, the JVM refuses its options, another one runs without our classes, or it was
+        started before this process was forked.
     """
+    if _starters and os.getpid() not in _starters:
+        raise EngineUnavailableError("Java, started before a fork, does not run after it", hint=_SPAWN_HINT)
     with _lock:
         import jpype
 
         if not jpype.isJVMStarted():
             _launch(layout(), profile, extra)
+            _starters.add(os.getpid())
         _ours()
+
+
+# the processes that started a JVM: this one, or one that it was forked from
+_starters: set[int] = set()
+_SPAWN_HINT = "Let multiprocessing start its processes by `spawn` or `forkserver`"
 
 
 def java(name: str) -> Any:
@@ -214,7 +227,8 @@ def _launch(places: Layout, profile: Profile, extra: Sequence[str] | None) -> No
     import jpype
 
     places.scratch.mkdir(parents=True, exist_ok=True)
-    options = [*flags(places, profile), *(aot_flags(places, profile) if extra is None else extra)]
+    cache = aot_flags(places, profile) if extra is None else extra
+    options = [*flags(places, profile), *_GUEST, *cache]
     _log.debug("starting Java with %d options", len(options))
     try:
         jpype.startJVM(

@@ -14,14 +14,19 @@ from threading import Thread
 from typing import Any, cast
 
 from sr2fhir.engines.base import ENTRY_MAP, Severity, ValidationMessage
-from sr2fhir.engines.http import JSON, UNAVAILABLE, XML, Answer, Client
+from sr2fhir.engines.http import JSON, UNAVAILABLE, XML, Answer, Client, LateError
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
 
 NAME = "validator"
 START_HINT = "Start one with `sr2fhir engine start`, or name one that runs elsewhere with --engine-url"
 STATUS_HINT = "`sr2fhir engine status` tells how it is; `sr2fhir engine start` starts it anew"
+BUSY_HINT = (
+    "It hangs, or answers one request at a time and is at work on another's: see its log, or start it anew"
+)
 LOAD_HINT = "The service has to be started with this package's definitions and maps loaded"
+# seconds in which a service says what it is, which costs it nothing
+_HELLO_S = 20.0
 _MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FAILED = re.compile(r"(?:Transform|Validation|Format conversion) failed: ", re.DOTALL)
@@ -154,17 +159,19 @@ class ValidatorEngine:
         Raises
         ------
         EngineUnavailableError
-            There is none that answers. Of whatever status the answer is: others' services do not know our
+            There is none that answers in time. Its status does not matter: others' services do not know our
             question.
         """
         from sr2fhir.engines.background.process import ABOUT
 
+        limit = min(client.timeout_s, _HELLO_S)
         try:
-            answer = client.get(ABOUT)
+            answer = client.send("GET", ABOUT, headers={"Accept": JSON}, repeatable=True, timeout_s=limit)
         except EngineUnavailableError:
             raise
         except EngineError as error:
-            raise EngineUnavailableError(error.message, hint=error.hint) from None
+            hint = BUSY_HINT if isinstance(error, LateError) else error.hint
+            raise EngineUnavailableError(error.message, hint=hint) from None
         if answer.status in UNAVAILABLE:
             raise client.refusal(answer)
         content = answer.json() if answer.ok else None

@@ -11,6 +11,8 @@ from sr2fhir.reading.limits import Limits
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 UNNAMED = "input"
+# bytes read at once
+_BLOCK = 1 << 20
 
 
 def name_of_source(source: Source) -> str:
@@ -42,7 +44,20 @@ def bytes_of(source: Source, limits: Limits) -> bytes:
         return checked(bytes(source), limits)
     if isinstance(source, str | os.PathLike):
         return bytes_of_file(Path(source), limits)
-    return checked(source.read(limits.max_file_size + 1), limits)
+    return checked(_read(source, limits.max_file_size + 1), limits)
+
+
+def _read(stream: BinaryIO, most: int) -> bytes:
+    """Read a stream to its end, or so many bytes.
+
+    In blocks: some streams reserve at once what they are asked for, which would be the whole limit for a
+    report of some kB.
+    """
+    blocks, left = [], most
+    while left and (block := stream.read(min(left, _BLOCK))):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
 
 
 def bytes_of_file(path: Path, limits: Limits) -> bytes:
@@ -52,7 +67,7 @@ def bytes_of_file(path: Path, limits: Limits) -> bytes:
             size = os.fstat(stream.fileno()).st_size
             if size > limits.max_file_size:
                 raise too_large(size, limits)
-            return checked(stream.read(limits.max_file_size + 1), limits)
+            return checked(_read(stream, limits.max_file_size + 1), limits)
     except (OSError, ValueError) as error:
         raise unreadable(error) from None
 

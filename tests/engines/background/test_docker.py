@@ -5,9 +5,11 @@ The real one runs where a Docker daemon answers and SR2FHIR_TEST_DOCKER_IMAGE na
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ from typing import Any
 import docker as docker_package
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests import ReadTimeout
 from sr2fhir.engines import background
 from sr2fhir.engines.background import docker, record
+from sr2fhir.engines.background.lock import Lock
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout
 
-from ..hapi.replay import Fhir, Reply, serving
+from ..hapi.replay import Asked, Fhir, Reply, serving
 
 IMAGE = "matchbox:test"
 
@@ -37,6 +41,7 @@ class Container:
     attrs: dict[str, Any] = field(default_factory=lambda: {"State": {"ExitCode": 0}})
 
     def start(self) -> None:
+        self.docker.meet("start")
         if self.docker.refuses:
             raise APIError("refused", explanation=self.docker.refuses)
         self.status = "running"
@@ -46,9 +51,11 @@ class Container:
             self.status, self.attrs = "exited", {"State": {"ExitCode": self.docker.exits}}
 
     def logs(self, tail: int) -> bytes:
+        self.docker.meet("logs")
         return f"the last {tail} lines".encode()
 
     def remove(self, force: bool = False, v: bool = False) -> None:
+        self.docker.meet("remove")
         assert v
         assert force or self.status == "exited"
         self.docker.held.remove(self)
@@ -62,6 +69,7 @@ class Docker:
     refuses: str = ""
     exits: int | None = None
     held: list[Container] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     exposed: dict[str, Any] = field(default_factory=lambda: {"9090/tcp": {}, "8080/tcp": {}, "53/udp": {}})
 
     @property
@@ -79,6 +87,12 @@ class Docker:
     def close(self) -> None:
         """Close nothing."""
 
+    def meet(self, step: str) -> None:
+        """Answer too late, if that is what was told for this step."""
+        if step in self.late:
+            self.late.remove(step)
+            raise ReadTimeout
+
 
 @dataclass
 class _Containers:
@@ -87,6 +101,7 @@ class _Containers:
     def create(self, image: str, labels: dict[str, str], **options: Any) -> Container:
         assert image == IMAGE
         self.docker.held.append(Container(self.docker, f"id{len(self.docker.held)}", labels, options))
+        self.docker.meet("create")
         return self.docker.held[-1]
 
     def get(self, name: str) -> Container:
@@ -161,11 +176,21 @@ def test_a_container_is_started_and_waited_for(fake: Docker, places: Layout, por
     docker.stop(running, places)
 
 
-def test_without_a_bridge_it_shares_the_network_and_listens_on_loopback(
+def test_without_a_bridge_the_machines_network_is_not_taken_unasked(
     fake: Docker, places: Layout, port: int
 ) -> None:
     fake.bridge = False
-    start(places, port)
+    with pytest.raises(EngineUnavailableError, match=r"no bridge.*--host-network.*from outside"):
+        start(places, port)
+    assert fake.held == []
+
+
+@pytest.mark.parametrize("bridge", [True, False])
+def test_on_the_machines_network_it_is_told_to_listen_on_loopback(
+    fake: Docker, places: Layout, port: int, bridge: bool
+) -> None:
+    fake.bridge = bridge
+    docker.start_container(IMAGE, port, 20.0, places, host_network=True)
     options = fake.held[0].options
     assert options["network_mode"] == "host"
     assert "ports" not in options
@@ -231,6 +256,29 @@ def test_an_interrupted_start_leaves_nothing_behind(
     assert fake.held == []
 
 
+@pytest.mark.parametrize(
+    "late",
+    [["create"], ["start"], ["start", "logs"], ["start", "remove"], ["create", "remove"]],
+    ids=" ".join,
+)
+def test_a_docker_that_answers_too_late_leaves_no_container(
+    fake: Docker, places: Layout, late: list[str]
+) -> None:
+    fake.late = late
+    with pytest.raises(EngineUnavailableError, match="no Docker answers"):
+        start(places, None)
+    assert fake.late == []
+    assert fake.held == []
+
+
+def test_a_log_that_cannot_be_kept_leaves_no_container(fake: Docker, places: Layout) -> None:
+    fake.exits = 3
+    places.home.write_text("a file where a folder should be")
+    with pytest.raises(EngineUnavailableError, match="ended with status 3 before"):
+        start(places, None)
+    assert fake.held == []
+
+
 def test_what_dockers_daemon_refuses_is_said_in_one_line(fake: Docker, places: Layout) -> None:
     fake.refuses = "port is already\n allocated"
     with pytest.raises(EngineUnavailableError, match="Docker refuses: port is already allocated"):
@@ -292,6 +340,45 @@ def test_the_background_records_it_and_starts_it_once(fake: Docker, places: Layo
     assert fake.held == []
 
 
+def test_what_cannot_be_written_down_is_removed(
+    fake: Docker, places: Layout, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(record, "write", full)
+    with pytest.raises(OSError, match="no space"):
+        background.start_container(IMAGE, port, 20.0, places)
+    assert fake.held == []
+
+
+def test_of_two_starts_at_once_the_second_finds_the_first(fake: Docker, places: Layout) -> None:
+    fhir, second = Fhir(), ThreadPoolExecutor(1)
+    waiting: list[Future[tuple[record.Running, bool]]] = []
+
+    def start_another(asked: Asked) -> Reply:
+        if not waiting:
+            waiting.append(second.submit(background.start_container, IMAGE, None, 20.0, places))
+        return fhir.usual(asked)
+
+    with second, serving(fhir) as url:
+        fhir.instead["GET /metadata"] = start_another
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        running, new = background.start_container(IMAGE, port, 20.0, places)
+        assert new
+        assert waiting[0].result(20) == (running, False)
+    assert len(fake.held) == 1
+
+
+def test_a_start_that_takes_too_long_is_not_waited_for(fake: Docker, places: Layout) -> None:
+    other = Lock(record.path_of("hapi", places, "start.lock"))
+    assert other.hold(0)
+    with pytest.raises(EngineUnavailableError, match="another start of a container"):
+        background.start_container(IMAGE, None, 0.05, places)
+    other.release()
+    assert fake.held == []
+
+
 # ---- for real ----------------------------------------------------------------------------------------------
 
 IMAGE_VARIABLE = "SR2FHIR_TEST_DOCKER_IMAGE"
@@ -322,7 +409,8 @@ def test_a_real_container_runs_the_maps_and_is_removed(places: Layout, samples_d
     image = os.environ.get(IMAGE_VARIABLE)
     if not image:
         pytest.skip(f"{IMAGE_VARIABLE} names no image of a FHIR server")
-    running, new = background.start_container(image, None, 900.0, places)
+    bridges = docker_package.from_env().networks.list(filters={"driver": "bridge"})
+    running, new = background.start_container(image, None, 900.0, places, host_network=not bridges)
     try:
         assert new
         engine = HapiEngine(running.url, EngineOptions(install=True))

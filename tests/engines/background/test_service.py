@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import sr2fhir
 from sr2fhir.engines import Engine, background
-from sr2fhir.engines.background import Running
+from sr2fhir.engines.background import Running, process
 from sr2fhir.engines.http import Client
 from sr2fhir.engines.validator import ValidatorEngine
 from sr2fhir.errors import EngineError, TransformError
@@ -151,6 +153,15 @@ def test_a_service_without_our_maps_is_of_no_use(
 
 def test_the_version_names_validator_java_and_url(validator: ValidatorEngine, service: Service) -> None:
     assert validator.version() == f"HL7 validator 6.10.4, Java 25.0.2, service at {service[0].url}"
+
+
+def test_it_says_what_it_is_while_it_is_at_work(service: Service) -> None:
+    address = ("127.0.0.1", int(service[0].url.rpartition(":")[2]))
+    head = b"POST /transform?map=x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"
+    with ExitStack() as stack:
+        for _ in range(16):  # each waits for the rest of its document
+            stack.enter_context(socket.create_connection(address)).sendall(head)
+        assert process.about("validator", service[0].url)["content"] == service[0].content
 
 
 def test_a_second_start_finds_the_first(service: Service) -> None:

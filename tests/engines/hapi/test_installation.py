@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, MODEL
-from sr2fhir.engines.hapi import parts
+from sr2fhir.engines.hapi import installation, parts
 from sr2fhir.engines.hapi.parts import MAP, Part
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout, layout
 
 from .conftest import Make
-from .replay import Fhir, Reply, recorded
+from .replay import Asked, Fhir, Reply, recorded, resource
 
 DOCUMENT = b'{"resourceType":"DicomSR"}'
 
@@ -163,3 +163,103 @@ def test_what_was_put_is_logged(
     assert [record.message for record in caplog.records if "stored" in record.message] == [
         f"{make().place()}: stored {needed[0]}"
     ]
+
+
+# ---- after installing --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no server that files late."""
+    monkeypatch.setattr(installation, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(installation, "_PAUSE_S", 0.0)
+
+
+def found_besides(fhir: Fhir, copy: dict[str, Any]) -> None:
+    """Let the server find a copy of a definition besides the one under our id."""
+
+    def search(asked: Asked) -> Reply:
+        usual = fhir.usual(asked)
+        if asked.query.get("url") != copy["url"]:
+            return usual
+        bundle = json.loads(usual.body)
+        bundle["entry"] = [*bundle.get("entry", []), {"resource": copy}]
+        return resource(bundle)
+
+    fhir.instead["GET /StructureMap"] = search
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_older_copy_under_another_id_is_named_after_installing(
+    make: Make, fhir: Fhir, base: str, needed: list[Part]
+) -> None:
+    part = maps(needed)[3]
+    found_besides(fhir, changed(part, id="old-one", group=[]))
+    with pytest.raises(EngineUnavailableError) as caught:
+        make(install=True).transform(DOCUMENT)
+    message = str(caught.value)
+    assert f"engine hapi at {base}: {part} was put there" in message
+    assert f"{part.url} is answered with another copy too, StructureMap/old-one" in message
+    assert "Remove StructureMap/old-one there" in message
+    assert fhir.lines("POST") == []
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", [None, 7, "../\x1b[2J"])
+def test_a_copy_without_a_proper_id_is_named_by_its_url(
+    make: Make, fhir: Fhir, needed: list[Part], name: object
+) -> None:
+    part = maps(needed)[3]
+    found_besides(fhir, changed(part, id=name, group=[]))
+    with pytest.raises(
+        EngineUnavailableError, match=r"is not answered with it\. A server that keeps"
+    ) as caught:
+        make(install=True).transform(DOCUMENT)
+    assert part.url in str(caught.value)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_stores_nothing_is_named(make: Make, fhir: Fhir, needed: list[Part]) -> None:
+    missing = maps(needed)[3]
+    fhir.held.pop(missing.url)
+    fhir.instead[f"PUT {missing.path}"] = Reply(200)
+    with pytest.raises(EngineUnavailableError, match=f"{missing} was put there, but its URL"):
+        make(install=True).transform(DOCUMENT)
+
+
+def test_a_server_that_files_a_moment_later_is_waited_for(
+    make: Make, fhir: Fhir, needed: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installation, "_PAUSE_S", 0.01)
+    old = changed(maps(needed)[3], title="older")
+    fhir.put(old)
+    looks: list[Asked] = []
+
+    def search(asked: Asked) -> Reply | None:
+        if asked.query["url"] != old["url"]:
+            return fhir.usual(asked)
+        looks.append(asked)
+        return late if len(looks) < 4 else fhir.usual(asked)
+
+    late = fhir.found(old["url"])
+    fhir.instead["GET /StructureMap"] = search
+    make(install=True).transform(DOCUMENT)
+    assert len(looks) == 4
+    assert {asked.headers["Cache-Control"] for asked in looks} == {"no-cache"}
+
+
+def test_a_server_that_writes_a_map_in_its_own_way_is_believed(
+    make: Make, fhir: Fhir, needed: list[Part]
+) -> None:
+    part = maps(needed)[3]
+
+    def put(asked: Asked) -> Reply:
+        assert asked.headers["Prefer"] == "return=representation"
+        own = json.loads(asked.body) | {"experimental": False}
+        fhir.put(own)
+        return resource(own)
+
+    fhir.put(changed(part, title="older"))
+    fhir.instead[f"PUT {part.path}"] = put
+    make(install=True).transform(DOCUMENT)
+    assert fhir.lines("POST")

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from sr2fhir.engines.background import record
 from sr2fhir.engines.background.record import Running
+from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout, layout
 
 __all__ = ["Running", "State", "find", "start", "start_container", "status", "stop"]
@@ -90,16 +91,46 @@ def start(
 
 
 def start_container(
-    image: str, port: int | None = None, limit_s: float = START_LIMIT_S, places: Layout | None = None
+    image: str,
+    port: int | None = None,
+    limit_s: float = START_LIMIT_S,
+    places: Layout | None = None,
+    *,
+    host_network: bool = False,
 ) -> tuple[Running, bool]:
-    """Start a FHIR server out of an image, unless one runs already; see `start`."""
+    """Start a FHIR server out of an image, unless one runs already; see `start`.
+
+    Parameters
+    ----------
+    host_network
+        Let the container share the machine's network, where Docker has no bridge.
+    """
+    from sr2fhir.engines.background.lock import Lock
+
     places = places or layout()
-    found = find(HAPI, places)
-    if found is not None:
-        return found, False
-    running: Running = import_module(KINDS["container"]).start_container(image, port, limit_s, places)
-    record.write(running, places)
-    return running, True
+    alone = Lock(record.path_of(HAPI, places, "start.lock"))
+    if not alone.hold(limit_s):
+        raise EngineUnavailableError("another start of a container is still under way", hint=_STATUS_HINT)
+    try:
+        found = find(HAPI, places)
+        return (found, False) if found else (_contained(image, port, limit_s, places, host_network), True)
+    finally:
+        alone.release()
+
+
+_STATUS_HINT = "Look at `sr2fhir engine status`"
+
+
+def _contained(image: str, port: int | None, limit_s: float, places: Layout, host_network: bool) -> Running:
+    """Start a container and write it down; one that cannot be written down is removed."""
+    container = import_module(KINDS["container"])
+    running: Running = container.start_container(image, port, limit_s, places, host_network=host_network)
+    try:
+        record.write(running, places)
+    except BaseException:
+        container.stop(running, places)
+        raise
+    return running
 
 
 def status(places: Layout | None = None) -> list[State]:

@@ -1,9 +1,9 @@
 """A FHIR server as a container: started out of an image, waited for, asked and removed.
 
-It can be reached from this machine only. Where Docker has a bridge, a port of 127.0.0.1 leads to the
-container; where it has none, the container shares the machine's network and is told to listen on 127.0.0.1.
-Each container carries labels, by which one that was left behind is found, and removed before another is
-started: ``docker ps --all --filter label=sr2fhir.engine``.
+It can be reached from this machine only: a port of 127.0.0.1 leads to it over Docker's bridge. Where there is
+no bridge, it may, if that is allowed, share the machine's network; then it is told to listen on 127.0.0.1,
+and it is for the image to heed that. Each container carries labels, by which one that was left behind is
+found, and removed before another is started: ``docker ps --all --filter label=sr2fhir.engine``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 ENGINE = "hapi"
-ENGINE_LABEL, HOME_LABEL = "sr2fhir.engine", "sr2fhir.home"
+ENGINE_LABEL, HOME_LABEL, _PORT_LABEL = "sr2fhir.engine", "sr2fhir.home", "sr2fhir.port"
 LOOPBACK = "127.0.0.1"
 # where images keep their FHIR endpoint: matchbox, the HAPI starter, older matchbox, others
 BASES = ("/matchboxv3/fhir", "/fhir", "/matchbox/fhir", "")
@@ -42,11 +42,20 @@ SETTINGS = {
 _LISTEN = {"SERVER_ADDRESS": LOOPBACK}
 # seconds: between two looks, and for an answer to a question that costs nothing
 _PAUSE_S, _ASK_S = 0.5, 5.0
+# how often a container is tried to be removed when Docker does not answer
+_TRIES = 2
 _TAIL = 200
 _QUOTE = 160
 
 
-def start_container(image: str, port: int | None, limit_s: float, places: Layout | None = None) -> Running:
+def start_container(
+    image: str,
+    port: int | None,
+    limit_s: float,
+    places: Layout | None = None,
+    *,
+    host_network: bool = False,
+) -> Running:
     """Start a container and wait until its FHIR server answers.
 
     Parameters
@@ -59,26 +68,52 @@ def start_container(image: str, port: int | None, limit_s: float, places: Layout
         Seconds that it may take to be ready.
     places
         The folder in which the log of a start that fails is left.
+    host_network
+        Let the container share the machine's network.
 
     Raises
     ------
     EngineUnavailableError
-        There is no Docker or no such image, or the server does not become ready; nothing is left behind.
+        There is no Docker, no such image or no bridge, or the server does not become ready; nothing is left
+        behind.
     """
     places = places or layout()
     with _docker() as client:
         _remove_leftovers(client, places)
-        container = _created(client, image, port or _free_port(), places)
-        try:
-            container.start()
-            url, version = _ready(container, limit_s)
-        except BaseException as error:
-            hint = f"The end of its log is in {_keep_log(container, places)}"
-            container.remove(force=True, v=True)
-            if isinstance(error, EngineUnavailableError):
-                error.hint = error.hint or hint
-            raise
+        with _nothing_left(client, places):
+            port = port or _free_port()
+            container = _created(client, image, port, places, host_network=host_network)
+            with _log_kept(container, places):
+                container.start()
+                url, version = _ready(container, limit_s)
         return Running(ENGINE, "container", url, f"{version}, image {image}", container=str(container.id))
+
+
+@contextlib.contextmanager
+def _nothing_left(client: DockerClient, places: Layout) -> Iterator[None]:
+    """Remove the container of a start that fails; by its label, for Docker's answer may have been lost."""
+    from docker.errors import DockerException
+
+    try:
+        yield
+    except BaseException:
+        for _ in range(_TRIES):
+            with contextlib.suppress(OSError, DockerException):
+                _remove_leftovers(client, places)
+                break
+        raise
+
+
+@contextlib.contextmanager
+def _log_kept(container: Container, places: Layout) -> Iterator[None]:
+    """Keep the end of the log of a start that fails."""
+    try:
+        yield
+    except BaseException as error:
+        path = _keep_log(container, places)
+        if isinstance(error, EngineUnavailableError):
+            error.hint = error.hint or f"The end of its log is in {path}"
+        raise
 
 
 def is_alive(running: Running, places: Layout) -> bool:
@@ -137,13 +172,27 @@ def _docker() -> Iterator[DockerClient]:
 _NO_DOCKER = "Install and start Docker, see that you may use it, and that DOCKER_HOST is right if it is set"
 
 
-def _created(client: DockerClient, image: str, port: int, places: Layout) -> Container:
-    """Make a container that only this machine can reach."""
+_NO_BRIDGE = (
+    "Allow it the machine's network with --host-network; an image that does not heed SERVER_ADDRESS"
+    " can then be reached from outside"
+)
+
+
+def _created(client: DockerClient, image: str, port: int, places: Layout, *, host_network: bool) -> Container:
+    """Make a container that only this machine can reach.
+
+    Raises
+    ------
+    EngineUnavailableError
+        There is no such image, or no bridge.
+    """
     inner = _exposed_port(_image(client, image))
     options: dict[str, Any] = {"environment": SETTINGS, "ports": {f"{inner}/tcp": (LOOPBACK, port)}}
-    if not client.networks.list(filters={"driver": "bridge"}):
+    if host_network:
         options = {"environment": SETTINGS | _LISTEN | {"SERVER_PORT": str(port)}, "network_mode": "host"}
-    labels = {ENGINE_LABEL: ENGINE, HOME_LABEL: str(places.home), "sr2fhir.port": str(port)}
+    elif not client.networks.list(filters={"driver": "bridge"}):
+        raise EngineUnavailableError("Docker has no bridge to a container", hint=_NO_BRIDGE)
+    labels = {ENGINE_LABEL: ENGINE, HOME_LABEL: str(places.home), _PORT_LABEL: str(port)}
     return client.containers.create(image, labels=labels, **options)
 
 
@@ -168,7 +217,7 @@ def _exposed_port(image: dict[str, Any]) -> int:
 
 def _ready(container: Container, limit_s: float) -> tuple[str, str]:
     """Wait until the server answers; give its base URL and its software."""
-    root = f"http://{LOOPBACK}:{container.labels['sr2fhir.port']}"
+    root = f"http://{LOOPBACK}:{container.labels[_PORT_LABEL]}"
     deadline = monotonic() + limit_s
     while monotonic() < deadline:
         for url in (root + base for base in BASES):
@@ -232,9 +281,9 @@ def _keep_log(container: Container, places: Layout) -> Path:
     from docker.errors import DockerException
 
     path = record.path_of(ENGINE, places, "log")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
     with contextlib.suppress(OSError, DockerException):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         path.write_bytes(container.logs(tail=_TAIL))
     return path
 

@@ -8,6 +8,7 @@ asked for.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,8 @@ _log = logging.getLogger(__name__)
 class EmbeddedEngine:
     """Execute maps and validate with the HL7 validator's classes.
 
-    The engine begins to load as soon as it is made. Calls may come from several threads at once.
+    The engine begins to load as soon as it is made. Calls may come from several threads at once. In a process
+    that is forked it loads once more, when it is first called there.
 
     Parameters
     ----------
@@ -61,6 +63,8 @@ class EmbeddedEngine:
         self._lock = threading.Lock()
         self._validator: Validator | None = None
         self._closed = False
+        self._pid = os.getpid()
+        self._parents: Runner | None = None
         self._runner: Runner | None = self._start()
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
@@ -91,6 +95,7 @@ class EmbeddedEngine:
 
     def close(self) -> None:
         """End the Java process."""
+        self._settle()
         with self._lock:
             runner, self._runner, self._validator, self._closed = self._runner, None, None, True
         if runner is not None:
@@ -149,11 +154,22 @@ class EmbeddedEngine:
 
     def _current(self) -> Runner:
         """Answer the process, a new one where the last one has died."""
+        self._settle()
         with self._lock:
             if self._closed:
                 raise EngineError("the engine has been closed")
             self._runner = self._runner or self._start()
             return self._runner
+
+    def _settle(self) -> None:
+        """After a fork, leave the parent its process: two that write into one pipe garble each other."""
+        if self._pid == os.getpid():
+            return
+        self._pid, self._lock = os.getpid(), threading.Lock()
+        # kept, since closing what its threads had locked would wait for ever
+        self._parents, self._runner, self._validator = self._runner, None, None
+        if self._parents is not None:
+            self._parents.disown()
 
     def _drop(self, runner: Runner) -> None:
         """Forget a process that is dead."""
@@ -179,6 +195,7 @@ class EmbeddedEngine:
         """Answer the validator; read it when first asked for."""
         from sr2fhir.engines.embedded.validating import Validator
 
+        self._settle()
         with self._lock:
             if self._validator is None:
                 self._validator = Validator(self._places)

@@ -155,6 +155,18 @@ class Runner:
         _close(self._process.stdout)
         _close(self._complaints)
 
+    def disown(self) -> None:
+        """Let go of the pipes in a process that was forked; the process of Java is its parent's.
+
+        What the parent had begun to write must not be written twice, and locks that its threads held are
+        never released here. So nothing is closed; the pipes are led nowhere instead.
+        """
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (self._process.stdin, self._process.stdout, self._complaints):
+            if stream is not None and not stream.closed:
+                os.dup2(nowhere, stream.fileno(), inheritable=False)
+        os.close(nowhere)
+
     def kill(self) -> None:
         """End the process at once."""
         self._stopped = True

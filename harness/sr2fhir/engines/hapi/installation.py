@@ -3,21 +3,33 @@
 Definitions are found by their canonical URL and compared by content, so that a map of an older release is
 noticed although its URL is the same. matchbox keeps for each map which groups of other maps it calls, and
 goes on calling those after another version has been put in their place. So if one map is put, all are.
+
+A server may hold an older copy under another id, and run that one. So after something was put, it is asked
+for once more by its URL.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
-from sr2fhir.engines.hapi.parts import MAP, Part
+from sr2fhir.engines.hapi.parts import MAP, Part, is_same
 from sr2fhir.engines.http import JSON, Answer, Client
+from sr2fhir.errors import EngineUnavailableError
+from sr2fhir.threads import Threads
 
 # requests at once while comparing
 _AT_ONCE = 4
+# seconds that a server may take until a search finds what was put, and between two looks
+_SETTLE_S, _PAUSE_S = 5.0, 0.5
+# HAPI answers a search that it has answered within a minute as it did then, unless told otherwise
+_FRESH = {"Accept": JSON, "Cache-Control": "no-cache"}
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _HINT = "Allow to put it there with --engine-install"
 
 logger = logging.getLogger(__name__)
@@ -35,11 +47,14 @@ class Finding:
         What is wrong with it, in a word or two; empty where nothing is.
     updated
         When the server says that it was put there; empty where it does not say.
+    other
+        Type and id of a copy that differs, where it has an id.
     """
 
     part: Part
     fault: str
     updated: str = ""
+    other: str = ""
 
 
 def provide(client: Client, parts: Sequence[Part], *, install: bool) -> None:
@@ -48,27 +63,63 @@ def provide(client: Client, parts: Sequence[Part], *, install: bool) -> None:
     Raises
     ------
     EngineUnavailableError
-        Something is missing or differs and may not be, or cannot be, installed.
+        Something is missing or differs and may not be, or cannot be, installed; or the server goes on
+        answering with an older copy.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        findings = list(pool.map(lambda part: _look(client, part), parts))
+    findings = _looked(client, parts, {})
     faulty = [finding for finding in findings if finding.fault]
     if faulty and not install:
         raise client.unavailable(_sum(faulty, len(parts)), hint=_HINT)
-    for part in _to_put(findings, trusting=not install):
-        _put(client, part)
+    _settle(client, {part: _put(client, part) for part in _to_put(findings, trusting=not install)})
 
 
-def _look(client: Client, part: Part) -> Finding:
-    """Look one definition up."""
-    answer = client.get(f"/{part.kind}", params={"url": part.url})
+def _settle(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
+    """See that the server answers with what was put, by URL; wait a little for one that files it later."""
+    deadline = monotonic() + _SETTLE_S
+    while faulty := [finding for finding in _looked(client, list(stored), stored) if finding.fault]:
+        if monotonic() > deadline:
+            raise _unsettled(client, faulty[0])
+        sleep(_PAUSE_S)
+
+
+def _unsettled(client: Client, finding: Finding) -> EngineUnavailableError:
+    """Make the error of a definition that was put in vain."""
+    part = finding.part
+    if not finding.other:
+        return client.unavailable(
+            f"{part} was put there, but its URL {part.url} is not answered with it", hint=_RESTART_HINT
+        )
+    reason = (
+        f"{part} was put there, but its URL {part.url} is answered with another copy too, {finding.other}"
+    )
+    return client.unavailable(reason, hint=f"Remove {finding.other} there. {_RESTART_HINT}")
+
+
+_RESTART_HINT = "A server that keeps its maps in memory may have to be restarted"
+
+
+def _looked(client: Client, parts: Sequence[Part], stored: Mapping[Part, dict[str, Any]]) -> list[Finding]:
+    """Look definitions up, several at once."""
+    threads = Threads(_AT_ONCE, "sr2fhir-hapi-look")
+    try:
+        return threads.map(partial(_look, client, stored), parts)
+    finally:
+        threads.end()
+
+
+def _look(client: Client, stored: Mapping[Part, dict[str, Any]], part: Part) -> Finding:
+    """Look one definition up; as good as ours is what the server itself made of it when it was put."""
+    params = {"url": part.url}
+    answer = client.send("GET", f"/{part.kind}", params=params, headers=_FRESH, repeatable=True)
     if not answer.ok:
         raise client.unavailable(f"looking for {part} gave status {answer.status}", hint=_HINT)
     found = _resources(answer, part)
     if not found:
         return Finding(part, "is missing")
-    fault = "" if all(map(part.equals, found)) else "differs from ours"
-    return Finding(part, fault, _updated(found[0]))
+    ours = stored.get(part, part.content)
+    others = [each for each in found if not part.equals(each) and not is_same(ours, each)]
+    fault = "differs from ours" if others else ""
+    return Finding(part, fault, _updated(found[0]), next((_name(part, each) for each in others), ""))
 
 
 def _resources(answer: Answer, part: Part) -> list[dict[str, Any]]:
@@ -77,6 +128,12 @@ def _resources(answer: Answer, part: Part) -> list[dict[str, Any]]:
     entries = content.get("entry") if isinstance(content, dict) else None
     found = [entry.get("resource") for entry in entries or () if isinstance(entry, dict)]
     return [each for each in found if isinstance(each, dict) and each.get("url") == part.url]
+
+
+def _name(part: Part, found: dict[str, Any]) -> str:
+    """Answer type and id of a copy of a definition, if it has an id."""
+    name = found.get("id")
+    return f"{part.kind}/{name}" if isinstance(name, str) and _ID.fullmatch(name) else ""
 
 
 def _updated(found: dict[str, Any]) -> str:
@@ -106,13 +163,15 @@ def _is_settled(maps: Sequence[Finding]) -> bool:
     return not maps or max(finding.updated for finding in maps) == maps[-1].updated
 
 
-def _put(client: Client, part: Part) -> None:
-    """Put one definition onto the server; repeating it changes nothing."""
-    headers = {"Content-Type": JSON, "Accept": JSON}
+def _put(client: Client, part: Part) -> dict[str, Any]:
+    """Put one definition onto the server and answer what it made of it; repeating it changes nothing."""
+    headers = {"Content-Type": JSON, "Accept": JSON, "Prefer": "return=representation"}
     answer = client.send("PUT", part.path, part.body, headers=headers, repeatable=True)
     if not answer.ok:
         raise client.unavailable(f"it does not store {part} (status {answer.status})", hint=_STORE_HINT)
     logger.info("%s: stored %s", client.place, part)
+    content = answer.json()
+    return content if isinstance(content, dict) and content.get("url") == part.url else part.content
 
 
 _STORE_HINT = (

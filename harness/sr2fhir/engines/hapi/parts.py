@@ -69,7 +69,7 @@ class Part:
 
     def equals(self, found: dict[str, Any]) -> bool:
         """Tell whether a server's resource is this one, but for what servers write themselves."""
-        return _stated(self.content) == _stated(found)
+        return is_same(self.content, found)
 
 
 def for_transforming(places: Layout) -> list[Part]:
@@ -110,6 +110,11 @@ def _named(places: Layout, pattern: re.Pattern[str], texts: Iterable[str]) -> li
     """List the definitions of ours that maps name."""
     names = sorted({"-".join(found) for text in texts for found in pattern.findall(text)})
     return [Part(places.definitions / f"{name}.json") for name in names]
+
+
+def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two resources state the same, but for what servers write themselves."""
+    return _stated(one) == _stated(other)
 
 
 def _stated(content: dict[str, Any]) -> dict[str, Any]:
