@@ -25,8 +25,10 @@ from tests.builders.codes import (
     ACQUISITION_DATE,
     ACQUISITION_TIME,
     CUBIC_MM,
+    DERIVED_MEASUREMENTS,
     IMAGE_LIBRARY,
     IMAGE_LIBRARY_GROUP,
+    QUALITATIVE_EVALUATIONS,
     REFERENCED_SEGMENT,
     SOURCE_IMAGE,
     SOURCE_SERIES,
@@ -129,6 +131,19 @@ def test_images_that_disagree_or_are_not_in_the_library_fall_back_to_the_study()
         ),
     ).document
     assert effective(document, "1.2.1") == effective(document, "1.2.2") == STUDY_TIME
+
+
+def test_images_around_groups_are_not_those_of_their_observations():
+    """D14: an item's own images, else its group's; no Observation refers to these."""
+    seen = image("1.2.1", relationship="CONTAINS")
+    library = image_library(image("1.2.1", *acquired()))
+    evaluations = container(QUALITATIVE_EVALUATIONS, seen, measured())
+    derived = container(DERIVED_MEASUREMENTS, seen, measured())
+    document = rendered(
+        library, seen, imaging_measurements(seen, group(measured())), evaluations, derived
+    ).document
+    for position in ("1.3.2", "1.3.2.1", "1.4.2", "1.5.2"):
+        assert effective(document, position) == STUDY_TIME, position
 
 
 def test_images_of_another_study_have_no_effective_time():

@@ -280,7 +280,11 @@ def test_parts_of_a_reference_without_a_place_are_reported():
         ("121191", [], [2], 0),
         ("121214", [1], [2], 1),
         ("121214", [], [2], 0),
-        ("121233", [1], [2], 0),
+        ("121233", [1], [2], 1),
+        ("121233", [], [2], 1),
+        ("121112", [1], [2], 1),
+        ("121112", [], [2], 0),
+        ("126100", [1], [2], 2),
     ],
 )
 def test_the_part_that_one_subset_leaves_no_place_for_is_reported(value, frames, segments, lost):
@@ -289,6 +293,20 @@ def test_the_part_that_one_subset_leaves_no_place_for_is_reported(value, frames,
         image("1.2.7", concept=purpose, sop_class=SEGMENTATION, frames=frames, segments=segments)
     ).findings
     assert len([finding for finding in findings if finding.code == "no-target"]) == lost
+
+
+def test_the_segment_of_an_image_that_a_region_lies_in_is_reported():
+    findings = in_group(scoord("POINT", [1, 2], image("1.2.7", segments=[4]))).findings
+    assert [(finding.code, finding.where) for finding in findings] == [("no-target", "1.1.1.1.1")]
+
+
+def test_what_a_region_in_two_dimensions_has_no_place_for_is_reported():
+    """D10: each point of a MULTIPOINT stands alone; a frame of reference would break the slicing (3.7)."""
+    points = scoord("MULTIPOINT", [1, 2, 3, 4], image("1.2.1"))
+    points.ReferencedFrameOfReferenceUID = "1.2.5"
+    findings = in_group(points, scoord("POINT", [1, 2], image("1.2.1"))).findings
+    assert [(finding.code, finding.where) for finding in findings] == [("no-target", "1.1.1.1")] * 2
+    assert not any("1.2.5" in finding.message for finding in findings)
 
 
 def test_an_unnamed_image_is_a_source_of_measurement():

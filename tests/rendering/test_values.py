@@ -13,10 +13,13 @@ from tests.builders import (
     by_reference,
     code,
     composite,
+    container,
     date,
     date_time,
     encoded,
+    group,
     image,
+    imaging_measurements,
     item,
     measurement_report,
     num,
@@ -33,7 +36,7 @@ from tests.builders import (
     uidref,
     waveform,
 )
-from tests.builders.codes import CUBIC_MM, FINDING, LUNG, VOLUME
+from tests.builders.codes import CUBIC_MM, FINDING, IMAGING_MEASUREMENTS, LUNG, VOLUME
 from tests.rendering.documents import codes, rendered
 from tests.rendering.documents import item as found
 
@@ -104,6 +107,26 @@ def test_a_rational_value_is_used_where_there_is_no_other():
     members, findings = value(num(VOLUME, None, CUBIC_MM, rational=(1, 0)))
     assert "value" not in members["measuredValue"]
     assert findings == ["invalid-value"]
+
+
+@pytest.mark.parametrize(
+    ("written", "floating", "rational", "told"),
+    [
+        ("12.5", 12.4999999, None, []),
+        ("2.333", 7 / 3, None, []),
+        ("1e3", 1000.4, None, []),
+        ("2.5", 2.75, None, ["conflict"]),
+        ("-2.5", 2.5, None, ["conflict"]),
+        ("3", None, (9, 3), ["no-target"]),
+        (None, 2.75, (9, 0), ["no-target"]),
+        ("2.5", 2.75, (9, 3), ["no-target", "conflict"]),
+    ],
+)
+def test_a_number_in_another_form_that_is_left_out_is_reported(written, floating, rational, told):
+    """Section 3.8: one form is taken; rounded to the digits of the numeric value it is the same number."""
+    members, findings = value(num(VOLUME, written, CUBIC_MM, floating=floating, rational=rational))
+    assert findings == told
+    assert "value" in members["measuredValue"]
 
 
 @pytest.mark.parametrize("written", ["1,5", "1\\2", "abc", "NaN"])
@@ -301,6 +324,31 @@ def test_a_qualifier_beside_a_value_is_reported():
     assert members["measuredValue"]["value"] == "5"
     assert members["qualifier"]["coding"][0]["code"] == "114000"
     assert findings == ["conflict"]
+
+
+def test_time_and_uid_of_what_becomes_no_observation_are_reported():
+    """They are those of an Observation (D15, 3.1); the UID of 3D coordinates names their carrier (D11)."""
+    both = {"ObservationDateTime": "20240103130000", "ObservationUID": "1.2.6"}
+    finding = code(FINDING, LUNG, **both)
+    space = scoord3d("POINT", [1, 2, 3], **both)
+    evaluation = text(VOLUME, "x", relationship="CONTAINS", **both)
+    measurement = num(VOLUME, "1", CUBIC_MM, finding, **both)
+    content = group(measurement, space, evaluation, **both)
+    findings = rendered(container(IMAGING_MEASUREMENTS, content, **both)).findings
+    told = [(one.where, one.message.split()[2]) for one in findings if one.code == "no-target"]
+    assert told == [
+        ("1.1", "ObservationUID"),
+        ("1.1.1.1.1", "ObservationDateTime"),
+        ("1.1.1.1.1", "ObservationUID"),
+        ("1.1.1.2", "ObservationDateTime"),
+    ]
+
+
+def test_an_observation_time_without_an_hour_is_reported():
+    seen = num(VOLUME, "1", CUBIC_MM, ObservationDateTime="20240103")
+    assert [(one.code, one.where) for one in rendered(imaging_measurements(group(seen))).findings] == [
+        ("no-target", "1.1.1.1")
+    ]
 
 
 def test_attributes_of_an_item_that_have_no_place_are_reported():

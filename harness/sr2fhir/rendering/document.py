@@ -135,15 +135,15 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     by_reference.resolve(items, log)
     observed.place(items)
     values.read_values(items, env)
-    document, usage = _document(env, items)
-    leftovers.report(items, log)
+    document, usage, observing = _document(env, items)
+    leftovers.report(items, observing, log)
     findings = (*known, *log.frozen())
     records = accounting.header_records(attributes, findings, usage)
     return Rendering(document, findings, accounting.item_records(items), records)
 
 
-def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage]:
-    """Return the document, and what it made of the header."""
+def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage, frozenset[Item]]:
+    """Return the document, what it made of the header, and the items that become Observations."""
     head = _header(env)
     people = People(env.ids, header.identity(head.equipment, env.header))
     algorithms, sites = Algorithms(env.ids, env.log), Sites(env.ids, env.log)
@@ -176,7 +176,7 @@ def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage]:
         "content": content,
     }
     usage = Usage(people.unused_paths(), head.used(), people.same_as())
-    return filled(document), usage
+    return filled(document), usage, frozenset(observing.items)
 
 
 def _header(env: Environment) -> _Header:

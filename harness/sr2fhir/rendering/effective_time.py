@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sr2fhir.rendering.content import first, text_of
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.observation_context import Moment
-from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item
+from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item, Place
 
 _ACQUISITION_DATE = "DCM#126201"
 _ACQUISITION_TIME = "DCM#126202"
@@ -16,6 +16,8 @@ _SEGMENTATIONS = ("DCM#121191", "DCM#121214", "DCM#121231")
 _SOURCE_IMAGE = "DCM#121233"
 _SOURCE_SERIES = "DCM#121232"
 _NOT_ACQUIRED = frozenset({"DCM#121191", "DCM#121214", "DCM#126100", "DCM#130488"})
+# no Observation refers to an image that stands there
+_AROUND_GROUPS = frozenset({Place.ROOT, Place.MEASUREMENTS, Place.EVALUATIONS, Place.DERIVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class EffectiveTimes:
                 self._add_library_entry(item)
         for item in items:
             if not item.in_library:
-                self._images[item] = self._own(item) or self._inherited(item)
+                self._images[item] = self._seen(item)
 
     def settle(self, items: list[Item]) -> None:
         """Find the effective times of items; the acquisition dates and times that give them are consumed."""
@@ -103,8 +105,11 @@ class EffectiveTimes:
         value = self._env.clock.completed(date, time, day.position) or date
         return _Acquisition(value, (day, hour) if hour and time else (day,))
 
-    def _inherited(self, item: Item) -> tuple[str, ...]:
-        return self._images.get(item.parent, ()) if item.parent else ()
+    def _seen(self, item: Item) -> tuple[str, ...]:
+        """Return an item's own images, else its group's; what stands around groups gives them none."""
+        if item.place in _AROUND_GROUPS:
+            return ()
+        return self._own(item) or (self._images.get(item.parent, ()) if item.parent else ())
 
     def _own(self, item: Item) -> tuple[str, ...]:
         uids = [uid for child in item.children for uid in _images_of(child)]

@@ -9,7 +9,7 @@ from sr2fhir.rendering import evidence, uids
 from sr2fhir.rendering.content import text_of
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.members import filled
-from sr2fhir.rendering.tree import Item
+from sr2fhir.rendering.tree import REGIONS, Item
 
 _NAMES = {
     "channel": "the waveform channel",
@@ -19,15 +19,21 @@ _NAMES = {
     "frame": "the frame number",
 }
 _PARTS = ("channel", "presentationStateUid", "realWorldValueMapUid")
-_LOST = {"DCM#121191": "frame", "DCM#121214": "segment"}
-"""Of a segment the frames, of a segmentation frame the segment: the subset has one place (D12)."""
+_SEGMENT = "DCM#121191"
+_WITHOUT_SUBSET = frozenset({"DCM#130488", "DCM#126100"})
+_SOURCE_IMAGE = "DCM#121233"
 _ROI_IDENTIFIER = "DCM#130489"
 _ROI_TYPES = frozenset({"TEXT", "NUM"})
 
 
-def _is_lost(part: str, value: JsonObject) -> bool:
-    """Tell whether the subset is taken; the segment stands in for a frame number that is missing."""
-    return part == "frame" or "frame" in value
+def _lost_of_subset(item: Item, value: JsonObject) -> tuple[str, ...]:
+    """Name the parts of a reference that its subset leaves out: it has one place, for either (D12)."""
+    if item.has_key(_SEGMENT):
+        return ("frame",)
+    if _WITHOUT_SUBSET.intersection(item.keys):
+        return ("frame", "segment")
+    of_region = item.parent is not None and item.parent.value_type in REGIONS
+    return ("segment",) if "frame" in value or of_region or item.has_key(_SOURCE_IMAGE) else ()
 
 
 @dataclass(slots=True)
@@ -72,8 +78,7 @@ class Instances:
 
     def _report_parts(self, item: Item, value: JsonObject) -> None:
         """Report what a reference states and no ImagingSelection has a place for."""
-        lost = [*_PARTS, *(part for key in item.keys if (part := _LOST.get(key)) and _is_lost(part, value))]
-        for name in lost:
+        for name in (*_PARTS, *_lost_of_subset(item, value)):
             if name in value:
                 message = (
                     f"{_NAMES[name]} of the reference has no place in an ImagingSelection and is left out"

@@ -14,6 +14,7 @@ _POINTS_3D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 3, "ELLIPSE
 _GRAPHICS = {"SCOORD": (2, _POINTS_2D), "SCOORD3D": (3, _POINTS_3D)}
 _CUT_INTO_POINTS = ("SCOORD", "MULTIPOINT")
 _WHOLE_MATRIX = "VOLUME"
+_CUT = "MULTIPOINT is no type of region in two dimensions: each point stands by itself, not as one graphic"
 
 
 class Regions:
@@ -47,6 +48,8 @@ class Regions:
         self._check_origin(item)
         fiducial = item.attributes.text(FIDUCIAL)
         cut = (item.value_type, kind) == _CUT_INTO_POINTS
+        if cut:
+            self._log.add("information", "no-target", item.position, _CUT)
         points = range(0, len(coordinates) if cut else 0, dimension)
         return filled(
             {

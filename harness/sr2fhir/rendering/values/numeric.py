@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sr2fhir.jsontext import JsonObject, NumberText
 from sr2fhir.rendering import numbers
@@ -20,6 +21,8 @@ _NUMERIC_VALUE = tag("NumericValue")
 _FLOATING_POINT_VALUE = tag("FloatingPointValue")
 _NUMERATOR = tag("RationalNumeratorValue")
 _DENOMINATOR = tag("RationalDenominatorValue")
+_RATIONAL_LOST = "the rational value beside the numeric one is left out"
+_DISAGREE = "the numeric value is not the floating point value, which is taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class _Written:
     def chosen(self) -> str | None:
         """Return the floating point value, else the numeric, else the quotient of the rational one."""
         return self.floating or self.decimal or self._quotient()
+
+    def disagrees(self) -> bool:
+        """Tell whether the numeric value is another than the floating point value, rounded to its digits."""
+        texts = [numbers.decimal(text) if text else None for text in (self.decimal, self.floating)]
+        if None in texts:
+            return False
+        short, exact = (Decimal(str(text)) for text in texts)
+        return abs(short - exact) > Decimal((0, (1,), int(short.as_tuple().exponent)))
 
     def _quotient(self) -> str | None:
         if self.numerator is None or self.denominator is None:
@@ -100,6 +111,10 @@ def _report(
         env.log.add(
             "warning", "invalid-value", item.position, "the numeric value is not one finite decimal number"
         )
+    if written.numerator and (written.floating or written.decimal):
+        env.log.add("information", "no-target", item.position, _RATIONAL_LOST)
+    if written.disagrees():
+        env.log.add("warning", "conflict", item.position, _DISAGREE)
     if value is not None and units is None:
         env.log.add("warning", "missing-units", item.position, "the numeric value has no units")
 
