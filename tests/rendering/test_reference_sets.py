@@ -325,6 +325,14 @@ def test_the_series_only_where_all_instances_share_it():
     assert found["study"]["uid"] == STUDY
 
 
+def test_a_class_of_a_later_edition_has_its_name():
+    """PS3.6 Table A-1 as of Supplement 243."""
+    uid = "1.2.840.10008.5.1.4.1.1.66.7"
+    (found,) = sets(in_group(image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=uid)).document, GROUP)
+    named = found["instance"][0]["sopClass"]
+    assert (named["code"], named["display"]) == (uid, "Label Map Segmentation Storage")
+
+
 def test_another_study():
     rendering = listed([region("1.2.1")], Instance("1.2.1", study="1.2.840.99.77"))
     (other,) = rendering.document["otherStudy"]
