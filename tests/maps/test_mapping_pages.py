@@ -234,7 +234,7 @@ WANTED = {
     "(121018, DCM, Procedure Study Instance UID)": ["Observation.partOf"],
     "(121049, DCM, Language of Content Item and Descendants)": ["Observation.language"],
     "(121058, DCM, Procedure reported)": ["ImagingStudy.procedure.concept"],
-    "(121071, DCM, Finding)": ["Observation.valueCodeableConcept"],
+    "(121071, DCM, Finding)": ["Observation.valueCodeableConcept", "Observation.component"],
     "(121191, DCM, Referenced Segment)": ["ImagingSelection"],
     "(121231, DCM, Volume Surface)": ["ImagingSelection"],
     "(121232, DCM, Source series for segmentation)": ["ImagingSelection.focus", "ImagingSelection.seriesUid"],

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom._uid_dict import UID_dictionary
 from sr2fhir.paths import layout
 from sr2fhir.publishing import dicom_terminology
 from sr2fhir.publishing.dicom_terminology import DCM, SOP_CLASS, preferred_first, to_json
+from sr2fhir.rendering.uids import LATER_SOP_CLASSES
 
 GENERATED = layout().fsh / "terminology" / "generated"
 
@@ -64,6 +66,15 @@ def test_retired_sop_classes_say_so() -> None:
     assert retired["property"] == [{"code": "status", "valueCode": "retired"}]
     assert meanings(retired) == {"Ultrasound Image Storage", "Ultrasound Image Storage (Retired)"}
     assert all(found)
+
+
+def test_sop_classes_newer_than_the_table_are_there_once() -> None:
+    """PS3.6 Table A-1 has it since Supplement 243; what pydicom comes to know needs no entry of ours."""
+    every = [concept["code"] for concept in dicom_terminology.sop_classes()["concept"]]
+    assert every == sorted(set(every))
+    label_map = concepts(dicom_terminology.sop_classes())["1.2.840.10008.5.1.4.1.1.66.7"]
+    assert label_map["display"] == "Label Map Segmentation Storage"
+    assert not LATER_SOP_CLASSES.keys() & UID_dictionary.keys(), "pydicom knows it now: drop the entry"
 
 
 def codings(node: Any) -> list[tuple[str, str, str]]:

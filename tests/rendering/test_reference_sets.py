@@ -343,6 +343,14 @@ def test_the_series_only_where_all_instances_share_it():
     assert found["study"]["uid"] == STUDY
 
 
+def test_a_class_of_a_later_edition_has_its_name():
+    """PS3.6 Table A-1 as of Supplement 243."""
+    uid = "1.2.840.10008.5.1.4.1.1.66.7"
+    (found,) = sets(in_group(image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=uid)).document, GROUP)
+    named = found["instance"][0]["sopClass"]
+    assert (named["code"], named["display"]) == (uid, "Label Map Segmentation Storage")
+
+
 def test_another_study():
     rendering = listed([region("1.2.1")], Instance("1.2.1", study="1.2.840.99.77"))
     (other,) = rendering.document["otherStudy"]
@@ -356,7 +364,8 @@ def test_several_studies():
         [region("1.2.1"), region("1.2.2")], Instance("1.2.1"), Instance("1.2.2", study="1.2.840.99.77")
     )
     assert "study" not in sets(rendering.document, GROUP)[0]
-    assert "otherStudy" not in rendering.document
+    (other,) = rendering.document["otherStudy"]
+    assert other["uid"] == "1.2.840.99.77"
 
 
 def test_an_instance_that_is_not_listed_has_neither_and_is_reported():

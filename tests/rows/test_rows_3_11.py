@@ -104,6 +104,16 @@ def test_a_derived_measurement_of_a_group(transform: Transform) -> None:
     assert len(resources(result, "Observation")) == 3
 
 
+@pytest.mark.row("3.11.01")
+def test_a_group_is_no_source_of_a_measurement_in_a_group(transform: Transform) -> None:
+    """Only a derived measurement has a place for it. The group itself is mapped: it is not out of scope."""
+    inferred = measured(by_reference(INFERRED, 1, 1, 1), concept=LENGTH)
+    result = transform(measurement_report(imaging_measurements(group(measured()), group(inferred))))
+    assert len(resources(result, "Observation", "imaging-measurement-group")) == 2
+    assert derived_from(result, LENGTH.value, "Observation") == []
+    assert unmapped(result)["1.1.2.1.1"] == "no-target"
+
+
 def source(*children: Dataset, concept: Code = DIAMETER, uid: str = "1.2.77") -> Dataset:
     """Build a number by value that is a result of its own (3.8.11)."""
     return measured(*children, concept=concept, relationship=INFERRED, ObservationUID=uid)

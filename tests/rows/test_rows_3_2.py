@@ -620,6 +620,20 @@ def test_evidence_tells_series_and_study(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.2.21")
+def test_every_other_study_of_one_selection_is_made(transform: Transform) -> None:
+    """Decision D9 leaves the study of the selection open; the studies are in the Bundle nevertheless."""
+    regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.3", "1.2.4", "1.2.5", "1.2.6")]
+    studies = zip(("1.2.3", "1.2.5", "1.2.6"), ("1.2.840.99.1", "1.2.62", "1.2.63"), strict=True)
+    listed = [Instance(uid, series=f"{study}.1", study=study) for uid, study in studies]
+    result = transform(measurement_report(imaging_measurements(group(*regions)), listed=listed))
+    assert "derivedFrom" not in one(result, "ImagingSelection", "image-region-2d")
+    own, *others = resources(result, "ImagingStudy")
+    assert [other["identifier"] for other in others] == [[oid("1.2.62")], [oid("1.2.63")]]
+    assert [other["subject"] for other in others] == [own["subject"]] * 2
+    assert [other["status"] for other in others] == ["available"] * 2
+
+
+@pytest.mark.row("3.2.21")
 def test_no_evidence(transform: Transform) -> None:
     result = transform(drawn())
     region = one(result, "ImagingSelection", "image-region-2d")

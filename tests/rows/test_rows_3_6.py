@@ -75,6 +75,7 @@ from tests.rows.look import (
     UMLS,
     Json,
     absent,
+    category,
     claims,
     coded,
     concept,
@@ -129,6 +130,23 @@ def test_finding(transform: Transform) -> None:
     values = [target(result, member)["valueCodeableConcept"] for member in stated["hasMember"]]
     assert values == [concept(SCT, "367643001", "Cyst"), {"text": "round"}]
     assert "valueCodeableConcept" not in unstated
+
+
+@pytest.mark.row("3.6.03")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, CONTEXT])
+def test_a_further_finding_that_is_not_contained(transform: Transform, relationship: str) -> None:
+    """Decision D23: a component; the first CODE is the value of the group in whatever relationship."""
+    several = [code(FINDING, each, relationship=relationship) for each in (NODULE, CYST)]
+    found = groups(result := transform(report(group(*several))))[0]
+    assert found["valueCodeableConcept"] == concept(SCT, "27925004", "Nodule")
+    assert found["component"] == [
+        {
+            "code": concept(DCM, "121071", "Finding"),
+            "valueCodeableConcept": concept(SCT, "367643001", "Cyst"),
+        }
+    ]
+    assert "hasMember" not in found
+    assert category(result, "1.1.1.2") == "SUPP"
 
 
 @pytest.mark.row("3.6.04")

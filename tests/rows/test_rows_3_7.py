@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -201,17 +202,42 @@ def test_frame_of_reference_of_an_image_region(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.01")
 def test_regions_over_several_series_and_studies(transform: Transform) -> None:
-    """Decision D9: what the instances do not share is left out."""
+    """Decision D9: what the instances do not share is left out, and that is said."""
     regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.1", "1.2.2")]
+    result = transform(grouped(*regions, listed=[Instance("1.2.1"), Instance("1.2.2")]))
+    assert unshared(result) == []
     series = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90")]
-    found = one(transform(grouped(*regions, listed=series)), "ImagingSelection", REGION_2D)
+    result = transform(grouped(*regions, listed=series))
+    found = one(result, "ImagingSelection", REGION_2D)
     assert "seriesUid" not in found
     assert found["studyUid"] == STUDY
+    assert unshared(result) == [("warning", "1.1.1.1", "series")]
     studies = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90", study="1.2.91")]
     result = transform(grouped(*regions, listed=studies))
     found = one(result, "ImagingSelection", REGION_2D)
     assert not {"seriesUid", "studyUid", "derivedFrom"} & set(found)
     assert len(found["instance"]) == 2
+    assert unshared(result) == [("warning", "1.1.1.1", "series"), ("warning", "1.1.1.1", "study")]
+
+
+@pytest.mark.row("3.7.01")
+def test_regions_on_an_instance_that_is_not_listed(transform: Transform) -> None:
+    """Its series and study are not known, so those of the other one are not said either."""
+    regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.1", "1.2.2")]
+    result = transform(grouped(*regions, listed=[Instance("1.2.1")]))
+    found = one(result, "ImagingSelection", REGION_2D)
+    assert not {"seriesUid", "studyUid", "derivedFrom"} & set(found)
+    assert unshared(result) == [("warning", "1.1.1.1", "series"), ("warning", "1.1.1.1", "study")]
+    assert ("warning", "1.1.1.1") in findings(result, "missing-evidence")
+
+
+def unshared(result: Result) -> list[tuple[str, str, str]]:
+    """Return severity and place of what is said of instances in several series or studies, and which."""
+    told = [
+        (each, re.search(r"not known to be of one (series|study)", each.message)) for each in result.findings
+    ]
+    assert all(each.code == "multiplicity" for each, match in told if match)
+    return [(each.severity, each.where, match[1]) for each, match in told if match]
 
 
 @pytest.mark.row("3.7.01")

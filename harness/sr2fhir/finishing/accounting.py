@@ -69,6 +69,11 @@ class Account:
         """Positions of what reached something, and of all items around it."""
         return with_ancestors(self.reached)
 
+    def is_container(self, record: ItemRecord) -> bool:
+        """Tell whether an item is a container; one that refers to a container holds nothing itself."""
+        by_reference = "targetItem" in self.sources.items.get(record.position, {})
+        return record.value_type == CONTAINER and not by_reference
+
     @cached_property
     def out_of_scope(self) -> frozenset[str]:
         """Positions in the containers below Imaging Measurements (126010, DCM) that no row takes."""
@@ -78,7 +83,7 @@ class Account:
             parent = parent_of(position)
             if parent in below or IMAGING_MEASUREMENTS in self.marks(parent):
                 below.add(position)
-                if parent in inside or (record.value_type == CONTAINER and position not in self.live):
+                if parent in inside or (self.is_container(record) and position not in self.live):
                     inside.add(position)
         return frozenset(inside)
 

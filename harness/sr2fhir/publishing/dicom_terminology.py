@@ -17,6 +17,7 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.sr._concepts_dict import concepts
 
 from sr2fhir.paths import layout
+from sr2fhir.rendering.uids import LATER_SOP_CLASSES
 from sr2fhir.setup import files
 
 Concept = dict[str, Any]
@@ -139,7 +140,8 @@ def preferred_first(found: Iterable[tuple[str, int]]) -> list[str]:
 
 def _sop_class_concepts() -> Iterator[Concept]:
     """Answer each SOP class with its name."""
-    for uid, (name, kind, _, retired, _) in sorted(UID_dictionary.items()):
+    later = {uid: (name, "SOP Class", "", "", "") for uid, name in LATER_SOP_CLASSES.items()}
+    for uid, (name, kind, _, retired, _) in sorted({**later, **UID_dictionary}.items()):
         if kind != "SOP Class" or not name:
             continue
         if retired:

@@ -7,7 +7,7 @@ a Source of Measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from sr2fhir.jsontext import JsonObject
@@ -159,14 +159,17 @@ class ReferenceSets:
     def _set(self, kind: _Kind, placed: list[Placed], head: Item, series: str | None) -> JsonObject:
         self._report_evidence(placed, head)
         self._report_profile(kind, placed, head)
+        self._report_unshared("series", series, [one.series for one in placed], head)
+        studies = {one.study: self._study_json(one.study) for one in placed if one.study}
         study = _shared(one.study for one in placed)
+        self._report_unshared("study", study, studies, head)
         return filled(
             {
                 "id": self._id_of(head),
                 "kind": kind.name,
                 **_head(kind, kind.ordinal),
                 "seriesUid": uids.short(series),
-                "study": self._study_json(study) if study else None,
+                "study": studies[study] if study else None,
                 "instance": [one.body for one in placed],
             }
         )
@@ -199,6 +202,14 @@ class ReferenceSets:
                 "a referenced instance is not listed in the evidence: its study and series are not known"
             )
             log.add("warning", "missing-evidence", head.position, message)
+
+    def _report_unshared(
+        self, name: str, shared: str | None, stated: Collection[str | None], head: Item
+    ) -> None:
+        """Report a series or study that is known, but not of all instances of a selection (decision D9)."""
+        if shared is None and any(stated):
+            message = f"the instances are not known to be of one {name}: their selection states none"
+            self._env.log.add("warning", "multiplicity", head.position, message)
 
     def _report_profile(self, kind: _Kind, placed: list[Placed], head: Item) -> None:
         """Report what keeps a selection from the profile of its kind (section 3.7, 5.2)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from pydicom.config import IGNORE
@@ -12,6 +13,10 @@ from sr2fhir.jsontext import JsonObject
 
 UID_SYSTEM = "urn:dicom:uid"
 SOP_CLASS_SYSTEM = "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
+LATER_SOP_CLASSES: Mapping[str, str] = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+}
+"""SOP classes of PS3.6 Table A-1 that pydicom's copy of it lacks: UID to UID Name (Supplement 243)."""
 MAX_LENGTH = 64
 HINT = "PS3.5 section 9 allows digits and dots, at most 64 characters"
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
@@ -50,4 +55,4 @@ def sop_class(uid: str) -> JsonObject:
 @cache
 def _name(uid: str) -> str:
     """Return the UID Name of PS3.6; the UID itself where it has none."""
-    return UID(uid, validation_mode=IGNORE).name
+    return LATER_SOP_CLASSES.get(uid) or UID(uid, validation_mode=IGNORE).name
