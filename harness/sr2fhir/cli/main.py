@@ -6,8 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
+from typing import NoReturn
 
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
 
@@ -73,7 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except (Exception, KeyboardInterrupt) as error:
-        return report(error)
+        code = report(error)
+        if argv is None and code == EXIT_INTERRUPTED:
+            leave_interrupted()
+        return code
     finally:
         if argv is None:
             leave_lightly()
@@ -93,6 +98,18 @@ def leave_lightly() -> None:
     import gc
 
     gc.freeze()
+
+
+def leave_interrupted() -> NoReturn:
+    """End with the exit code of an interruption.
+
+    Where it came while Python ran a text, as for each dataclass that is loaded, Python would have the signal
+    end the process in spite of the code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(EXIT_INTERRUPTED)
 
 
 def needed(words: Sequence[str]) -> Sequence[str]:
