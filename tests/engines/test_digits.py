@@ -71,3 +71,9 @@ def test_what_is_no_json_comes_back_as_it_was() -> None:
     for broken in (b'{"a": 1.50', b"1-2", b'"1.50', b"[1.5.0]", b"\xff 1.0.0"):
         digits = Digits()
         assert digits.restored(digits.sent(broken)) == broken
+
+
+def test_decimals_that_no_double_holds_do_not_take_each_others_place() -> None:
+    digits = Digits()
+    sent = digits.sent(b"[1e301,5e305]")
+    assert sent == digits.restored(sent) == b"[1e301,5e305]"

@@ -39,7 +39,9 @@ class Digits:
         found = self._stand_ins.get(text)
         if found is None:
             found = self._free(_rounded(text))
-            self._stand_ins[text], self._texts[found] = found, text
+            self._stand_ins[text] = found
+            if found.is_finite():
+                self._texts[found] = text
         return f"{found:e}".encode("ascii") if found.is_finite() else text
 
     def _free(self, value: Decimal) -> Decimal:

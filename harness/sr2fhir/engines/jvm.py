@@ -208,7 +208,7 @@ def in_thread(work: Callable[[], T], stack_bytes: int = STACK_BYTES) -> Future[T
     with _lock_stack:
         previous = threading.stack_size(stack_bytes)
         try:
-            threading.Thread(target=run, name="sr2fhir-java").start()
+            threading.Thread(target=run, name="sr2fhir-java", daemon=False).start()
         finally:
             threading.stack_size(previous)
     return future
