@@ -27,6 +27,7 @@ final class SettledContext extends SimpleWorkerContext {
     if (kind != StructureDefinition.class || url == null || rules != VersionResolutionRules.defaultRule()) {
       return super.fetchResource(kind, url, rules);
     }
+    // not computeIfAbsent: looking a definition up may look others up
     Optional<StructureDefinition> known = definitions.get(url);
     if (known == null) {
       known = Optional.ofNullable(super.fetchResource(StructureDefinition.class, url, rules));
@@ -37,14 +38,6 @@ final class SettledContext extends SimpleWorkerContext {
 
   @Override
   public boolean isPrimitiveType(String type) {
-    if (type == null) {
-      return super.isPrimitiveType(null);
-    }
-    Boolean known = primitives.get(type);
-    if (known == null) {
-      known = super.isPrimitiveType(type);
-      primitives.put(type, known);
-    }
-    return known;
+    return type == null ? super.isPrimitiveType(null) : primitives.computeIfAbsent(type, super::isPrimitiveType);
   }
 }

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from sr2fhir.rendering.content import first, text_of
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.observation_context import Moment
-from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item, Place
+from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, SOURCE_IMAGE, Item, Place
 
 _ACQUISITION_DATE = "DCM#126201"
 _ACQUISITION_TIME = "DCM#126202"
 
 _SEGMENTATIONS = ("DCM#121191", "DCM#121214", "DCM#121231")
-_SOURCE_IMAGE = "DCM#121233"
 _SOURCE_SERIES = "DCM#121232"
 _NOT_ACQUIRED = frozenset({"DCM#121191", "DCM#121214", "DCM#126100", "DCM#130488"})
 # no Observation refers to an image that stands there
@@ -119,7 +118,7 @@ class EffectiveTimes:
 
     def _source_series(self, item: Item) -> list[str]:
         """Return the images of the series that was segmented, where none of its images is named."""
-        if first(item.children, _SOURCE_IMAGE):
+        if first(item.children, SOURCE_IMAGE):
             return []
         series = [text_of(child) for child in item.children if child.has_key(_SOURCE_SERIES)]
         return [instance.uid for uid in series if uid for instance in self._env.evidence.of_series(uid)]

@@ -9,7 +9,7 @@ from sr2fhir.rendering import evidence, uids
 from sr2fhir.rendering.content import text_of
 from sr2fhir.rendering.environment import Environment
 from sr2fhir.rendering.members import filled
-from sr2fhir.rendering.tree import REGIONS, Item
+from sr2fhir.rendering.tree import REGIONS, SOURCE_IMAGE, Item
 
 _NAMES = {
     "channel": "the waveform channel",
@@ -21,7 +21,6 @@ _NAMES = {
 _PARTS = ("channel", "presentationStateUid", "realWorldValueMapUid")
 _SEGMENT = "DCM#121191"
 _WITHOUT_SUBSET = frozenset({"DCM#130488", "DCM#126100"})
-_SOURCE_IMAGE = "DCM#121233"
 _ROI_IDENTIFIER = "DCM#130489"
 _ROI_TYPES = frozenset({"TEXT", "NUM"})
 
@@ -33,7 +32,7 @@ def _lost_of_subset(item: Item, value: JsonObject) -> tuple[str, ...]:
     if _WITHOUT_SUBSET.intersection(item.keys):
         return ("frame", "segment")
     of_region = item.parent is not None and item.parent.value_type in REGIONS
-    return ("segment",) if "frame" in value or of_region or item.has_key(_SOURCE_IMAGE) else ()
+    return ("segment",) if "frame" in value or of_region or item.has_key(SOURCE_IMAGE) else ()
 
 
 @dataclass(slots=True)

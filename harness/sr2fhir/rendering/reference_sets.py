@@ -18,12 +18,11 @@ from sr2fhir.rendering.instances import Instances, Placed
 from sr2fhir.rendering.members import filled
 from sr2fhir.rendering.observed import is_group
 from sr2fhir.rendering.regions import Regions
-from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, Item
+from sr2fhir.rendering.tree import CITATIONS, IMAGES, REGIONS, SOURCE_IMAGE, Item
 from sr2fhir.rendering.values.coordinates import FRAME_OF_REFERENCE
 
 _IMAGE_REGION = "DCM#111030"
 _SOURCE_OF_MEASUREMENT = "DCM#121112"
-_SOURCE_IMAGE = "DCM#121233"
 _SOURCE_SERIES = "DCM#121232"
 _SERIES_KIND = f"UIDREF {_SOURCE_SERIES}"
 _DEFAULT_KEYS = {
@@ -271,7 +270,7 @@ class ReferenceSets:
 
     def _first_source(self, holder: Item) -> Item | None:
         if holder not in self._source_image:
-            self._source_image[holder] = first(holder.children, _SOURCE_IMAGE)
+            self._source_image[holder] = first(holder.children, SOURCE_IMAGE)
         return self._source_image[holder]
 
 

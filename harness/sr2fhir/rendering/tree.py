@@ -23,6 +23,7 @@ _OBSERVATION_UID = tag("ObservationUID")
 
 IMAGE_LIBRARY = "DCM#111028"
 MEASUREMENT_GROUP = "DCM#125007"
+SOURCE_IMAGE = "DCM#121233"
 UNKNOWN = "UNKNOWN"
 REGIONS = frozenset({"SCOORD", "SCOORD3D", "TCOORD"})
 """Value types whose children are what the coordinates are selected from."""
