@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result, Transformer
+from sr2fhir.finishing.accounting import REASONS
 
 from tests.builders import (
     CUBIC_MM,
@@ -167,6 +168,31 @@ def test_the_account_of_every_sample_is_complete(transformer: Transformer, sampl
         mapped = sum(report[part][each] for part in ("items", "attributes") for each in ("IG", "SUPP"))
         assert mapped == len(report["lineage"]), sample.name
         assert len(report["unmapped"]) == report["items"]["UNM"] + report["attributes"]["UNM"]
+
+
+# ---- what is lost of items that reached an element (section 8: never silence) ----
+
+
+def test_the_part_of_an_item_that_is_lost_stands_in_the_report(transformer: Transformer) -> None:
+    """3.1: a NUM has one value; its fraction has no place beside the decimal number."""
+    measured = num(VOLUME, "0.5", CUBIC_MM)
+    value = measured.MeasuredValueSequence[0]
+    value.RationalNumeratorValue, value.RationalDenominatorValue = 1, 2
+    result = transformer.transform(measurement_report(imaging_measurements(group(measured))))
+    assert classes(result)["1.1.1.1"][0] == "IG"
+    (loss,) = result.report.to_dict()["losses"]
+    assert (loss["source"], loss["reason"]) == ("1.1.1.1", "no-target")
+    assert "rational" in loss["message"].lower()
+
+
+def test_what_is_unmapped_as_a_whole_is_told_once(transformer: Transformer, samples: list[Path]) -> None:
+    for sample in samples:
+        result = transformer.transform(sample)
+        lost = {loss.source for loss in result.report.losses}
+        unmapped = {line.source for line in result.report.unmapped}
+        stated = {each.where for each in result.findings[:-1] if each.code in REASONS}
+        assert not lost & unmapped, sample.name
+        assert stated <= lost | unmapped, sample.name
 
 
 # ---- rows of section 3 ----

@@ -12,7 +12,7 @@ from sr2fhir.errors import OutputError
 from sr2fhir.finishing import description
 from sr2fhir.finishing.classes import NONE, Classes, Marks, Origin, tables
 from sr2fhir.finishing.lineage import Link, resource_path
-from sr2fhir.finishing.report import Category, Line, Report
+from sr2fhir.finishing.report import Category, Line, Loss, Report
 from sr2fhir.finishing.sources import Sources
 
 if TYPE_CHECKING:
@@ -158,8 +158,10 @@ def account(rendering: Rendering, links: Iterable[Link], bundle: dict[str, Any],
     items = tuple(item_line(record, known) for record in rendering.items)
     check_complete(items, sources)
     root_item = frozenset(tables()["root_item"])
-    attributes = (attribute_line(each, known) for each in rendering.header if each.path not in root_item)
-    return Report(items, tuple(attributes), dict(Counter(each["resourceType"] for each in resources)))
+    header = (record for record in rendering.header if record.path not in root_item)
+    attributes = tuple(attribute_line(record, known) for record in header)
+    made = dict(Counter(each["resourceType"] for each in resources))
+    return Report(items, attributes, made, losses(rendering.findings, (*attributes, *items)))
 
 
 def check_complete(items: Iterable[Line], sources: Sources) -> None:
@@ -314,8 +316,23 @@ def stated_reasons(findings: Iterable[Finding]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for finding in findings:
         if finding.code in REASONS:
-            reasons.setdefault(finding.where.partition(" ")[0], finding.code)
+            reasons.setdefault(source_of(finding), finding.code)
     return reasons
+
+
+def losses(findings: Iterable[Finding], lines: Iterable[Line]) -> tuple[Loss, ...]:
+    """Collect what findings say is lost, but for the items and attributes that are unmapped as a whole."""
+    unmapped = {line.source for line in lines if line.is_unmapped}
+    return tuple(
+        Loss(source_of(finding), finding.code, finding.message)
+        for finding in findings
+        if finding.code in REASONS and source_of(finding) not in unmapped
+    )
+
+
+def source_of(finding: Finding) -> str:
+    """Answer the position of the item, or the path of the attribute, that a finding is about."""
+    return finding.where.partition(" ")[0]
 
 
 def repeated(known: Account) -> Iterator[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -67,6 +67,25 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """A part of an item or attribute that reached no element, though another part of it may have.
+
+    Parameters
+    ----------
+    source
+        As of a line, or the path of a part of an attribute.
+    reason
+        As of an unmapped line.
+    message
+        Which part; without its value.
+    """
+
+    source: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Where everything in a document went.
 
@@ -78,11 +97,14 @@ class Report:
         One line for each attribute of the header; those of the root content item are counted as item 1.
     resources
         How many resources of each type were made, in the order of the Bundle.
+    losses
+        What was lost of items and attributes that are not unmapped as a whole, in the order of the findings.
     """
 
     items: tuple[Line, ...]
     attributes: tuple[Line, ...]
     resources: dict[str, int]
+    losses: tuple[Loss, ...] = ()
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -101,6 +123,7 @@ class Report:
             "items": totals(self.items),
             "attributes": totals(self.attributes),
             "unmapped": [line.to_dict() for line in self.unmapped],
+            "losses": [asdict(loss) for loss in self.losses],
             "context": [line.to_dict() for line in self.lines if line.category == "CONTEXT"],
             "lineage": [line.to_dict() for line in self.lines if line.elements],
         }
