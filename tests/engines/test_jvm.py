@@ -9,8 +9,13 @@ import sys
 
 import pytest
 
+# what started the tests may ignore a signal, as `nohup` does, and that is inherited
 AT_WORK = """
+import signal
 from sr2fhir.engines import jvm
+
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 
 def work():
     print("at work", flush=True)
