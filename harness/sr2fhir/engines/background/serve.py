@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from functools import partial
 from threading import Event
 from typing import Any
 
@@ -26,6 +25,7 @@ from sr2fhir.engines.background.lock import Lock
 from sr2fhir.engines.background.process import ABOUT
 from sr2fhir.engines.background.record import Running
 from sr2fhir.engines.base import ENTRY_MAP
+from sr2fhir.engines.http import Client
 from sr2fhir.engines.jvm import java
 from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
 from sr2fhir.paths import Layout, layout
@@ -43,6 +43,8 @@ _HANDLERS = {
 }
 # An answer leaves in two parts; unless told otherwise the system holds the second back for 40 ms.
 _NO_DELAY = "-Dsun.net.httpserver.nodelay=true"
+# until a transform of a sample takes the same time again and again
+_WARM_ROUNDS = 3
 # more than a client sends at once, so that a question how the service is never waits for work
 _THREADS = 32
 _LOCK_S, _WATCH_S, _LAST_WORDS_S = 5.0, 2.0, 1
@@ -155,8 +157,8 @@ class Service:
         url = f"http://{ADDRESS}:{self._server.getAddress().getPort()}"
         version = jvm.engine_version(self._places)
         engines = jvm.deep(lambda: _engines(self._places))
-        _warm(engines[_SMALL], self._places)
         self._open(engines, {"engine": VALIDATOR, "version": version, "content": self._content})
+        _warm(Client(VALIDATOR, url), self._places)
         log = str(record.path_of(VALIDATOR, self._places, "log"))
         return Running(VALIDATOR, "process", url, version, os.getpid(), None, log, self._content)
 
@@ -218,18 +220,15 @@ def _engines(places: Layout) -> dict[str, Any]:
         ) from None
 
 
-def _warm(engine: Any, places: Layout) -> None:
+def _warm(client: Client, places: Layout) -> None:
     """Transform the samples, where there are any, so that the first request finds Java with its work done."""
-    import jpype
-
     from sr2fhir.setup.train import documents
 
-    form = java("org.hl7.fhir.r5.elementmodel.Manager$FhirFormat").JSON
-    for document in documents(places.sources / "samples"):
-        try:
-            jvm.deep(partial(engine.transform, document, form, ENTRY_MAP, form))
-        except jpype.JException as error:
-            _log.warning("a sample does not transform: %s", error.getClass().getSimpleName())
+    for document in list(documents(places.sources / "samples")) * _WARM_ROUNDS:
+        answer = client.post("/transform", document, params={"map": ENTRY_MAP})
+        if not answer.ok:
+            _log.warning("a sample does not transform: status %d", answer.status)
+    client.close()
 
 
 def _handler(name: str, service: Any) -> Any:
