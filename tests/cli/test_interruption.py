@@ -19,6 +19,15 @@ from tests.processes import interruptible
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are sent differently on Windows")
 
 INTERRUPT_ITSELF = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('deaf')"
+# in the place of what parses the words: the subcommand has been loaded, and nothing has been done
+INTERRUPTED_EARLY = """
+import os, signal, sys
+from sr2fhir.cli import main
+
+main.parser = lambda modules: os.kill(os.getpid(), signal.SIGINT)
+sys.argv = ["sr2fhir", "info"]
+sys.exit(main.main())
+"""
 IGNORING = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
 
 
@@ -49,6 +58,13 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "nothing was asked"
         time.sleep(0.02)
+
+
+def test_an_interruption_while_the_command_loads() -> None:
+    command = interruptible([sys.executable, "-c", INTERRUPTED_EARLY])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "sr2fhir: interrupted; the files that were written are whole\n"
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

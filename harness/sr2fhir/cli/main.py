@@ -67,11 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         travel_light()
     words = join_signed(sys.argv[1:] if argv is None else argv)
-    modules = {name: import_module(f"sr2fhir.cli.{name}") for name in needed(words)}
-    arguments = parser(modules).parse_args(words)
     try:
-        prepare(arguments)
-        code: int = modules[arguments.command].run(arguments)
+        code = run(words)
         sys.stdout.flush()
         return code
     except (Exception, KeyboardInterrupt) as error:
@@ -82,6 +79,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         if argv is None:
             leave_lightly()
+
+
+def run(words: Sequence[str]) -> int:
+    """Load the subcommand that is named, and run it."""
+    modules = {name: import_module(f"sr2fhir.cli.{name}") for name in needed(words)}
+    arguments = parser(modules).parse_args(words)
+    prepare(arguments)
+    code: int = modules[arguments.command].run(arguments)
+    return code
 
 
 def travel_light() -> None:
