@@ -99,7 +99,9 @@ def test_date_times_keep_their_precision_and_their_own_offset(written, expected,
     assert Clock("+0100", "+00:00", log).date_time(written, "1.2") == expected
 
 
-@pytest.mark.parametrize("written", ["20191301", "20190323250000", "yesterday", "0000"])
+@pytest.mark.parametrize(
+    "written", ["20191301", "20190323250000", "20190323082428-1500", "yesterday", "0000"]
+)
 def test_an_impossible_date_time_is_reported(written, log):
     assert Clock("+0100", "+00:00", log).date_time(written, "1.2") is None
     assert [(finding.code, finding.where) for finding in log] == [("invalid-value", "1.2")]

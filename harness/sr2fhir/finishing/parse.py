@@ -6,7 +6,7 @@ from typing import Any
 
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import NumberText, loads_strict
-from sr2fhir.rendering.numbers import decimal
+from sr2fhir.rendering.numbers import MAX_AFTER_POINT, decimal
 
 HINT = "This is a fault of the engine or of a map, not of the input; compare with another --engine"
 
@@ -31,8 +31,12 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def plain(text: str) -> NumberText:
-    """Write a number without an exponent where FHIR allows that: engines write 0.00000015 as 1.5E-7."""
-    return (decimal(text) if "e" in text.lower() else None) or NumberText(text)
+    """Write a number with an exponent where FHIR needs one, and only there.
+
+    Engines write 0.00000015 as 1.5E-7, and 1.6666666666666666e-2 with more decimals than FHIR allows.
+    """
+    may_differ = "e" in text.lower() or len(text) > MAX_AFTER_POINT
+    return (decimal(text) if may_differ else None) or NumberText(text)
 
 
 def reason(error: Exception) -> str:

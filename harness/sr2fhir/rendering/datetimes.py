@@ -103,8 +103,8 @@ class Clock:
         if rest is None or written is None:
             return written
         moment = time(rest)
-        place = (offset(zone) if zone else None) or self._offset(where)
-        return f"{written}T{moment}{place}" if moment else None
+        place = offset(zone) if zone else self._offset(where)
+        return f"{written}T{moment}{place}" if moment and place else None
 
     def _checked(self, convert: Callable[[str], str | None], text: str | None, where: str) -> str | None:
         if text is None:
