@@ -245,6 +245,12 @@ def test_a_language_is_no_error_for_want_of_a_terminology_server(engine: Engine,
     assert found == {("information", "Basic.language")}
 
 
+def test_a_message_that_cuts_a_character_in_two_is_told_of(engine: Engine) -> None:
+    """The validator quotes what is around a mark of writing direction by units of UTF-16."""
+    found = validate(engine, {"resourceType": "Basic", "code": {"text": "\U0001fac1" * 8 + "\u202e"}})
+    assert "Basic.code.text" in {path for _, path in found}
+
+
 def test_an_unknown_profile_is_an_error(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"profile http://nowhere.example/profile is not known"):
         validate(engine, {"resourceType": "Patient"}, "http://nowhere.example/profile")

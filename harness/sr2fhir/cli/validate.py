@@ -99,11 +99,15 @@ class Session:
 
     def one(self, file: str, engine: Engine) -> None:
         """Validate one file."""
+        from sr2fhir.batch.work import portable
         from sr2fhir.outcome import error_issue
 
         try:
             issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
-        except Sr2FhirError as error:
+        except BrokenPipeError:
+            raise
+        except Exception as problem:
+            error = portable(problem, file)
             error.source = error.source or file
             self.counts["error"] += 1
             self.entries.append(error_issue(error))

@@ -27,7 +27,7 @@ from sr2fhir.engines.background.record import Running
 from sr2fhir.engines.base import ENTRY_MAP
 from sr2fhir.engines.http import Client
 from sr2fhir.engines.jvm import java
-from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
+from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError
 from sr2fhir.paths import Layout, layout
 
 ADDRESS = "127.0.0.1"
@@ -224,11 +224,15 @@ def _warm(client: Client, places: Layout) -> None:
     """Transform the samples, where there are any, so that the first request finds Java with its work done."""
     from sr2fhir.setup.train import documents
 
-    for document in list(documents(places.sources / "samples")) * _WARM_ROUNDS:
-        answer = client.post("/transform", document, params={"map": ENTRY_MAP})
-        if not answer.ok:
-            _log.warning("a sample does not transform: status %d", answer.status)
-    client.close()
+    try:
+        for document in list(documents(places.sources / "samples")) * _WARM_ROUNDS:
+            answer = client.post("/transform", document, params={"map": ENTRY_MAP})
+            if not answer.ok:
+                _log.warning("a sample does not transform: status %d", answer.status)
+    except EngineError as error:
+        _log.warning("the samples do not transform: %s", error.message)
+    finally:
+        client.close()
 
 
 def _handler(name: str, service: Any) -> Any:

@@ -119,6 +119,14 @@ def _message(item: Any) -> ValidationMessage:
         severity=cast(Severity, str(item.getLevel().toCode())),
         code=str(item.getType().toCode()),
         expression=_COMMENT.sub("", str(item.getLocation() or "")),
-        text=str(item.getMessage() or ""),
+        text=_text(item),
         message_id=str(item.getMessageId() or ""),
     )
+
+
+def _text(item: Any) -> str:
+    """Answer what a message says; one that quotes half a character cannot be had as text."""
+    try:
+        return str(item.getMessage() or "")
+    except UnicodeDecodeError:
+        return f"{item.getMessageId()}: the message quotes a character in part and cannot be shown"
