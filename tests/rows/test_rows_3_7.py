@@ -176,12 +176,13 @@ def test_graphics_that_are_none(transform: Transform) -> None:
         scoord("POLYGON", TRIANGLE, image("1.2.1")),
         scoord("POINT", [1, 2, 3], image("1.2.1")),
         scoord("POINT", [], image("1.2.1")),
+        scoord("CIRCLE", [1, 1, 2, 2, 3, 3], image("1.2.1")),
         scoord("POINT", [1, 2]),
     )
     result = transform(grouped(*wrong))
     assert selections(result) == []
-    reasons = [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3, 4)]
-    assert reasons == ["invalid-value"] * 3 + ["unresolved-reference"]
+    reasons = [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3, 4, 5)]
+    assert reasons == ["invalid-value"] * 4 + ["unresolved-reference"]
 
 
 @pytest.mark.row("3.7.01")

@@ -137,7 +137,7 @@ class ReferenceSets:
                 "kind": there.name,
                 "existing": True,
                 "position": kind.members[0].position,
-                **_head(kind, there.ordinal),
+                **_head(kind, there.ordinal, kind.members[0]),
             }
         )
 
@@ -153,7 +153,9 @@ class ReferenceSets:
         if kind.name == _SERIES_KIND:
             return self._series(kind, members)
         placed = self._placers[kind.value_type](members, holder)
-        return self._set(kind, placed, members[0], _shared(one.series for one in placed)) if placed else None
+        if not placed:
+            return None
+        return self._set(kind, placed, _leading(members, placed), _shared(one.series for one in placed))
 
     def _set(self, kind: _Kind, placed: list[Placed], head: Item, series: str | None) -> JsonObject:
         self._report_evidence(placed, head)
@@ -166,7 +168,7 @@ class ReferenceSets:
             {
                 "id": self._id_of(head),
                 "kind": kind.name,
-                **_head(kind, kind.ordinal),
+                **_head(kind, kind.ordinal, head),
                 "seriesUid": uids.short(series),
                 "study": studies[study] if study else None,
                 "instance": [one.body for one in placed],
@@ -220,10 +222,11 @@ class ReferenceSets:
         if kind.name == _REGION_IN_SPACE and wanted in classes and self._env.options.form == "ig-literal":
             self._env.log.add("warning", "conflict", head.position, _MISPRINT)
         if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
+            reason = "invalid-value" if kind.frame_of_reference else "missing-identifier"
             message = (
                 "the region states no valid frame of reference: the profile, which needs one, is not claimed"
             )
-            self._env.log.add("warning", "missing-identifier", head.position, message)
+            self._env.log.add("warning", reason, head.position, message)
 
     # ---- instances -----------------------------------------------------------------------------------------
 
@@ -303,8 +306,8 @@ def _kind_name(item: Item) -> str | None:
     return f"{_OBJECTS.get(key, item.value_type) if is_object else item.value_type} {key}"
 
 
-def _head(kind: _Kind, ordinal: int) -> JsonObject:
-    named = next((member for member in kind.members if member.concept), None)
+def _head(kind: _Kind, ordinal: int, leading: Item) -> JsonObject:
+    named = next((member for member in (leading, *kind.members) if member.concept), None)
     return {
         "key": list(named.keys) if named else None,
         "concept": named.concept.as_json(named.position) if named and named.concept else None,
@@ -320,6 +323,12 @@ def _distinct(members: list[Item]) -> list[Item]:
     for member in members:
         found.setdefault(member.origin, member)
     return list(found.values())
+
+
+def _leading(members: list[Item], placed: list[Placed]) -> Item:
+    """Return the member that names the set: the first, but for regions that are none or lie nowhere."""
+    regions = placed[0].body.get("region")
+    return next(one for one in members if not regions or one.position == regions[0]["id"])
 
 
 def _images(member: Item) -> list[Item]:

@@ -11,6 +11,8 @@ from sr2fhir.rendering.values.coordinates import FIDUCIAL, GRAPHIC_TYPE, PIXEL_O
 
 _POINTS_2D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "CIRCLE": 2, "ELLIPSE": 4}
 _POINTS_3D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 3, "ELLIPSE": 4, "ELLIPSOID": 6}
+# of these there is one, whole: not the first of several
+_EXACT = {"POINT", "CIRCLE", "ELLIPSE", "ELLIPSOID"}
 _GRAPHICS = {"SCOORD": (2, _POINTS_2D), "SCOORD3D": (3, _POINTS_3D)}
 _CUT_INTO_POINTS = ("SCOORD", "MULTIPOINT")
 _WHOLE_MATRIX = "VOLUME"
@@ -40,9 +42,11 @@ class Regions:
 
     def _region(self, item: Item) -> JsonObject | None:
         kind = (item.attributes.text(GRAPHIC_TYPE) or "").upper()
-        dimension, least = _GRAPHICS[item.value_type]
+        dimension, points = _GRAPHICS[item.value_type]
         coordinates = [numbers.decimal(text) for text in graphic_data(item.attributes)]
-        if None in coordinates or not _is_whole(len(coordinates), dimension, least.get(kind)):
+        if None in coordinates or not _is_whole(
+            len(coordinates) / dimension, points.get(kind), kind in _EXACT
+        ):
             self._log.add("warning", "invalid-value", item.position, "the graphic is not a valid one")
             return None
         self._check_origin(item)
@@ -50,13 +54,13 @@ class Regions:
         cut = (item.value_type, kind) == _CUT_INTO_POINTS
         if cut:
             self._log.add("information", "no-target", item.position, _CUT)
-        points = range(0, len(coordinates) if cut else 0, dimension)
+        starts = range(0, len(coordinates) if cut else 0, dimension)
         return filled(
             {
                 "type": kind,
                 "fiducial": uids.identifier(fiducial, item.position) if fiducial else None,
                 "coordinate": coordinates,
-                "point": [{"coordinate": coordinates[n : n + dimension]} for n in points],
+                "point": [{"coordinate": coordinates[n : n + dimension]} for n in starts],
             }
         )
 
@@ -69,6 +73,8 @@ class Regions:
             self._log.add("warning", "no-target", item.position, message, hint)
 
 
-def _is_whole(count: int, dimension: int, least: int | None) -> bool:
-    """Tell whether a graphic of a known type has whole points, and enough of them."""
-    return least is not None and count % dimension == 0 and count >= least * dimension
+def _is_whole(points: float, least: int | None, exactly: bool) -> bool:
+    """Tell whether a graphic of a known type has whole points, and as many as it needs (PS3.3 C.18.6.1.2)."""
+    if least is None or not points.is_integer():
+        return False
+    return points == least if exactly else points >= least
