@@ -58,6 +58,8 @@ class Finding:
         What was noticed; never a value of the patient's.
     hint
         How to mend it.
+    kept
+        The value reaches the logical model as it is, in spite of what is wrong with it.
     """
 
     severity: Severity
@@ -65,6 +67,7 @@ class Finding:
     where: str
     message: str
     hint: str | None = None
+    kept: bool = False
 
 
 class FindingLog:
@@ -74,15 +77,33 @@ class FindingLog:
         self._findings: dict[Finding, None] = {}
         self._said: set[tuple[str, str]] = set()
 
-    def add(self, severity: Severity, code: str, where: str, message: str, hint: str | None = None) -> None:
+    def add(
+        self,
+        severity: Severity,
+        code: str,
+        where: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        kept: bool = False,
+    ) -> None:
         """Add a finding, unless the same stands already."""
-        self._findings[Finding(severity, code, where, message, hint)] = None
+        self._findings[Finding(severity, code, where, message, hint, kept)] = None
 
-    def once(self, severity: Severity, code: str, where: str, message: str, hint: str | None = None) -> None:
+    def once(
+        self,
+        severity: Severity,
+        code: str,
+        where: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        kept: bool = False,
+    ) -> None:
         """Add a finding, unless one with the same code and message stands already, anywhere."""
         if (code, message) not in self._said:
             self._said.add((code, message))
-            self.add(severity, code, where, message, hint)
+            self.add(severity, code, where, message, hint, kept=kept)
 
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings."""

@@ -115,11 +115,11 @@ def test_a_rational_value_is_used_where_there_is_no_other():
         ("12.5", 12.4999999, None, []),
         ("2.333", 7 / 3, None, []),
         ("1e3", 1000.4, None, []),
-        ("2.5", 2.75, None, ["conflict"]),
-        ("-2.5", 2.5, None, ["conflict"]),
+        ("2.5", 2.75, None, ["multiplicity"]),
+        ("-2.5", 2.5, None, ["multiplicity"]),
         ("3", None, (9, 3), ["no-target"]),
         (None, 2.75, (9, 0), ["no-target"]),
-        ("2.5", 2.75, (9, 3), ["no-target", "conflict"]),
+        ("2.5", 2.75, (9, 3), ["no-target", "multiplicity"]),
     ],
 )
 def test_a_number_in_another_form_that_is_left_out_is_reported(written, floating, rational, told):

@@ -326,7 +326,7 @@ def losses(findings: Iterable[Finding], lines: Iterable[Line]) -> tuple[Loss, ..
     return tuple(
         Loss(source_of(finding), finding.code, finding.message)
         for finding in findings
-        if finding.code in REASONS and source_of(finding) not in unmapped
+        if finding.code in REASONS and not finding.kept and source_of(finding) not in unmapped
     )
 
 

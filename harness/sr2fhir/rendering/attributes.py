@@ -22,7 +22,9 @@ from sr2fhir.errors import DamagedError
 
 _PADDING = " \0"
 _ESCAPE = b"\x1b"
+# FHIR's strings know no other control characters than tab, line feed and carriage return.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_STAND_INS = {number: " " for number in range(0x20) if _CONTROL.match(chr(number))} | {0x0B: "\n", 0x0C: "\n"}
 _UNDECODABLE = (
     AttributeError,
     BytesLengthException,
@@ -83,6 +85,13 @@ class Attributes:
         raw = _plain_bytes(element, number)
         text = _joined(self._value(number)) if raw is None else raw.decode("ascii")
         return _cleaned(text, _stated_vr(element.VR, number))
+
+    def has_control_characters(self, number: int) -> bool:
+        """Tell whether the value has characters, other than padding, for which `text` puts others."""
+        if number not in self._elements:
+            return False
+        text = _joined(self._value(number)).strip(_PADDING)
+        return not text.isprintable() and _CONTROL.search(text) is not None
 
     def texts(self, number: int) -> list[str]:
         """Return the values, split at backslashes, without padding and without empty ones."""
@@ -221,5 +230,5 @@ def _written(value: Any) -> str:
 def _cleaned(text: str, vr: str | None) -> str | None:
     text = text.rstrip(_PADDING) if vr in _VERBATIM else text.strip(_PADDING)
     if not text.isprintable():
-        text = _CONTROL.sub("", text)
+        text = text.translate(_STAND_INS)
     return text if text and not text.isspace() else None

@@ -121,9 +121,8 @@ class Codes:
             return self._in_scheme(self._schemes.find(written.designator, where), code, written, where)
         system = _URI_SYSTEM if written.urn and not written.value else None
         if system is None:
-            self._log.once(
-                "warning", "invalid-value", where, "a code has no code value or no coding scheme designator"
-            )
+            message = "a code has no code value or no coding scheme designator"
+            self._log.once("warning", "invalid-value", where, message, kept=True)
         return _concept(written, [_coding(system, None, code, written.meaning)])
 
     def _in_scheme(self, scheme: Scheme, code: str, written: _Written, where: str) -> Concept:

@@ -108,6 +108,12 @@ class _Header:
         issued = self.issued()
         return _CREATION if issued and issued.path in _CREATION else ()
 
+    def same_as(self) -> dict[str, str]:
+        """Return the place that speaks for the header's accession number: the item that adds its issuer."""
+        accession = self.requests[0].get("accession", {}) if self.requests else {}
+        place = accession.get("id", "AccessionNumber")
+        return {} if place == "AccessionNumber" else {"AccessionNumber": place}
+
 
 @collector_paused()
 def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
@@ -175,7 +181,8 @@ def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage, f
         "subject": subjects.as_json(),
         "content": content,
     }
-    usage = Usage(people.unused_paths(), head.used(), people.same_as())
+    people.report_names(env.log)
+    usage = Usage(people.unused_paths(), head.used(), people.same_as() | head.same_as())
     return filled(document), usage, frozenset(observing.items)
 
 

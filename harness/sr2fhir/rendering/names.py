@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 
 REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
@@ -28,6 +29,13 @@ def human_names(text: str, lineage: str) -> list[JsonObject]:
     """
     groups = zip(text.split("="), _GROUPS, strict=False)
     return [name for group, kind in groups if (name := _human_name(group, kind, lineage))]
+
+
+def report_further(named: list[JsonObject], log: FindingLog) -> None:
+    """Report the further groups of a name where the profile has room for one."""
+    for name in named[1:2]:
+        message = "the name has further groups of components: the first was taken"
+        log.add("information", "multiplicity", name["id"], message)
 
 
 def text_name(text: str, lineage: str) -> list[JsonObject]:

@@ -87,15 +87,16 @@ class _Reader:
         """Return the id of the person; none where there is neither a name nor an identifier."""
         text = item.text(name)
         named = names.human_names(text, f"{path}.{keyword_path(name)}") if text else []
+        identified = f"{path}.{keyword_path(identification)}"
         numbers = [
             filled(
                 {
-                    "id": f"{path}.{keyword_path(identification)}",
+                    "id": identified,
                     "system": coding.get("system"),
                     "value": coding["code"],
                 }
             )
-            for concept in self._codes.read_all(item, identification, path)
+            for concept in self._codes.read_all(item, identification, identified)
             for coding in concept.codings[:1]
             if "code" in coding
         ]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.rendering import identifiers
+from sr2fhir.rendering import identifiers, names
 from sr2fhir.rendering.identifiers import Ids
 from sr2fhir.rendering.members import filled
 from sr2fhir.rendering.tree import Item
@@ -176,6 +177,11 @@ class People:
     def unused_paths(self) -> list[str]:
         """Return the keyword paths of the header items that name a person who observed nothing."""
         return [path for person in self.persons if not person.effective for path in person.paths]
+
+    def report_names(self, log: FindingLog) -> None:
+        """Report the names that have more groups than a Practitioner of the profile."""
+        for person in self.persons:
+            names.report_further(person.body.get("name", []), log)
 
     def same_as(self) -> dict[str, str]:
         """Return the place that named a person before, by the path that names the same person again."""

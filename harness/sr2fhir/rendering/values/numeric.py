@@ -22,6 +22,7 @@ _FLOATING_POINT_VALUE = tag("FloatingPointValue")
 _NUMERATOR = tag("RationalNumeratorValue")
 _DENOMINATOR = tag("RationalDenominatorValue")
 _RATIONAL_LOST = "the rational value beside the numeric one is left out"
+_SEVERAL_MEASURED = "the item has more than one measured value: the first was taken"
 _DISAGREE = "the numeric value is not the floating point value, which is taken"
 
 
@@ -62,6 +63,8 @@ def number(item: Item, env: Environment) -> JsonObject:
     qualifier = env.codes.read(attributes, _QUALIFIER, item.position)
     qualified = {"qualifier": qualifier.as_json(item.position)} if qualifier else {}
     members = _measured(measured, item, env) if measured else {}
+    if len(attributes.items(_MEASURED_VALUE)) > 1:
+        env.log.add("warning", "multiplicity", item.position, _SEVERAL_MEASURED)
     if qualified and "value" in members.get("measuredValue", {}):
         env.log.add("warning", "conflict", item.position, "the numeric value has a qualifier beside it")
     return members | qualified
@@ -114,7 +117,7 @@ def _report(
     if written.numerator and (written.floating or written.decimal):
         env.log.add("information", "no-target", item.position, _RATIONAL_LOST)
     if written.disagrees():
-        env.log.add("warning", "conflict", item.position, _DISAGREE)
+        env.log.add("warning", "multiplicity", item.position, _DISAGREE)
     if value is not None and units is None:
         env.log.add("warning", "missing-units", item.position, "the numeric value has no units")
 

@@ -16,10 +16,13 @@ _DATE = tag("Date")
 _TIME = tag("Time")
 _UID = tag("UID")
 _PERSON_NAME = tag("PersonName")
+_CONTROL_CHARACTERS = "control characters have no place in FHIR: a line end or a blank stands for each"
 
 
 def text(item: Item, env: Environment) -> JsonObject:
     """Return the value of a TEXT item."""
+    if item.attributes.has_control_characters(_TEXT):
+        env.log.add("information", "no-target", item.position, _CONTROL_CHARACTERS)
     return filled({"textValue": item.attributes.text(_TEXT)})
 
 
@@ -52,7 +55,7 @@ def uid(item: Item, env: Environment) -> JsonObject:
     if written is None:
         return {}
     if not uids.is_valid(written):
-        env.log.add("warning", "invalid-value", item.position, uids.problem(written), uids.HINT)
+        env.log.add("warning", "invalid-value", item.position, uids.problem(written), uids.HINT, kept=True)
     return {"uidValue": uids.identifier(written, item.position)}
 
 
@@ -61,4 +64,6 @@ def person_name(item: Item, env: Environment) -> JsonObject:
     written = item.attributes.text(_PERSON_NAME)
     if written is None:
         return {}
-    return filled({"valueText": written, "personNameValue": names.human_names(written, item.position)})
+    named = names.human_names(written, item.position)
+    names.report_further(named, env.log)
+    return filled({"valueText": written, "personNameValue": named})
