@@ -79,19 +79,21 @@ class Attributes:
 
     def text(self, number: int) -> str | None:
         """Return the value as one string without padding; None where absent or empty."""
+        written = self._as_written(number)
+        return None if written is None else _cleaned(written, _stated_vr(self._elements[number].VR, number))
+
+    def has_control_characters(self, number: int) -> bool:
+        """Tell whether the value has characters, other than padding, for which `text` puts others."""
+        written = (self._as_written(number) or "").strip(_PADDING)
+        return not written.isprintable() and _CONTROL.search(written) is not None
+
+    def _as_written(self, number: int) -> str | None:
+        """Return the value as one string with its padding; None where absent. pydicom is spared ASCII."""
         element = self._elements.get(number)
         if element is None:
             return None
         raw = _plain_bytes(element, number)
-        text = _joined(self._value(number)) if raw is None else raw.decode("ascii")
-        return _cleaned(text, _stated_vr(element.VR, number))
-
-    def has_control_characters(self, number: int) -> bool:
-        """Tell whether the value has characters, other than padding, for which `text` puts others."""
-        if number not in self._elements:
-            return False
-        text = _joined(self._value(number)).strip(_PADDING)
-        return not text.isprintable() and _CONTROL.search(text) is not None
+        return _joined(self._value(number)) if raw is None else raw.decode("ascii")
 
     def texts(self, number: int) -> list[str]:
         """Return the values, split at backslashes, without padding and without empty ones."""
