@@ -60,21 +60,21 @@ pytest: dev
 
 bench: dev
 	@$(BIN)/sr2fhir setup --quiet
-	@PYTHONPATH=harness $(BIN)/python -m bench $(BENCH)
+	@PYTHONPATH=harness $(BIN)/python -m tools.bench $(BENCH)
 
 ig: runtime
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m sr2fhir.publishing
+	@$(BIN)/python -m tools.publishing
 
 wheel: runtime
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m sr2fhir.publishing.wheel
+	@$(BIN)/python -m tools.publishing.wheel
 
 pages: dev
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m sr2fhir.publishing.mapping_pages
-	@$(BIN)/python -m sr2fhir.publishing.row_table
-	@$(BIN)/python -m sr2fhir.publishing.picture
+	@$(BIN)/python -m tools.publishing.mapping_pages
+	@$(BIN)/python -m tools.publishing.row_table
+	@$(BIN)/python -m tools.publishing.picture
 
 # Without --locked: the crate's own lock names root certificates so new that mirrors may not have them yet.
 # What cargo fetches lies in cargo's own home, as always.
@@ -84,7 +84,7 @@ fml-engine:
 	@rm -rf build/tmp/fml
 
 terminology: runtime
-	@$(BIN)/python -m sr2fhir.publishing.dicom_terminology
+	@$(BIN)/python -m tools.publishing.dicom_terminology
 
 # Needs uv on the PATH (pip install uv). The locks hold versions and sha256 for every platform, and no address.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url

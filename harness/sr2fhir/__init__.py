@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sr2fhir.accounting import Report
+    from sr2fhir.dicom import SourceDocument, read
     from sr2fhir.errors import (
         EngineError,
         EngineUnavailableError,
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from sr2fhir.findings import Finding
-    from sr2fhir.finishing import Report
-    from sr2fhir.reading import SourceDocument, read
-    from sr2fhir.rendering import Rendering, RenderOptions
+    from sr2fhir.model import Rendering, RenderOptions
     from sr2fhir.transformer import Result, Transformer, render
 
     __version__: str
@@ -57,11 +57,11 @@ __all__ = [
 
 _HOME = {
     "Finding": "findings",
-    "Report": "finishing",
-    "SourceDocument": "reading",
-    "read": "reading",
-    "RenderOptions": "rendering",
-    "Rendering": "rendering",
+    "Report": "accounting",
+    "SourceDocument": "dicom",
+    "read": "dicom",
+    "RenderOptions": "model",
+    "Rendering": "model",
     "Result": "transformer",
     "Transformer": "transformer",
     "render": "transformer",

@@ -25,12 +25,12 @@ from sr2fhir.outcome import finding_issue, outcome
 if TYPE_CHECKING:
     import pydicom
 
+    from sr2fhir.accounting import Finished, Report
+    from sr2fhir.dicom import Limits, SourceDocument
+    from sr2fhir.dicom.source import Source as Readable
     from sr2fhir.engines.base import Engine, EngineOptions
     from sr2fhir.findings import Finding
-    from sr2fhir.finishing import Finished, Report
-    from sr2fhir.reading import Limits, SourceDocument
-    from sr2fhir.reading.source import Source as Readable
-    from sr2fhir.rendering import Rendering, RenderOptions
+    from sr2fhir.model import Rendering, RenderOptions
     from sr2fhir.validation import ValidationIssue
 
     Source = Readable | pydicom.Dataset | SourceDocument
@@ -78,8 +78,8 @@ def render(
     InputError
         The input is not a TID 1500 Measurement Report, or damaged.
     """
-    from sr2fhir.rendering import RenderOptions
-    from sr2fhir.rendering import render as render_dataset
+    from sr2fhir.model import RenderOptions
+    from sr2fhir.model import render as render_dataset
 
     return render_dataset(load(source, name, limits), options=options or RenderOptions())
 
@@ -88,7 +88,7 @@ def load(source: Source, name: str | None, limits: Limits | None) -> pydicom.Dat
     """Read what is not in memory yet."""
     import pydicom
 
-    from sr2fhir.reading import SourceDocument, read
+    from sr2fhir.dicom import SourceDocument, read
 
     if isinstance(source, pydicom.Dataset | SourceDocument):
         return source
@@ -305,7 +305,7 @@ class Transformer:
 
     def _finish(self, answer: bytes, rendering: Rendering, engine: Engine) -> Finished:
         """Check and finish what an engine answered; an answer that is none is told with its engine."""
-        from sr2fhir.finishing import finish
+        from sr2fhir.accounting import finish
 
         try:
             return finish(answer, rendering, keep_lineage=self.keep_lineage)
@@ -330,7 +330,7 @@ class Transformer:
 
 def with_xml(result: Result, engine: Engine) -> Result:
     """Add the Bundle as XML."""
-    from sr2fhir.finishing.xml import to_xml
+    from sr2fhir.packaging.xml import to_xml
 
     return replace(result, xml=to_xml(engine, result.json))
 
@@ -359,8 +359,8 @@ def name_of(source: Source) -> str:
     """Find a name for an input that came without."""
     import pydicom
 
-    from sr2fhir.reading import SourceDocument
-    from sr2fhir.reading.source import UNNAMED, name_of_source
+    from sr2fhir.dicom import SourceDocument
+    from sr2fhir.dicom.source import UNNAMED, name_of_source
 
     if isinstance(source, SourceDocument):
         return source.name

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
-from sr2fhir.batch.destination import choose_format
 from sr2fhir.cli import main as cli
 from sr2fhir.errors import UsageError
+from sr2fhir.runs.destination import choose_format
 
 from tests.comparing.doubles import Altered
 

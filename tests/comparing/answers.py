@@ -21,7 +21,7 @@ from sr2fhir.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
-    from sr2fhir.rendering import Rendering
+    from sr2fhir.model import Rendering
 
 REFERENCE = "embedded"
 OTHERS = tuple(name for name in names() if name != REFERENCE)

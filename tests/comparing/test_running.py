@@ -17,7 +17,7 @@ from .doubles import Altered
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
-    from sr2fhir.rendering import Rendering
+    from sr2fhir.model import Rendering
 
 
 @pytest.fixture(scope="module")

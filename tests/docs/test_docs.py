@@ -18,12 +18,12 @@ import pytest
 import sr2fhir
 from sr2fhir import errors
 from sr2fhir.cli import main as cli
+from sr2fhir.dicom import DEFAULT_LIMITS, Limits
+from sr2fhir.dicom.limits import variable
 from sr2fhir.engines import ENGINES
 from sr2fhir.findings import REASONS
 from sr2fhir.paths import layout
-from sr2fhir.publishing.picture import PICTURE, SAMPLE, picture
-from sr2fhir.reading import DEFAULT_LIMITS, Limits
-from sr2fhir.reading.limits import variable
+from tools.publishing.picture import PICTURE, SAMPLE, picture
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -342,6 +342,6 @@ def test_differences_are_found() -> None:
 def test_the_picture_is_up_to_date(engine: Engine) -> None:
     result = sr2fhir.Transformer(engine).transform(ROOT / SAMPLE, name=SAMPLE.name)
     drawn = (ROOT / PICTURE).read_text(encoding="utf-8")
-    assert drawn == picture(result), "make it anew: python -m sr2fhir.publishing.picture"
+    assert drawn == picture(result), "make it anew: python -m tools.publishing.picture"
     for observation in ("Volume", "Diameter", "31112.2 cubic millimeter", "imaging-measurement-group"):
         assert observation in drawn

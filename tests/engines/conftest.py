@@ -54,8 +54,8 @@ def workshop(tmp_path: Path) -> Iterator[Callable[..., EmbeddedEngine]]:
         from sr2fhir.engines import jvm
         from sr2fhir.engines.embedded import EmbeddedEngine
         from sr2fhir.engines.embedded.context import small_context
-        from sr2fhir.setup.compiler import compile_all
-        from sr2fhir.setup.maps import Map, index
+        from sr2fhir.toolchain.compiler import compile_all
+        from sr2fhir.toolchain.maps import Map, index
 
         places = lay_out(tmp_path)
         files = []

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.paths import layout
-from sr2fhir.publishing import mapping_pages
-from sr2fhir.publishing.mapping_pages import fsh
-from sr2fhir.publishing.mapping_pages.fsh import Definition
-from sr2fhir.publishing.mapping_pages.pages import Guide, Page
+from tools.publishing import mapping_pages
+from tools.publishing.mapping_pages import fsh
+from tools.publishing.mapping_pages.fsh import Definition
+from tools.publishing.mapping_pages.pages import Guide, Page
 
 from tests.maps.lint import Library, read_texts
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sr2fhir.publishing.fml import (
+from tools.publishing.fml import (
     Call,
     Expression,
     Function,
@@ -30,10 +30,10 @@ from sr2fhir.publishing.fml import (
     parts,
     walk,
 )
-from sr2fhir.publishing.mapping_pages.concepts import DCM, meanings
-from sr2fhir.publishing.mapping_pages.flow import UNKNOWN, Flow, Types, chains
-from sr2fhir.publishing.mapping_pages.fsh import Definition
-from sr2fhir.publishing.mapping_pages.model import Model
+from tools.publishing.mapping_pages.concepts import DCM, meanings
+from tools.publishing.mapping_pages.flow import UNKNOWN, Flow, Types, chains
+from tools.publishing.mapping_pages.fsh import Definition
+from tools.publishing.mapping_pages.model import Model
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
 ENTRY = ("MeasurementReport", "DicomSR")

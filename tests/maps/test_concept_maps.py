@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sr2fhir.publishing.fml import Expression, Literal, Rule, expressions, walk
-from sr2fhir.publishing.mapping_pages.concepts import scheme_of
-from sr2fhir.publishing.mapping_pages.index import Index
-from sr2fhir.publishing.mapping_pages.pages import Guide, Page
-from sr2fhir.rendering import regions
+from sr2fhir.model import regions
+from tools.publishing.fml import Expression, Literal, Rule, expressions, walk
+from tools.publishing.mapping_pages.concepts import scheme_of
+from tools.publishing.mapping_pages.index import Index
+from tools.publishing.mapping_pages.pages import Guide, Page
 
 from tests.maps.lint import Library
 

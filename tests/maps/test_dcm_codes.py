@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 from sr2fhir.paths import layout
-from sr2fhir.publishing.fml import Literal, expressions, walk
-from sr2fhir.publishing.mapping_pages.concepts import DCM, meanings
+from tools.publishing.fml import Literal, expressions, walk
+from tools.publishing.mapping_pages.concepts import DCM, meanings
 
 from tests.maps.lint import Library
 

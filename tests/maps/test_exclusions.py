@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from sr2fhir.publishing.fml import Expression, Function, Literal, Member, Rule, expressions, walk
-from sr2fhir.publishing.mapping_pages.concepts import meanings
+from tools.publishing.fml import Expression, Function, Literal, Member, Rule, expressions, walk
+from tools.publishing.mapping_pages.concepts import meanings
 
 from tests.maps.lint import Library
 

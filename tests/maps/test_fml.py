@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sr2fhir.publishing.fml import (
+from tools.publishing.fml import (
     Call,
     Function,
     Literal,

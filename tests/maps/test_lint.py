@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from sr2fhir.publishing.mapping_pages.fsh import Definition
+from tools.publishing.mapping_pages.fsh import Definition
 
 from tests.maps.lint import CANONICAL, CHECKS, Library
 

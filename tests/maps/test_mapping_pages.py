@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from sr2fhir.paths import layout
-from sr2fhir.publishing import mapping_pages
-from sr2fhir.publishing.fml import Expression, parse
-from sr2fhir.publishing.mapping_pages import __main__ as command
-from sr2fhir.publishing.mapping_pages.index import Index
-from sr2fhir.publishing.mapping_pages.model import DATA_TYPES
-from sr2fhir.publishing.mapping_pages.pages import Guide, Page, Writer
-from sr2fhir.publishing.mapping_pages.trace import Origin, Step
-from sr2fhir.publishing.mapping_pages.wording import UnknownWordsError
+from tools.publishing import mapping_pages
+from tools.publishing.fml import Expression, parse
+from tools.publishing.mapping_pages import __main__ as command
+from tools.publishing.mapping_pages.index import Index
+from tools.publishing.mapping_pages.model import DATA_TYPES
+from tools.publishing.mapping_pages.pages import Guide, Page, Writer
+from tools.publishing.mapping_pages.trace import Origin, Step
+from tools.publishing.mapping_pages.wording import UnknownWordsError
 
 from tests.maps.lint import Library
 
@@ -40,7 +40,7 @@ def written(guide: Guide, pages: tuple[Page, ...]) -> dict[str, str]:
 
 def test_the_pages_are_up_to_date(written: dict[str, str]) -> None:
     stale = mapping_pages.differences(written, DOCS)
-    assert not stale, f"run python -m sr2fhir.publishing.mapping_pages: {', '.join(stale)}"
+    assert not stale, f"run python -m tools.publishing.mapping_pages: {', '.join(stale)}"
 
 
 def test_the_pages_are_the_same_each_time(written: dict[str, str]) -> None:

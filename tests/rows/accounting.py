@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from sr2fhir.publishing import row_table
+from tools.publishing import row_table
 
 from tests.published import PUBLISHED
 

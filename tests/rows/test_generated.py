@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
-from sr2fhir.finishing.report import Line
+from sr2fhir.accounting.report import Line
 
 from tests.rows.conftest import Transform
 from tests.rows.generated import ORGANIZATION, Drawn

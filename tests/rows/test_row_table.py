@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.paths import layout
-from sr2fhir.publishing import row_table
+from tools.publishing import row_table
 
 from tests.rows.accounting import checked_against, summary
 
@@ -35,7 +35,7 @@ def test_every_row_has_a_test_or_a_reason_and_every_marker_a_row() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert row_table.up_to_date(ROOT), "python -m sr2fhir.publishing.row_table"
+    assert row_table.up_to_date(ROOT), "python -m tools.publishing.row_table"
 
 
 @pytest.fixture
@@ -76,12 +76,12 @@ def test_the_page_links_rule_and_test_by_line(project: Path) -> None:
         ("PatientStub.patient", "PatientStub.name", "there is no rule maps/Patient.map:PatientStub.name"),
         (
             'reason = "FHIR has no place for it"',
-            'renderer = ["rendering/none.py"]',
+            'renderer = ["model/none.py"]',
             "neither a test nor a reason",
         ),
         (
             'reason = "FHIR has no place for it"',
-            'renderer = ["rendering/none.py"]',
+            'renderer = ["model/none.py"]',
             "there is no rendering/none.py",
         ),
         ('class = "IG"', 'class = "IG"\nreason = "none"', "a test and a reason"),

@@ -24,7 +24,7 @@ from sr2fhir.wording import plural
 if TYPE_CHECKING:
     from sr2fhir.comparing import Comparison, Disagreement
     from sr2fhir.engines import Engine, EngineOptions
-    from sr2fhir.inputs import Input
+    from sr2fhir.runs.inputs import Input
 
 EXAMPLES = """\
   sr2fhir compare                                   every engine that is available, the samples
@@ -139,7 +139,7 @@ def samples() -> str:
 
 def find(names: list[str]) -> Iterator[Input]:
     """Find the inputs."""
-    from sr2fhir.inputs import discover
+    from sr2fhir.runs.inputs import discover
 
     return discover(names, skipped=lambda _: None)
 

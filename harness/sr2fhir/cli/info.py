@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def gather(places: Layout) -> dict[str, Any]:
     """Collect everything, without starting Java."""
-    from sr2fhir.setup import is_current
+    from sr2fhir.toolchain import is_current
 
     return {
         "versions": versions(places),
@@ -58,7 +58,7 @@ def gather(places: Layout) -> dict[str, Any]:
 
 def steps(places: Layout) -> dict[str, bool]:
     """Tell for each step of the set-up whether its products are there."""
-    from sr2fhir.setup.steps import steps_for
+    from sr2fhir.toolchain.steps import steps_for
 
     return {step.title: all(path.exists() for path in step.outputs(places)) for step in steps_for(places)}
 

@@ -14,7 +14,7 @@ from sr2fhir.outcome import describe
 from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
-    from sr2fhir.batch import FileResult, Summary
+    from sr2fhir.runs import FileResult, Summary
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from sr2fhir.errors import UsageError
 
 if TYPE_CHECKING:
     from sr2fhir.engines.base import EngineOptions
-    from sr2fhir.rendering import RenderOptions
+    from sr2fhir.model import RenderOptions
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_TIMEOUT_S = 300.0
@@ -128,7 +128,7 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
 
 def render_options(arguments: argparse.Namespace) -> RenderOptions:
     """Make the renderer's options."""
-    from sr2fhir.rendering import RenderOptions
+    from sr2fhir.model import RenderOptions
 
     return RenderOptions(
         bundle=arguments.bundle,

@@ -32,13 +32,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the set-up, or tell whether it is needed."""
-    from sr2fhir import setup
+    from sr2fhir import toolchain
 
     if arguments.check:
-        current = setup.is_current()
+        current = toolchain.is_current()
         _say(CURRENT if current else STALE, arguments.quiet and current)
         return 0 if current else 3
-    if not setup.run():
+    if not toolchain.run():
         _say(CURRENT, arguments.quiet)
     return 0
 
@@ -47,7 +47,7 @@ def main() -> int:
     """Run the set-up by itself, without the rest of the command line."""
     from sr2fhir.errors import Sr2FhirError
 
-    parser = argparse.ArgumentParser("python -m sr2fhir.setup")
+    parser = argparse.ArgumentParser("python -m sr2fhir.toolchain")
     add_options(parser)
     try:
         return run(parser.parse_args())

@@ -23,12 +23,12 @@ from sr2fhir.outcome import describe
 from sr2fhir.wording import plural
 
 if TYPE_CHECKING:
-    from sr2fhir.batch import Summary
-    from sr2fhir.batch.destination import Destination
-    from sr2fhir.batch.results import Done
-    from sr2fhir.batch.work import MakeWork, Recipe
     from sr2fhir.engines import Engine, EngineOptions
-    from sr2fhir.inputs import Input, Skipped
+    from sr2fhir.runs import Summary
+    from sr2fhir.runs.destination import Destination
+    from sr2fhir.runs.inputs import Input, Skipped
+    from sr2fhir.runs.results import Done
+    from sr2fhir.runs.work import MakeWork, Recipe
 
 EXAMPLES = """\
   sr2fhir transform report.dcm                      out/report.dcm.bundle.json, .report.json, .outcome.json
@@ -94,8 +94,8 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Transform all inputs, print a line for each and a summary, and answer the exit code."""
-    from sr2fhir.batch import Summary
-    from sr2fhir.batch.destination import choose, choose_format
+    from sr2fhir.runs import Summary
+    from sr2fhir.runs.destination import choose, choose_format
 
     check_ndjson(arguments)
     arguments.format = choose_format(arguments.out, arguments.format)
@@ -143,7 +143,7 @@ def stopped(
 
 def freshness_lines() -> tuple[str, ...]:
     """Warn where the compiled maps are not those of the sources."""
-    from sr2fhir.setup.freshness import REMEDY, outdated
+    from sr2fhir.toolchain.freshness import REMEDY, outdated
 
     return (f"Note: {REMEDY}",) if outdated() else ()
 
@@ -152,10 +152,10 @@ def transform(
     arguments: argparse.Namespace, destination: Destination, terminal: Terminal, summary: Summary
 ) -> None:
     """Transform all inputs and print a line for each."""
-    from sr2fhir import batch
-    from sr2fhir.batch.destination import is_single
-    from sr2fhir.batch.work import MakeWork
+    from sr2fhir import runs
     from sr2fhir.cli.options import engine_options
+    from sr2fhir.runs.destination import is_single
+    from sr2fhir.runs.work import MakeWork
     from sr2fhir.transformer import make_engine
 
     options = engine_options(arguments, batch=not is_single(arguments.inputs))
@@ -166,7 +166,7 @@ def transform(
         work = working(arguments, destination, MakeWork(recipe, destination.sink), engine)
         items = find(arguments.inputs, destination, summary.skip)
         with destination.book(recipe, summary, resume=arguments.resume) as book:
-            done = batch.run(items, work, book, summary)
+            done = runs.run(items, work, book, summary)
             number = partial(count_inputs, arguments.inputs, destination)
             show(done, summary, terminal, number, quiet=arguments.quiet)
     finally:
@@ -179,8 +179,8 @@ def working(
     """Work in this process, or in several."""
     if arguments.jobs == 1 or not destination.is_shared:
         return partial(map, make_work(engine))
-    from sr2fhir.batch.work import lost
-    from sr2fhir.batch.workers import Workers
+    from sr2fhir.runs.work import lost
+    from sr2fhir.runs.workers import Workers
 
     prepare = partial(prepare_worker, arguments)
     return Workers(arguments.jobs, engine, make_work, partial(lost, destination.sink), prepare)
@@ -196,7 +196,7 @@ def prepare_worker(arguments: argparse.Namespace) -> None:
 
 def recipe_of(arguments: argparse.Namespace, engine_options: EngineOptions) -> Recipe:
     """Gather what decides about the results."""
-    from sr2fhir.batch.work import Recipe
+    from sr2fhir.runs.work import Recipe
 
     return Recipe(
         arguments.engine,
@@ -212,7 +212,7 @@ def find(
     inputs: Sequence[str], destination: Destination, skipped: Callable[[Skipped], None]
 ) -> Iterator[Input]:
     """Find the inputs, but none in the folder of the results."""
-    from sr2fhir.inputs import discover
+    from sr2fhir.runs.inputs import discover
 
     return discover(inputs, leave_out=[destination.place] if destination.place else [], skipped=skipped)
 

@@ -99,8 +99,8 @@ class Session:
 
     def one(self, file: str, engine: Engine) -> None:
         """Validate one file."""
-        from sr2fhir.batch.work import portable
         from sr2fhir.outcome import error_issue
+        from sr2fhir.runs.work import portable
 
         try:
             issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
@@ -145,9 +145,9 @@ class Session:
 
     def write(self, file: Path) -> None:
         """Write the OperationOutcome."""
-        from sr2fhir.batch.writing import replace_file, writing
         from sr2fhir.jsontext import dumps
         from sr2fhir.outcome import outcome
+        from sr2fhir.runs.writing import replace_file, writing
 
         with writing(file):
             replace_file(file, dumps(outcome(self.entries), indent=True) + b"\n")
@@ -197,7 +197,7 @@ def expand(names: Iterable[str]) -> Iterator[str]:
 
 def bundles(folder: Path) -> list[str]:
     """Find the Bundles below a folder."""
-    from sr2fhir.batch.writing import BUNDLE
+    from sr2fhir.runs.writing import BUNDLE
 
     found = [str(path) for path in sorted(folder.rglob(f"*{BUNDLE}"))]
     if not found:

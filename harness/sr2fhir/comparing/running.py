@@ -12,7 +12,7 @@ from sr2fhir.engines import ENGINES, Engine, EngineOptions, create
 from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
 
 if TYPE_CHECKING:
-    from sr2fhir.rendering import Rendering
+    from sr2fhir.model import Rendering
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def compare(name: str, rendering: Rendering, engines: Mapping[str, Engine]) -> C
 
 def answer(engine: Engine, rendering: Rendering) -> Any:
     """Answer the finished Bundle that an engine makes, its numbers as text, or its error."""
-    from sr2fhir.finishing import finish
+    from sr2fhir.accounting import finish
     from sr2fhir.jsontext import loads_strict
 
     try:

@@ -15,9 +15,9 @@ def _embedded(options: EngineOptions) -> Engine:
     from sr2fhir.paths import layout
 
     if layout().is_installed:  # a checkout is set up by its Makefile
-        from sr2fhir import setup
+        from sr2fhir import toolchain
 
-        setup.run()
+        toolchain.run()
     return EmbeddedEngine(options)
 
 

@@ -126,9 +126,9 @@ def _reusable(engine: str, places: Layout) -> Running | None:
 def _launched(engine: str, port: int | None, limit_s: float, places: Layout) -> Running:
     """Launch the server, wait until it is ready, and leave nothing behind if it never is."""
     if places.is_installed:  # a checkout is set up by its Makefile
-        from sr2fhir import setup
+        from sr2fhir import toolchain
 
-        setup.run()
+        toolchain.run()
     log = record.path_of(engine, places, "log")
     with log.open("wb") as stream:
         process = _process(port, places, stream)

@@ -222,7 +222,7 @@ def _engines(places: Layout) -> dict[str, Any]:
 
 def _warm(client: Client, places: Layout) -> None:
     """Transform the samples, where there are any, so that the first request finds Java with its work done."""
-    from sr2fhir.setup.train import documents
+    from sr2fhir.toolchain.train import documents
 
     try:
         for document in list(documents(places.sources / "samples")) * _WARM_ROUNDS:

@@ -1,0 +1,60 @@
+"""The last stage: believe nothing that an engine returned unchecked, and account for every content item.
+
+A success status is no proof: an engine that sets an element twice writes its key twice, and a proxy can cut
+an answer short. So the Bundle is parsed strictly (`parse`), compared with the document it was made from
+(`checks`), its lineage ids become a table and are taken out (`lineage`), and each content item and header
+attribute is put into one class (`accounting`, by the tables of `classes`; the result is a `report`; mapping
+specification, section 8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sr2fhir.accounting.checks import check
+from sr2fhir.accounting.classify import account
+from sr2fhir.accounting.lineage import collect
+from sr2fhir.accounting.parse import parse
+from sr2fhir.accounting.report import Report
+from sr2fhir.accounting.sources import Sources
+from sr2fhir.jsontext import dumps
+from sr2fhir.memory import collector_paused
+
+if TYPE_CHECKING:
+    from sr2fhir.model import Rendering
+
+__all__ = ["Finished", "Report", "finish"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A Bundle that passed the checks, as indented UTF-8 JSON, and the account of what reached it."""
+
+    bundle: bytes
+    report: Report
+
+
+@collector_paused()
+def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -> Finished:
+    """Check the engine's answer, tabulate and remove its lineage ids, and account for all content.
+
+    Parameters
+    ----------
+    bundle
+        What the engine returned: a Bundle as UTF-8 JSON.
+    rendering
+        The logical model from which it was made.
+    keep_lineage
+        Leave the ids of elements in the Bundle.
+
+    Raises
+    ------
+    OutputError
+        The answer is not the Bundle of this document.
+    """
+    content = parse(bundle)
+    sources = Sources.of(rendering)
+    check(content, rendering.document, sources)
+    lineage = collect(content, sources, keep=keep_lineage)
+    return Finished(dumps(content, indent=True) + b"\n", account(rendering, lineage, content, sources))

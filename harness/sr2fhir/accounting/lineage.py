@@ -1,0 +1,118 @@
+"""Lineage: the ids by which elements of a Bundle tell where they came from.
+
+Maps copy the `id` of complex values and set the id of primitives (`_value.id` in JSON). The id is the
+position of a content item (`1.4.2`) or the keyword of an attribute (`PatientID`). The ids of resources are
+another matter and stay.
+
+FHIR wants the ids of elements to be unique in their resource. Where they are kept, one that repeats that of
+the element around it is taken out all the same, and a second element from one source gets `1.4.2-2`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sr2fhir.accounting.parse import HINT
+from sr2fhir.accounting.sources import Sources
+from sr2fhir.errors import OutputError
+
+
+class Link(NamedTuple):
+    """One row of the lineage table: an element and the position or keyword that it came from."""
+
+    element: str
+    source: str
+
+
+@dataclass
+class Collector:
+    """Walk through resources, noting the ids of elements and, unless they are to be kept, taking them out."""
+
+    known: frozenset[str]
+    keep: bool
+    links: list[Link] = field(default_factory=list)
+    given: Counter[str] = field(default_factory=Counter)
+
+    def resource(self, resource: dict[str, Any], path: str) -> None:
+        """Visit a resource, whose own id is not lineage, and in which element ids are unique."""
+        outer, self.given = self.given, Counter()
+        self._members(resource, path, None)
+        self.given = outer
+
+    def _element(self, element: dict[str, Any], path: str, owner: str | None) -> None:
+        """Visit an element; what it shares with the element around it needs no row of its own."""
+        source = element.get("id")
+        if source is not None:
+            self._note(source, path, owner)
+            self._mark(element, source, owner)
+            owner = source
+        self._members(element, path, owner)
+
+    def _mark(self, element: dict[str, Any], source: str, owner: str | None) -> None:
+        """Take the id out, or make it unique."""
+        if not self.keep or source == owner:
+            del element["id"]
+            return
+        self.given[source] += 1
+        number = self.given[source]
+        element["id"] = source if number == 1 else f"{source}-{number}"
+
+    def _note(self, source: Any, path: str, owner: str | None) -> None:
+        if source not in self.known:
+            raise OutputError(
+                "an element's id names no content item or attribute of this document", where=path, hint=HINT
+            )
+        if source != owner:
+            self.links.append(Link(path, source))
+
+    def _members(self, element: dict[str, Any], path: str, owner: str | None) -> None:
+        for key in list(element):
+            value = element[key]
+            place = f"{path}.{key.removeprefix('_')}"
+            if isinstance(value, dict):
+                self._one(value, place, owner)
+            elif isinstance(value, list):
+                self._many(value, place, owner)
+            if key.startswith("_"):
+                drop_empty(element, key)
+
+    def _one(self, value: dict[str, Any], path: str, owner: str | None) -> None:
+        if "resourceType" in value:
+            self.resource(value, resource_path(value))
+        else:
+            self._element(value, path, owner)
+
+    def _many(self, values: list[Any], path: str, owner: str | None) -> None:
+        for index, value in enumerate(values):
+            if isinstance(value, dict):
+                self._one(value, f"{path}[{index}]", owner)
+
+
+def drop_empty(element: dict[str, Any], key: str) -> None:
+    """Drop the companion of a primitive (`_value`) in which only ids stood: FHIR has no empty objects."""
+    companion = element[key]
+    if isinstance(companion, list):
+        companion[:] = [entry or None for entry in companion]
+        companion = any(companion)
+    if not companion:
+        del element[key]
+
+
+def resource_path(resource: dict[str, Any]) -> str:
+    """Name a resource as a reader finds it: `Observation/<id>`."""
+    return f"{resource['resourceType']}/{resource.get('id', '')}"
+
+
+def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> list[Link]:
+    """Tabulate the lineage ids of a Bundle, in its order, and take them out unless they are to be kept.
+
+    Raises
+    ------
+    OutputError
+        An id that no content item or attribute of the document has: the answer is for another one.
+    """
+    collector = Collector(sources.elements, keep)
+    collector.resource(bundle, "Bundle")
+    return collector.links

@@ -1,6 +1,0 @@
-"""Inputs of a run: what was named on the command line, taken apart into documents."""
-
-from sr2fhir.inputs.discovery import discover
-from sr2fhir.inputs.model import BytesInput, FailedInput, FileInput, Input, Skipped
-
-__all__ = ["BytesInput", "FailedInput", "FileInput", "Input", "Skipped", "discover"]

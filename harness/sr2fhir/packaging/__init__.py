@@ -1,0 +1,1 @@
+"""How a Bundle travels: the forms in which it is written and sent."""

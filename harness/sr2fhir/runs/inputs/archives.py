@@ -1,0 +1,219 @@
+"""ZIP archives: members are read one by one, checked and bounded; nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, groupby
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from sr2fhir.dicom.dicom_json import members as members_of_array
+from sr2fhir.dicom.limits import MEGABYTE, Limits, in_force
+from sr2fhir.dicom.signature import HEAD_SIZE, is_array, kind_of
+from sr2fhir.dicom.source import printable, unreadable
+from sr2fhir.errors import DamagedError, InputError
+from sr2fhir.runs.inputs.candidates import hidden, reason_to_skip
+from sr2fhir.runs.inputs.model import BytesInput, FailedInput, Input, Skipped, or_failure
+
+CHUNK = MEGABYTE
+OPEN_AT_ONCE = 4
+ENCRYPTED_FLAG = 0x1
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    OSError,
+    IndexError,
+)
+REPAIR = "Fetch the archive again, and test it with `unzip -t`"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberInput:
+    """A member of an archive on disk."""
+
+    name: str
+    archive: Path
+    index: int
+
+    def read(self, limits: Limits | None = None) -> bytes:
+        """Unpack the member in memory."""
+        try:
+            archive = opened(self.archive)
+            return unpacked(archive, archive.infolist()[self.index], in_force(limits))
+        except InputError as error:
+            error.source = self.name
+            raise
+
+
+class Member(NamedTuple):
+    """An entry of an archive, with its number and a name that no other entry has."""
+
+    name: str
+    number: int
+    info: zipfile.ZipInfo
+
+
+def inputs_of_archive(source: Path | BinaryIO, name: str, limits: Limits) -> Iterator[Input | Skipped]:
+    """Find the documents in an archive, in the order of their names.
+
+    Parameters
+    ----------
+    source
+        Path of the archive, or a stream that can seek; members of a stream are read when they are found.
+    name
+        Name of the archive, with which the names of its members begin.
+    """
+    try:
+        archive = opened(source) if isinstance(source, Path) else zipfile.ZipFile(source)
+        check_number(archive, limits)
+    except InputError as error:
+        yield FailedInput(name, error)
+    except BROKEN:
+        yield FailedInput(name, DamagedError("the ZIP archive is damaged", hint=REPAIR))
+    else:
+        members = sorted_members(archive)
+        found = (inputs_of_member(archive, source, member, name, limits) for member in members)
+        yield from or_failure(chain.from_iterable(found), name, "archive")
+
+
+def check_number(archive: zipfile.ZipFile, limits: Limits) -> None:
+    """Refuse an archive with too many entries."""
+    number = len(archive.filelist)
+    if number > limits.max_members:
+        raise limits.exceeded("max_members", f"the archive has {number:,} entries")
+
+
+def sorted_members(archive: zipfile.ZipFile) -> Iterator[Member]:
+    """Sort the files of an archive by name; further ones of the same name get a number."""
+    files = [
+        (safe_name(info.filename), n, info) for n, info in enumerate(archive.infolist()) if not info.is_dir()
+    ]
+    for name, same in groupby(sorted(files, key=lambda file: file[:2]), key=lambda file: file[0]):
+        for repetition, (_, number, info) in enumerate(same, 1):
+            yield Member(name if repetition == 1 else f"{name}#{repetition}", number, info)
+
+
+def safe_name(name: str) -> str:
+    """Make a relative path of a member's name that leads nowhere else and can be printed."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return printable("/".join(parts)) or "unnamed"
+
+
+def inputs_of_member(
+    archive: zipfile.ZipFile, source: Path | BinaryIO, member: Member, archive_name: str, limits: Limits
+) -> Iterator[Input | Skipped]:
+    """Make the input of one member; several where it is a JSON array."""
+    name = f"{archive_name}/{member.name}"
+    *folders, file = member.name.split("/")
+    try:
+        head = head_of(archive, member.info)
+        reason = "its folder is hidden" if any(map(hidden, folders)) else reason_to_skip(file, lambda: head)
+        if reason:
+            yield Skipped(name, reason)
+        elif kind_of(head) == "zip":
+            raise InputError("an archive within an archive is not opened", hint="Unpack the outer one first")
+        elif is_array(head):
+            yield from inputs_of_array(unpacked(archive, member.info, limits), name)
+        elif isinstance(source, Path):
+            yield MemberInput(name, source, member.number)
+        else:
+            yield BytesInput(name, unpacked(archive, member.info, limits))
+    except InputError as error:
+        yield FailedInput(name, error)
+
+
+def inputs_of_array(data: bytes, name: str) -> Iterator[Input]:
+    """Make an input of each instance of a JSON array; an array of none or one is left as it is."""
+    instances = members_of_array(data)
+    first, second = next(instances, None), next(instances, None)
+    if first is None or second is None:
+        yield BytesInput(name, data)
+        return
+    for number, instance in enumerate((first, second, *instances), 1):
+        yield BytesInput(f"{name}#{number}", instance)
+
+
+def head_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Read the first bytes of a member."""
+    check_readable(info)
+    try:
+        with archive.open(info) as stream:
+            return stream.read(HEAD_SIZE)
+    except BROKEN:
+        raise damaged() from None
+
+
+def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
+    """Unpack a member in memory, piece by piece, whatever size the archive claims for it.
+
+    Raises
+    ------
+    DamagedError
+        The member is broken, or its checksum wrong.
+    LimitError
+        It grows too large, or by too much.
+    InputError
+        It is encrypted.
+    """
+    check_readable(info)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        with archive.open(info) as stream:
+            while piece := stream.read(CHUNK):
+                pieces.append(piece)
+                size += len(piece)
+                check_growth(size, info.compress_size, limits)
+    except BROKEN:
+        raise damaged() from None
+    return b"".join(pieces)
+
+
+def check_growth(size: int, packed: int, limits: Limits) -> None:
+    """Stop at a member that unpacks to more than it reasonably can."""
+    if size > min(limits.max_inflated_size, limits.max_file_size):
+        name = "max_inflated_size" if limits.max_inflated_size < limits.max_file_size else "max_file_size"
+        raise limits.exceeded(name, "the member of the archive grows too large")
+    if size > MEGABYTE and size > limits.max_inflation_ratio * max(packed, 1):
+        raise limits.exceeded(
+            "max_inflation_ratio", "the member of the archive grows by too much on unpacking"
+        )
+
+
+def check_readable(info: zipfile.ZipInfo) -> None:
+    """Refuse an encrypted member."""
+    if info.flag_bits & ENCRYPTED_FLAG:
+        raise InputError(
+            "the member of the archive is encrypted", hint="Unpack the archive with its password"
+        )
+
+
+def damaged() -> DamagedError:
+    """Make the error for a member that cannot be unpacked."""
+    return DamagedError("the member of the archive cannot be unpacked", hint=REPAIR)
+
+
+def opened(path: Path) -> zipfile.ZipFile:
+    """Open an archive, or return it still open: its list is not read again for each member."""
+    try:
+        state = path.stat()
+        return opened_as(path, state.st_mtime_ns, state.st_size)
+    except zipfile.BadZipFile:
+        raise
+    except OSError as error:
+        raise unreadable(error) from None
+
+
+@lru_cache(maxsize=OPEN_AT_ONCE)
+def opened_as(path: Path, changed: int, size: int) -> zipfile.ZipFile:
+    """Open an archive as it is now; it closes when it is no longer among the last few in use."""
+    return zipfile.ZipFile(path)

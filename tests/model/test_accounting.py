@@ -1,0 +1,179 @@
+"""Every header attribute and every content item is accounted for (mapping section 8)."""
+
+from __future__ import annotations
+
+import pytest
+from sr2fhir.dicom import read
+from sr2fhir.findings import REASONS
+from sr2fhir.model import render
+
+from tests.builders import (
+    Code,
+    container,
+    group,
+    imaging_measurements,
+    num,
+    person_observer,
+    sequence_item,
+    text,
+)
+from tests.builders.codes import ALGORITHM_NAME, ALGORITHM_VERSION, CUBIC_MM, FINDING, VOLUME
+from tests.model.documents import items, rendered
+
+
+def header(**attributes):
+    rendering = rendered(imaging_measurements(group(num(VOLUME, "1", CUBIC_MM))), **attributes)
+    return {record.path: (record.disposition, record.reason) for record in rendering.header}
+
+
+def test_an_item_record_for_each_content_item():
+    rendering = rendered(person_observer("Doe^Jane"), text(None, "x"))
+    assert [
+        (one.position, one.value_type, one.relationship, one.concept, one.resolved) for one in rendering.items
+    ] == [
+        ("1", "CONTAINER", None, '126000, DCM, "Imaging Measurement Report"', None),
+        ("1.1", "PNAME", "HAS OBS CONTEXT", '121008, DCM, "Person Observer Name"', None),
+        ("1.2", "TEXT", "CONTAINS", None, None),
+    ]
+
+
+def test_no_item_is_lost_or_named_twice(samples):
+    for sample in samples:
+        rendering = render(read(sample))
+        positions = [record.position for record in rendering.items]
+        assert len(set(positions)) == len(positions)
+        assert {one["position"] for one in items(rendering.document)} == set(positions), sample.name
+
+
+def test_dispositions():
+    records = header(InstanceNumber=1, InstitutionName="House", SeriesDescription="x", StationName="ST")
+    assert records["PatientID"] == ("mapped", None)
+    assert records["StationName"] == ("mapped", None)
+    assert records["TimezoneOffsetFromUTC"] == ("context", None)
+    for keyword in (
+        "InstanceNumber",
+        "InstitutionName",
+        "SeriesDescription",
+        "CompletionFlag",
+        "VerificationFlag",
+    ):
+        assert records[keyword] == ("unmapped", "no-target"), keyword
+
+
+def test_the_unmapped_report_of_the_worked_example(samples_dir):
+    rendering = render(read(samples_dir / "real_hl7_dicom_sr_ig_example.json"))
+    unmapped = {record.path for record in rendering.header if record.disposition == "unmapped"}
+    expected = "CompletionFlag VerificationFlag InstanceCreatorUID SeriesNumber InstanceNumber SeriesDate SeriesTime ReferringPhysicianName"
+    assert set(expected.split()) <= unmapped
+    assert "VerifyingObserverSequence" in {path.split(".")[0] for path in unmapped}
+
+
+def participant(name):
+    return sequence_item(
+        ObserverType="PSN", PersonName=name, ParticipationType="SOURCE", InstitutionName="House"
+    )
+
+
+def test_the_parts_of_a_participant():
+    records = header(ParticipantSequence=[participant("Doe^Jane")])
+    assert records["ParticipantSequence.1.PersonName"] == ("mapped", None)
+    assert records["ParticipantSequence.1.ObserverType"] == ("context", None)
+    assert records["ParticipantSequence.1.InstitutionName"] == ("unmapped", "no-target")
+
+
+def test_a_participant_who_is_not_needed_is_unmapped():
+    rendering = rendered(
+        person_observer("Roe^Rita"),
+        imaging_measurements(group()),
+        ParticipantSequence=[participant("Doe^Jane")],
+    )
+    records = {record.path: record.disposition for record in rendering.header}
+    assert records["ParticipantSequence.1.PersonName"] == "unmapped"
+
+
+def test_an_invalid_value_is_unmapped_for_that_reason():
+    records = header(UDISequence=[sequence_item(UniqueDeviceIdentifier="odd")])
+    assert records["UDISequence.1.UniqueDeviceIdentifier"] == ("unmapped", "invalid-value")
+
+
+def test_empty_attributes_and_sequences():
+    records = header(
+        PatientBirthDate="",
+        ReferringPhysicianName="",
+        PerformedProcedureCodeSequence=[],
+        ReferencedRequestSequence=[],
+    )
+    assert records["PatientBirthDate"] == ("context", "empty")
+    assert records["ReferringPhysicianName"] == ("unmapped", "no-target")
+    assert not {"PerformedProcedureCodeSequence", "ReferencedRequestSequence"} & set(records)
+
+
+def test_the_creation_of_the_instance_is_mapped_where_it_says_when():
+    created = {"InstanceCreationDate": "20240104", "InstanceCreationTime": "0910"}
+    assert header(**created)["InstanceCreationDate"] == ("unmapped", "no-target")
+    assert header(**created, ContentDate=None)["InstanceCreationDate"] == ("mapped", None)
+
+
+def test_what_is_said_again_names_what_said_it_before():
+    one, two = (
+        num(VOLUME, "1", CUBIC_MM, text(ALGORITHM_NAME, "a"), text(ALGORITHM_VERSION, "1")) for _ in range(2)
+    )
+    rendering = rendered(
+        person_observer("Doe^Jane"),
+        imaging_measurements(group(one, two), group(person_observer("Doe^Jane"), one)),
+        AuthorObserverSequence=[participant("Doe^Jane")],
+    )
+    same = {record.position: record.same_as for record in rendering.items if record.same_as}
+    assert same == {
+        "1.2.1.2.1": "1.2.1.1.1",
+        "1.2.1.2.2": "1.2.1.1.2",
+        "1.2.2.1": "1.1",
+        "1.2.2.2.1": "1.2.1.1.1",
+        "1.2.2.2.2": "1.2.1.1.2",
+    }
+    assert {record.path: record.same_as for record in rendering.header if record.same_as} == {
+        "AuthorObserverSequence.1.PersonName": "1.1"
+    }
+
+
+def test_private_attributes_are_named_by_their_tags():
+    report = container(FINDING)
+    rendering = rendered(report, PatientComments="x")
+    assert {record.path: record.disposition for record in rendering.header}["PatientComments"] == "unmapped"
+
+
+def test_every_lineage_of_the_header_is_a_record():
+    order = sequence_item(AccessionNumber="A2", RequestedProcedureDescription="CT", RequestedProcedureID="R")
+    rendering = rendered(
+        imaging_measurements(group()),
+        AccessionNumber="A1",
+        PatientBirthDate="19670701",
+        ReferencedRequestSequence=[order],
+        ParticipantSequence=[participant("Doe^Jane")],
+        VerifyingObserverSequence=[sequence_item(VerifyingObserverName="Ver^Ify")],
+        ProcedureCodeSequence=[Code("24627-2", "LN", "CT Chest").as_item()],
+        OtherPatientIDsSequence=[sequence_item(PatientID="OLD")],
+        UDISequence=[sequence_item(UniqueDeviceIdentifier="(01)51022222233336")],
+        DeviceUID="1.2.9",
+    )
+    lineages = set(_lineages({name: part for name, part in rendering.document.items() if name != "content"}))
+    assert lineages - {record.path for record in rendering.header} == set()
+    assert "ReferencedRequestSequence.1.RequestedProcedureDescription" in lineages
+
+
+def _lineages(part):
+    if isinstance(part, dict):
+        place = part.get("id")
+        if place and len(place) != 36:
+            yield place
+        for below in part.values():
+            yield from _lineages(below)
+    elif isinstance(part, list):
+        for below in part:
+            yield from _lineages(below)
+
+
+@pytest.mark.parametrize("sample_number", range(14))
+def test_every_finding_has_a_known_reason(samples, sample_number):
+    rendering = render(read(samples[sample_number]))
+    assert {finding.code for finding in rendering.findings} <= REASONS.keys()

@@ -1,0 +1,93 @@
+"""Deep and large trees: no recursion, and time in proportion to the number of items."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from pydicom.dataset import Dataset
+from sr2fhir.jsontext import loads_strict
+from sr2fhir.model import render
+
+from tests.builders import (
+    by_reference,
+    container,
+    group,
+    image,
+    image_library,
+    imaging_measurements,
+    measurement_report,
+    num,
+    scoord,
+    scoord3d,
+    text,
+)
+from tests.builders.codes import CUBIC_MM, FINDING, SOURCE_IMAGE, VOLUME
+from tests.model.comparison import facts_of_document
+from tests.model.documents import items
+
+DEPTH = 500
+
+
+def nested(depth: int) -> Dataset:
+    """Return a report of containers in containers; not written to a file, since pydicom writes with recursion."""
+    report = measurement_report(title=FINDING._replace(value="126000"))
+    innermost = current = container(FINDING)
+    for _ in range(depth - 1):
+        current = container(FINDING, current)
+    report.ContentSequence = [current]
+    innermost.ContentSequence = [text(FINDING, "end")]
+    return report
+
+
+def test_five_hundred_containers_in_each_other():
+    rendering = render(nested(DEPTH))
+    assert len(rendering.items) == DEPTH + 2
+    document = loads_strict(rendering.to_json())
+    deepest = max((one["position"] for one in items(document)), key=len)
+    assert deepest == ".".join(["1"] * (DEPTH + 2))
+    indented = loads_strict(rendering.to_json(indent=True))
+    assert facts_of_document(indented) == facts_of_document(document)
+
+
+def measurements(count: int) -> Dataset:
+    """Return a group that has everything that might be looked up for each of its measurements."""
+    regions = [scoord("POINT", [n, n], image(f"1.2.{n}")) for n in range(1, 11)]
+    counted = [
+        num(
+            VOLUME,
+            "1",
+            CUBIC_MM,
+            by_reference("INFERRED FROM", 1, 2, 1, 1 + n % 10),
+            scoord3d("POINT", [n, 1, 1]),
+        )
+        for n in range(count)
+    ]
+    source = image("1.2.99", concept=SOURCE_IMAGE)
+    library = image_library(*(image(f"1.2.{n}") for n in range(count)))
+    return measurement_report(library, imaging_measurements(group(*regions, source, *counted)))
+
+
+def seconds(report: Dataset) -> float:
+    started = time.process_time()
+    render(report).to_json()
+    return time.process_time() - started
+
+
+@pytest.mark.slow
+def test_time_is_in_proportion_to_the_measurements():
+    small, large = (min(seconds(report) for _ in range(3)) for report in map(measurements, (150, 1200)))
+    assert large < 8 * small * 2.5
+
+
+def test_evidence_of_many_instances():
+    report = measurement_report(imaging_measurements(group(*(image(f"1.2.{n}") for n in range(2000)))))
+    rendering = render(report)
+    (found,) = rendering.document["content"]["container"][0]["container"][0]["referenceSet"]
+    assert len(found["instance"]) == 2000
+    assert len(rendering.document["evidence"][0]["series"][0]["instance"]) == 2000
+
+
+def test_an_empty_report():
+    rendering = render(measurement_report())
+    assert [record.position for record in rendering.items] == ["1"]

@@ -1,0 +1,363 @@
+"""Values of every value type (mapping section 3.1 and 3.8; PS3.3 section C.18)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from pydicom.uid import ImplicitVRLittleEndian
+from sr2fhir.model import render
+
+from tests.builders import (
+    Code,
+    by_reference,
+    code,
+    composite,
+    container,
+    date,
+    date_time,
+    encoded,
+    group,
+    image,
+    imaging_measurements,
+    item,
+    measurement_report,
+    num,
+    pname,
+    raw,
+    reread,
+    scoord,
+    scoord3d,
+    sequence_item,
+    table,
+    tcoord,
+    text,
+    time,
+    uidref,
+    waveform,
+)
+from tests.builders.codes import CUBIC_MM, FINDING, IMAGING_MEASUREMENTS, LUNG, VOLUME
+from tests.model.documents import codes, rendered
+from tests.model.documents import item as found
+
+IDENTITY = {
+    "id", "sourceId", "position", "contentItemIdentifier", "relationship", "valueType", "concept", "key", "context",
+}  # fmt: skip
+
+
+def value(dataset):
+    rendering = rendered(dataset)
+    members = found(rendering.document, "1.1")
+    return {name: part for name, part in members.items() if name not in IDENTITY}, [
+        code for code, _ in codes(rendering)
+    ]
+
+
+def test_text_keeps_its_lines():
+    assert value(text(FINDING, " one\r\n two  "))[0] == {"textValue": " one\r\n two"}
+    assert value(text(FINDING, ""))[0] == {}
+
+
+def test_text_without_a_stated_value_representation():
+    report = encoded(measurement_report(text(FINDING, "  indented ")), ImplicitVRLittleEndian)
+    assert found(render(reread(report)).document, "1.1")["textValue"] == "  indented"
+
+
+def test_text_in_unicode():
+    assert value(text(FINDING, "Größe 山田"))[0] == {"textValue": "Größe 山田"}
+
+
+def test_code():
+    assert value(code(FINDING, LUNG))[0]["conceptCode"]["coding"] == [
+        {"system": "http://snomed.info/sct", "code": "39607008", "display": "Lung"}
+    ]
+    assert value(code(FINDING, None))[0] == {}
+
+
+def test_number():
+    members, findings = value(num(VOLUME, "3.111220E+04", CUBIC_MM))
+    assert members == {
+        "valueText": "3.111220E+04",
+        "measuredValue": {
+            "id": "1.1",
+            "value": "31112.20",
+            "unit": "cubic millimeter",
+            "system": "http://unitsofmeasure.org",
+            "code": "mm3",
+        },
+        "numericValue": "3.111220E+04",
+        "units": {
+            "id": "1.1",
+            "coding": [{"system": "http://unitsofmeasure.org", "code": "mm3", "display": "cubic millimeter"}],
+        },
+    }
+    assert findings == []
+
+
+def test_the_floating_point_value_comes_first():
+    members, _ = value(num(VOLUME, "12.5", CUBIC_MM, floating=12.499999999))
+    assert members["measuredValue"]["value"] == "12.499999999"
+    assert (members["numericValue"], members["floatingPointValue"]) == ("12.5", "12.499999999")
+
+
+def test_a_rational_value_is_used_where_there_is_no_other():
+    members, _ = value(num(VOLUME, None, CUBIC_MM, rational=(1, 8)))
+    assert members["measuredValue"]["value"] == "0.125"
+    assert (members["rationalNumerator"], members["rationalDenominator"]) == ("1", "8")
+    members, findings = value(num(VOLUME, None, CUBIC_MM, rational=(1, 0)))
+    assert "value" not in members["measuredValue"]
+    assert findings == ["invalid-value"]
+
+
+@pytest.mark.parametrize(
+    ("written", "floating", "rational", "told"),
+    [
+        ("12.5", 12.4999999, None, []),
+        ("2.333", 7 / 3, None, []),
+        ("1e3", 1000.4, None, []),
+        ("2.5", 2.75, None, ["multiplicity"]),
+        ("-2.5", 2.5, None, ["multiplicity"]),
+        ("3", None, (9, 3), ["no-target"]),
+        (None, 2.75, (9, 0), ["no-target"]),
+        ("2.5", 2.75, (9, 3), ["no-target", "multiplicity"]),
+    ],
+)
+def test_a_number_in_another_form_that_is_left_out_is_reported(written, floating, rational, told):
+    """Section 3.8: one form is taken; rounded to the digits of the numeric value it is the same number."""
+    members, findings = value(num(VOLUME, written, CUBIC_MM, floating=floating, rational=rational))
+    assert findings == told
+    assert "value" in members["measuredValue"]
+
+
+@pytest.mark.parametrize("written", ["1,5", "1\\2", "abc", "NaN"])
+def test_other_text_is_no_value_but_kept(written):
+    members, findings = value(num(VOLUME, written, CUBIC_MM))
+    assert "value" not in members["measuredValue"]
+    assert members["measuredValue"]["code"] == "mm3"
+    assert members["valueText"] == written
+    assert findings == ["invalid-value"]
+
+
+@pytest.mark.parametrize(
+    ("floating", "written"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")]
+)
+def test_a_float_that_is_no_number(floating, written):
+    members, findings = value(num(VOLUME, None, CUBIC_MM, floating=floating))
+    assert members["valueText"] == members["floatingPointValue"] == written
+    assert "value" not in members["measuredValue"]
+    assert findings == ["invalid-value"]
+
+
+def test_a_qualifier_without_a_value():
+    members, findings = value(num(VOLUME, None, None, qualifier=Code("114006", "DCM", "Measurement failure")))
+    assert members == {
+        "qualifier": {
+            "id": "1.1",
+            "coding": [
+                {
+                    "system": "http://dicom.nema.org/resources/ontology/DCM",
+                    "code": "114006",
+                    "display": "Measurement failure",
+                }
+            ],
+        }
+    }
+    assert findings == []
+
+
+def test_no_units():
+    members, findings = value(num(VOLUME, "5", None))
+    assert members["measuredValue"] == {"id": "1.1", "value": "5"}
+    assert findings == ["missing-units"]
+
+
+def test_units_of_another_scheme():
+    members, _ = value(num(VOLUME, "5", Code("1", "DCM", "unit")))
+    assert members["measuredValue"]["system"] == "http://dicom.nema.org/resources/ontology/DCM"
+
+
+def test_an_empty_number():
+    assert value(num(VOLUME, None, None)) == ({}, [])
+
+
+def test_dates_and_times():
+    assert value(date_time(FINDING, "20240102101112"))[0] == {
+        "valueText": "20240102101112",
+        "dateTimeValue": "2024-01-02T10:11:12+01:00",
+    }
+    assert value(date(FINDING, "20240102"))[0] == {"valueText": "20240102", "dateValue": "2024-01-02"}
+    assert value(time(FINDING, "1011"))[0] == {"valueText": "1011", "timeValue": "10:11:00"}
+    assert value(date(FINDING, "20240230")) == ({"valueText": "20240230"}, ["invalid-value"])
+    assert value(time(FINDING, "2561")) == ({"valueText": "2561"}, ["invalid-value"])
+
+
+def test_uids():
+    assert value(uidref(FINDING, "1.2.3")) == (
+        {"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}},
+        [],
+    )
+    long = "1.2." + "3" * 62
+    assert value(uidref(FINDING, long)) == (
+        {"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": f"urn:oid:{long}"}},
+        ["invalid-value"],
+    )
+
+
+def test_person_names():
+    members, _ = value(pname(FINDING, "Doe^Jane"))
+    assert members["valueText"] == "Doe^Jane"
+    assert members["personNameValue"][0]["family"] == "Doe"
+
+
+def test_images():
+    members, _ = value(
+        image("1.2.3", frames=[1, 2], segments=[3], presentation_state="1.2.4", value_map="1.2.5")
+    )
+    assert members["reference"] == {
+        "id": "1.1",
+        "uid": "1.2.3",
+        "sopClass": {
+            "system": "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5",
+            "code": "1.2.840.10008.5.1.4.1.1.2",
+            "display": "CT Image Storage",
+        },
+        "frame": ["1", "2"],
+        "segment": ["3"],
+        "presentationStateUid": "1.2.4",
+        "realWorldValueMapUid": "1.2.5",
+        "seriesUid": "1.2.840.99.4",
+        "studyUid": "1.2.840.99.1",
+    }
+
+
+def test_composite_objects_and_waveforms():
+    assert (
+        value(composite("1.2.3"))[0]["reference"]["sopClass"]["display"] == "Real World Value Mapping Storage"
+    )
+    assert value(waveform("1.2.3", channels=[1, 2, 1, 3]))[0]["reference"]["channel"] == ["1", "2", "1", "3"]
+
+
+def test_a_reference_without_an_instance():
+    assert value(item("IMAGE", FINDING, "CONTAINS")) == ({}, ["invalid-value"])
+
+
+def test_an_unknown_sop_class_has_no_name():
+    assert "display" not in value(image("1.2.3", sop_class="1.2.99"))[0]["reference"]["sopClass"]
+
+
+def test_coordinates():
+    members, _ = value(
+        scoord("POLYLINE", [0.1, 2, 3.5, 1e10], FiducialUID="1.2.7", PixelOriginInterpretation="FRAME")
+    )
+    assert members["graphic"] == {
+        "id": "1.1",
+        "type": "POLYLINE",
+        "data": "0.1\\2\\3.5\\10000000000",
+        "fiducialUid": "1.2.7",
+        "pixelOrigin": "FRAME",
+    }
+    assert value(scoord3d("POINT", [1, 2, 3]))[0]["graphic"]["frameOfReferenceUid"] == "1.2.840.99.5.1"
+
+
+def test_temporal_ranges():
+    assert value(tcoord("SEGMENT", samples=[1, 5]))[0] == {
+        "temporal": {"id": "1.1", "rangeType": "SEGMENT", "samplePosition": ["1", "5"]}
+    }
+    assert value(tcoord("POINT", offsets=["0.5"]))[0]["temporal"]["timeOffset"] == ["0.5"]
+    assert value(tcoord("POINT", moments=["20240102"]))[0]["temporal"]["dateTime"] == ["20240102"]
+
+
+def test_tables():
+    members, _ = value(table(FINDING, [VOLUME], [["a"], ["b"]]))
+    tabulated = members["tabulatedValues"]
+    assert (tabulated["rows"], tabulated["columns"]) == ("2", "1")
+    assert tabulated["definition"][0]["concept"]["coding"][0]["code"] == "118565006"
+    assert tabulated["cell"] == [
+        {"row": "1", "column": "1", "textValue": "a"},
+        {"row": "2", "column": "1", "textValue": "b"},
+    ]
+
+
+def test_cells_of_numbers_and_codes():
+    cells = [
+        sequence_item(
+            TableRowNumber=1, TableColumnNumber=1, SelectorAttributeVR="FD", SelectorFDValue=[0.1, 2.0]
+        ),
+        sequence_item(TableRowNumber=2, TableColumnNumber=1, ConceptCodeSequence=[LUNG.as_item()]),
+    ]
+    members, _ = value(
+        item(
+            "TABLE",
+            FINDING,
+            "CONTAINS",
+            TabulatedValuesSequence=[sequence_item(NumberOfTableRows=2, CellValuesSequence=cells)],
+        )
+    )
+    one, two = members["tabulatedValues"]["cell"]
+    assert one["textValue"] == "0.1\\2.0"
+    assert two["conceptCode"]["coding"][0]["code"] == "39607008"
+
+
+def test_unknown_and_absent_value_types():
+    document = rendered(
+        item("HOLOGRAM", FINDING, "CONTAINS"),
+        item(None, FINDING, "CONTAINS"),
+        item("text", FINDING, "CONTAINS"),
+    ).document
+    assert [one["valueType"] for one in document["content"]["unknown"]] == ["HOLOGRAM", "UNKNOWN"]
+    assert [one["valueType"] for one in document["content"]["text"]] == ["TEXT"]
+
+
+def test_a_value_of_another_type_is_reported():
+    both = text(FINDING, "x", ConceptCodeSequence=[LUNG.as_item()])
+    no_type = item(None, FINDING, "CONTAINS", TextValue="x")
+    reference = by_reference("INFERRED FROM", 1, 1)
+    reference.TextValue = "x"
+    findings = rendered(both, no_type, reference).findings
+    assert [(finding.code, finding.where) for finding in findings] == [
+        ("no-target", f"1.{n}") for n in (1, 2, 3)
+    ]
+
+
+def test_a_qualifier_beside_a_value_is_reported():
+    members, findings = value(num(VOLUME, "5", CUBIC_MM, qualifier=Code("114000", "DCM", "Not a number")))
+    assert members["measuredValue"]["value"] == "5"
+    assert members["qualifier"]["coding"][0]["code"] == "114000"
+    assert findings == ["conflict"]
+
+
+def test_time_and_uid_of_what_becomes_no_observation_are_reported():
+    """They are those of an Observation (D15, 3.1); the UID of 3D coordinates names their carrier (D11)."""
+    both = {"ObservationDateTime": "20240103130000", "ObservationUID": "1.2.6"}
+    finding = code(FINDING, LUNG, **both)
+    space = scoord3d("POINT", [1, 2, 3], **both)
+    evaluation = text(VOLUME, "x", relationship="CONTAINS", **both)
+    measurement = num(VOLUME, "1", CUBIC_MM, finding, **both)
+    content = group(measurement, space, evaluation, **both)
+    findings = rendered(container(IMAGING_MEASUREMENTS, content, **both)).findings
+    told = [(one.where, one.message.split()[2]) for one in findings if one.code == "no-target"]
+    assert told == [
+        ("1.1", "ObservationUID"),
+        ("1.1.1.1.1", "ObservationDateTime"),
+        ("1.1.1.1.1", "ObservationUID"),
+        ("1.1.1.2", "ObservationDateTime"),
+    ]
+
+
+def test_an_observation_time_without_an_hour_is_reported():
+    seen = num(VOLUME, "1", CUBIC_MM, ObservationDateTime="20240103")
+    assert [(one.code, one.where) for one in rendered(imaging_measurements(group(seen))).findings] == [
+        ("no-target", "1.1.1.1")
+    ]
+
+
+def test_attributes_of_an_item_that_have_no_place_are_reported():
+    started = text(FINDING, "x", ObservationStartDateTime="20240102")
+    odd = image("1.2.3")
+    raw(odd.ReferencedSOPSequence[0], "InstanceNumber", "IS", b"1")
+    findings = rendered(started, odd).findings
+    assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
+        ("information", "no-target", "1.1"),
+        ("information", "no-target", "1.2"),
+    ]
+    assert "ObservationStartDateTime" in findings[0].message

@@ -1,0 +1,84 @@
+"""Cutting FHIR down to what the maps touch."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sr2fhir.paths import layout
+from sr2fhir.toolchain.core import Core, closure, lean, words
+
+
+@pytest.fixture(scope="module")
+def core() -> Core:
+    return Core(layout().packages / "hl7.fhir.r5.core#5.0.0" / "package")
+
+
+def names(core: Core, *begin: str) -> set[str]:
+    return {definition["id"] for definition in closure(core, [], begin)}
+
+
+def test_a_resource_brings_its_bases_its_types_and_theirs(core: Core) -> None:
+    found = names(core, "Observation")
+    assert {
+        "Observation",
+        "DomainResource",
+        "Resource",
+        "Element",
+        "Quantity",
+        "SampledData",
+        "Period",
+    } <= found
+    # Observation.referenceRange.low is a Quantity with a profile.
+    assert "SimpleQuantity" in found
+    # A Timing has a repeat with a Duration, which is a Quantity by derivation.
+    assert {"Timing", "Duration"} <= found
+    assert not {"Patient", "Medication", "ElementDefinition"} & found
+
+
+def test_an_extension_brings_no_types_but_those_that_are_named(core: Core) -> None:
+    assert "Dosage" not in names(core, "Extension")
+    assert "Dosage" in names(core, "Extension", "Dosage")
+
+
+def test_all_primitives_are_there_and_words_that_are_no_types_are_not(core: Core) -> None:
+    found = names(core, "nothing", "code", "vitalsigns")
+    assert {"code", "decimal", "dateTime", "url", "xhtml"} <= found
+    assert not {"nothing", "vitalsigns"} & found
+
+
+def test_logical_models_count(core: Core) -> None:
+    base = {"baseDefinition": "http://hl7.org/fhir/StructureDefinition/Base"}
+    model = {"snapshot": {"element": [{"path": "Model.name", "type": [{"code": "HumanName"}]}]}, **base}
+    assert {"HumanName", "Period"} <= {entry["id"] for entry in closure(core, [model], ())}
+
+
+def test_types_are_found_in_texts_and_in_urls_but_not_in_comments() -> None:
+    text = """\
+uses "http://hl7.org/fhir/StructureDefinition/Bundle" alias B as target
+// Medication
+group A(source s, target t) { s.a : Quantity as q -> t.b = create("Coding"), t.c = create('code') "Rule"; }
+"""
+    found = set(words(text))
+    assert {"Bundle", "Quantity", "Coding", "code"} <= found
+    assert "Medication" not in found
+
+
+def test_a_lean_definition_keeps_what_a_transform_reads(core: Core) -> None:
+    stripped = lean(core["Observation"])
+    status = next(entry for entry in stripped["snapshot"]["element"] if entry["path"] == "Observation.status")
+    assert set(status) == {"id", "path", "min", "max", "base", "type", "extension"}
+    assert set(stripped) & {"text", "differential", "mapping"} == set()
+    subject = next(
+        entry for entry in stripped["snapshot"]["element"] if entry["path"] == "Observation.subject"
+    )
+    assert subject["type"] == [{"code": "Reference"}]
+
+
+def test_every_structure_that_a_map_uses_is_in_the_small_core() -> None:
+    bundle = json.loads(layout().core.read_bytes())
+    urls = {entry["resource"].get("url") for entry in bundle["entry"]}
+    maps = [json.loads(path.read_bytes()) for path in layout().compiled_maps.glob("*.json")]
+    used = {use["url"] for entry in maps for use in entry.get("structure", [])}
+    assert used
+    assert used <= urls

@@ -1,0 +1,353 @@
+"""The published guide: the package holds all that an engine needs, and every resource of it is valid."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from sr2fhir.engines import ENTRY_MAP, jvm
+from sr2fhir.engines.base import CANONICAL, ValidationMessage
+from sr2fhir.engines.embedded.context import small_context
+from sr2fhir.engines.embedded.validating import FHIR_VERSION, restore_tables
+from sr2fhir.engines.jvm import java
+from sr2fhir.jsontext import dumps, loads_strict
+from sr2fhir.paths import layout
+from sr2fhir.validation import excuses
+from tools.publishing.build import Published, publish
+
+from tests.tools.example_report import PLACE, REPORTS, to_json
+
+ABSTRACT = {"imaging-observation", "observation-imaging-selection"}
+# Set on definitions of FHIR itself by HL7's own tools; nobody else can resolve it.
+TOOLS_ONLY = "http://hl7.org/fhir/tools/StructureDefinition/"
+
+
+@pytest.fixture(scope="module")
+def published(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Publish once. The engine of the session comes first, so that it decides how Java is started."""
+    return publish(layout(), tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="module")
+def files(published: Published) -> dict[str, bytes]:
+    """Answer the files of the package by name."""
+    with tarfile.open(published.package) as tar:
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def resources(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Answer all resources of the package."""
+    return [
+        loads_strict(content)
+        for name, content in files.items()
+        if not name.endswith((".index.json", "package/package.json"))
+    ]
+
+
+def of_type(resources: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    return {resource["id"]: resource for resource in resources if resource["resourceType"] == kind}
+
+
+def hl7_engine(archive: Path, *packages: str) -> Any:
+    """Make an HL7 engine that knows FHIR R5, the given packages and the archive, and nothing else."""
+    builder = java("org.hl7.fhir.validation.ValidationEngine$ValidationEngineBuilder")()
+    builder = builder.withVersion(FHIR_VERSION).withNoTerminologyServer()
+    engine = builder.fromSource(f"hl7.fhir.r5.core#{FHIR_VERSION}")
+    for package in packages:
+        engine.loadPackage(*package.split("#"))
+    engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), str(archive), True)
+    return engine
+
+
+def json_format() -> Any:
+    return java("org.hl7.fhir.r5.elementmodel.Manager$FhirFormat").JSON
+
+
+@pytest.fixture(scope="module")
+def alone(published: Published) -> Any:
+    """Answer an HL7 engine that knows the package and FHIR R5, and nothing else."""
+    return jvm.deep(lambda: hl7_engine(published.package))
+
+
+# ---- the package ------------------------------------------------------------------------------------------------
+
+
+def test_it_holds_all_definitions_maps_and_the_guide(resources: list[dict[str, Any]]) -> None:
+    compiled = {path.stem for path in layout().definitions.glob("*.json")}
+    packed = {f"{one['resourceType']}-{one['id']}" for one in resources}
+    assert compiled <= packed
+    assert set(of_type(resources, "StructureMap")) == {path.stem for path in layout().maps.glob("*.map")}
+    assert set(of_type(resources, "ImplementationGuide")) == {"hl7.fhir.uv.dicom-sr"}
+
+
+@pytest.mark.parametrize("folder", ["package", "package/example"])
+def test_the_index_is_the_one_that_hl7_would_build(files: dict[str, bytes], folder: str) -> None:
+    builder = java("org.hl7.fhir.utilities.npm.NpmPackageIndexBuilder")()
+    builder.start(None)
+    for name, content in files.items():
+        path = Path(name)
+        if str(path.parent) == folder and not path.name.startswith((".", "package.json")):
+            builder.seeFile(path.name, content)
+
+    def entries(index: Any) -> list[dict[str, str]]:
+        # HL7's builder writes the bracket of an element that is no text (Device.version) in place of its value
+        found = [
+            {name: value for name, value in entry.items() if value not in ("[", "{")}
+            for entry in json.loads(index)["files"]
+        ]
+        return sorted(found, key=lambda entry: entry["filename"])
+
+    assert entries(files[f"{folder}/.index.json"]) == entries(str(builder.build()))
+
+
+def test_hl7_reads_the_manifest(published: Published) -> None:
+    stream = java("java.io.FileInputStream")(str(published.package))
+    package = java("org.hl7.fhir.utilities.npm.NpmPackage").fromPackage(stream)
+    assert str(package.name()) == "hl7.fhir.uv.dicom-sr"
+    assert str(package.version()) == "1.0.0"
+    assert str(package.fhirVersion()) == FHIR_VERSION
+    assert str(package.canonical()) == CANONICAL
+    assert [str(one) for one in package.dependencies()] == ["hl7.fhir.r5.core#5.0.0"]
+
+
+def test_snapshots_are_complete_and_clean(resources: list[dict[str, Any]]) -> None:
+    definitions = of_type(resources, "StructureDefinition")
+    assert len(definitions) == 26
+    for definition in definitions.values():
+        elements = definition["snapshot"]["element"]
+        assert len(elements) > len(definition["differential"]["element"]) or definition["kind"] == "logical"
+        assert TOOLS_ONLY not in json.dumps(definition["snapshot"])
+        assert not [element for element in elements if "example" in element]
+        required = {element["id"] for element in definition["differential"]["element"]}
+        assert required <= {element["id"] for element in elements}
+
+
+def test_a_required_type_is_the_only_one_of_a_choice(resources: list[dict[str, Any]]) -> None:
+    measurement = of_type(resources, "StructureDefinition")["imaging-measurement"]
+    elements = {element["id"]: element for element in measurement["snapshot"]["element"]}
+    assert [kind["code"] for kind in elements["Observation.value[x]:valueQuantity"]["type"]] == ["Quantity"]
+
+
+def test_maps_carry_their_source(resources: list[dict[str, Any]]) -> None:
+    """The text in the narrative is the author's, and it is what the StructureMap was compiled from."""
+    utilities = java("org.hl7.fhir.r5.utils.structuremap.StructureMapUtilities")
+    parser = java("org.hl7.fhir.r5.formats.JsonParser")()
+    context = small_context([layout().core])
+    for name, packed in of_type(resources, "StructureMap").items():
+        pre = ElementTree.fromstring(packed["text"]["div"])[0]
+        source = (pre.text or "").removeprefix("\n")
+        assert source == (layout().maps / f"{name}.map").read_text(encoding="utf-8")
+        compiled = loads_strict(str(parser.composeString(utilities(context).parse(source, name))))
+        assert compiled["group"] == packed["group"]
+        assert compiled["structure"] == packed["structure"]
+
+
+def test_it_comes_out_the_same_again(published: Published, tmp_path: Path) -> None:
+    again = publish(layout(), tmp_path)
+    assert again.package.read_bytes() == published.package.read_bytes()
+
+
+# ---- proof: the package is enough -------------------------------------------------------------------------------
+
+
+def test_an_engine_with_nothing_else_makes_the_same_bundles(
+    alone: Any, engine: Any, samples: list[Path]
+) -> None:
+    from sr2fhir.transformer import render
+
+    form = json_format()
+    assert samples
+    for sample in samples:
+        document = render(sample).to_json()
+        made = bytes(jvm.deep(lambda: alone.transform(document, form, ENTRY_MAP, form)))  # noqa: B023
+        assert loads_strict(made) == loads_strict(engine.transform(document)), sample.name
+
+
+@pytest.fixture(scope="module")
+def messages(published: Published, resources: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Validate all resources in one Bundle, so that each reference among them resolves.
+
+    Answers severity, path (from the name of the resource down) and text of each message.
+    """
+    entries = [
+        {"fullUrl": f"{CANONICAL}/{one['resourceType']}/{one['id']}", "resource": one} for one in resources
+    ]
+    bundle = dumps({"resourceType": "Bundle", "type": "collection", "entry": entries})
+    return list(jvm.deep(lambda: list(validated(published.package, bundle, resources))))
+
+
+def validated(
+    archive: Path, bundle: bytes, resources: list[dict[str, Any]]
+) -> Iterator[tuple[str, str, str]]:
+    """Validate with an engine that has the package and HL7's terminology and extensions."""
+    engine = hl7_engine(archive, "hl7.terminology#5.1.0", "hl7.fhir.uv.extensions.r5#1.0.0")
+    restore_tables(engine.getContext())
+    engine.prepare()
+    found = java("java.util.ArrayList")()
+    engine.validate(bundle, json_format(), java("java.util.ArrayList")(), found)
+    for message in found:
+        location = re.sub(r"/\*.*?\*/", "", str(message.getLocation()))
+        match = re.match(r"Bundle\.entry\[(\d+)\]\.resource(.*)", location)
+        one = resources[int(match[1])] if match else {}
+        path = f"{one['resourceType']}/{one['id']}{match[2]}" if match else location
+        yield str(message.getLevel().toCode()), path, str(message.getMessage())
+
+
+def test_every_resource_is_valid(
+    messages: list[tuple[str, str, str]], resources: list[dict[str, Any]]
+) -> None:
+    """But for the one message that decision D4 excuses, on the example of a derived measurement."""
+    errors = [entry for entry in messages if entry[0] in ("error", "fatal")]
+    assert [entry for entry in errors if not is_excused(*entry)] == []
+    profile = f"{CANONICAL}/StructureDefinition/derived-imaging-measurement"
+    (derived,) = [one["id"] for one in resources if profile in one.get("meta", {}).get("profile", ())]
+    places = [f"Observation/{derived}.derivedFrom[{index}]" for index in range(2)]
+    assert [path for _, path, _ in errors] == places, "one for each group that the measurement refers to"
+
+
+def is_excused(severity: str, path: str, text: str) -> bool:
+    """Tell whether a message is an expected one, by its text and its place."""
+    message = ValidationMessage(severity, "", path, text, "")
+    return any(excuse.covers(message) for excuse in excuses())
+
+
+def test_an_excuse_is_for_one_place(messages: list[tuple[str, str, str]]) -> None:
+    text = next(text for severity, _, text in messages if severity == "error")
+    assert is_excused("error", "Observation/any.derivedFrom[1]", text)
+    assert not is_excused("error", "Observation/any.hasMember[1]", text)
+    assert not is_excused("error", "Observation/any.derivedFrom[1]", f"{text} and more")
+
+
+def test_the_validator_has_looked_at_them(messages: list[tuple[str, str, str]]) -> None:
+    """What no correct guide can avoid it does report, so its silence elsewhere means something."""
+    unknown = {path for severity, path, text in messages if "11.2.840.10008.5.1.4.1.1.481.3" in text}
+    assert {path.partition("/")[0] for path in unknown} == {"StructureDefinition", "ImagingSelection"}
+    definitions = {path for path in unknown if path.startswith("StructureDefinition")}
+    assert all(path.startswith("StructureDefinition/region-in-space.") for path in definitions)
+
+
+# ---- examples ---------------------------------------------------------------------------------------------------
+
+
+def test_the_reports_are_what_their_builders_build() -> None:
+    built = {name: to_json(build()) for name, build in REPORTS.items()}
+    written = {path.name: path.read_bytes() for path in PLACE.iterdir()}
+    assert written == built, "run `python -m tests.tools.example_report`"
+
+
+def test_every_concrete_profile_has_an_example(resources: list[dict[str, Any]]) -> None:
+    profiles = {
+        name: one["url"]
+        for name, one in of_type(resources, "StructureDefinition").items()
+        if one["kind"] == "resource"
+    }
+    claimed = {url for one in resources for url in one.get("meta", {}).get("profile", ())}
+    assert {name for name, url in profiles.items() if url not in claimed} == ABSTRACT
+    definitions = of_type(resources, "StructureDefinition").values()
+    assert {one["id"] for one in definitions if one["abstract"] and one["kind"] == "resource"} == ABSTRACT
+    assert claimed <= set(profiles.values())
+
+
+def test_no_reference_leads_nowhere(resources: list[dict[str, Any]]) -> None:
+    places = {f"{one['resourceType']}/{one['id']}" for one in resources}
+
+    def references(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if isinstance(node.get("reference"), str):
+                yield node["reference"]
+            node = list(node.values())
+        for entry in node if isinstance(node, list) else ():
+            yield from references(entry)
+
+    found = [reference for one in resources for reference in references(one)]
+    assert len(found) > 100
+    assert set(found) <= places
+
+
+# ---- the folder for the IG Publisher ----------------------------------------------------------------------------
+
+
+def test_the_folder_holds_the_sources(published: Published) -> None:
+    places, given = layout(), published.folder / "input"
+    for below, pattern, of in (
+        (places.maps, "*.map", given / "maps"),
+        (places.fsh / "profiles", "*.fsh", given / "fsh" / "profiles"),
+        (places.fsh / "model", "*.fsh", given / "fsh" / "model"),
+        (places.fsh / "terminology" / "generated", "*.json", given / "vocabulary"),
+    ):
+        suffix = ".fml" if pattern == "*.map" else pattern[1:]
+        copied = {path.stem: path.read_bytes() for path in of.glob(f"*{suffix}")}
+        assert copied == {path.stem: path.read_bytes() for path in below.glob(pattern)}
+        assert copied
+
+
+def test_the_parser_of_the_publisher_reads_the_maps(published: Published, alone: Any) -> None:
+    """The IG Publisher reads FML with this class of HL7's library, and takes the id from what it reads."""
+    context = alone.getContext()
+    parser = java("org.hl7.fhir.r5.elementmodel.FmlParser")(
+        context, java("org.hl7.fhir.r5.fhirpath.FHIRPathEngine")(context)
+    )
+    maps = sorted((published.folder / "input" / "maps").glob("*.fml"))
+    assert maps
+    for path in maps:
+        (read,) = parser.parse(java("java.io.FileInputStream")(str(path)))
+        assert str(read.getElement().fhirType()) == "StructureMap"
+        assert str(read.getElement().getNamedChildValue("id")) == path.stem
+
+
+def test_ig_ini_names_the_guide_that_sushi_makes(published: Published) -> None:
+    named = re.search(r"^ig = (.*)$", (published.folder / "ig.ini").read_text(), re.MULTILINE)
+    assert named
+    assert json.loads((published.folder / named[1]).read_bytes())["packageId"] == "hl7.fhir.uv.dicom-sr"
+
+
+def test_ig_ini_names_a_release_of_the_template(published: Published) -> None:
+    """The build of today and that of next year take the same one."""
+    text = (published.folder / "ig.ini").read_text(encoding="utf-8")
+    assert re.search(r"^template = hl7\.fhir\.template#\d+\.\d+\.\d+$", text, re.MULTILINE)
+
+
+def test_sushi_lists_pages_definitions_and_examples(
+    published: Published, resources: list[dict[str, Any]]
+) -> None:
+    guide = of_type(resources, "ImplementationGuide")["hl7.fhir.uv.dicom-sr"]["definition"]
+    pages = [page["sourceUrl"] for page in guide["page"]["page"]]
+    given = {path.stem for path in (published.folder / "input" / "pagecontent").glob("*.md")}
+    assert pages == ["index.html", "background.html", "architecture.html", "mapping.html", "example.html"]
+    assert {page.removesuffix(".html") for page in pages} == given
+    listed = {entry["reference"]["reference"]: entry for entry in guide["resource"]}
+    others = {
+        f"{one['resourceType']}/{one['id']}": one
+        for one in resources
+        if one["resourceType"] != "ImplementationGuide"
+    }
+    assert set(listed) == set(others)
+    for reference, entry in listed.items():
+        profiles = others[reference].get("meta", {}).get("profile")
+        assert entry["isExample"] == ("url" not in others[reference])
+        assert entry.get("profile", [None])[0] == (profiles[0] if profiles else None)
+
+
+def test_the_links_of_the_pages_lead_somewhere(published: Published, resources: list[dict[str, Any]]) -> None:
+    made = {f"{one['resourceType']}-{one['id']}.html" for one in resources}
+    pages = list((published.folder / "input" / "pagecontent").glob("*.md"))
+    made |= {f"{page.stem}.html" for page in pages} | {"artifacts.html"}
+    links = [link for page in pages for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8"))]
+    assert len(links) > 60
+    assert set(links) <= made
+
+
+def test_the_rules_that_the_pages_show_stand_in_the_maps(published: Published) -> None:
+    page = (published.folder / "input" / "pagecontent" / "mapping.md").read_text("utf-8")
+    shown = [line for line in page.split("```")[1].splitlines() if line.strip()]
+    maps = " ".join(" ".join(path.read_text("utf-8").split()) for path in sorted(layout().maps.glob("*.map")))
+    assert len(shown) == 2
+    for rule in shown:
+        assert rule in maps
