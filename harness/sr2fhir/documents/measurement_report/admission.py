@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from sr2fhir.documents.measurement_report.structure import roles
 from sr2fhir.errors import InputError, MissingAttributeError, NotStructuredReportError, TemplateError
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes
 from sr2fhir.model.coding_schemes import CodingSchemes
+from sr2fhir.model.tree import template_identifier
 
 TEMPLATE = "1500"
-REPORT_TITLES = frozenset({"DCM#126000", "DCM#126001", "DCM#126002", "DCM#126003"})
-"""Context group 7021, Measurement Report Document Titles."""
 
 _SR_CLASSES = "1.2.840.10008.5.1.4.1.1.88."
 _REQUIRED = {"SOPInstanceUID": tag("SOPInstanceUID"), "StudyInstanceUID": tag("StudyInstanceUID")}
 _SOP_CLASS = tag("SOPClassUID")
 _VALUE_TYPE = tag("ValueType")
 _CONCEPT_NAME = tag("ConceptNameCodeSequence")
-_TEMPLATE_SEQUENCE = tag("ContentTemplateSequence")
-_TEMPLATE_IDENTIFIER = tag("TemplateIdentifier")
 
 
 def check(header: Attributes) -> None:
@@ -36,12 +34,6 @@ def check(header: Attributes) -> None:
     for problem in (_not_a_report(header), _missing(header), _other_template(header)):
         if problem:
             raise problem
-
-
-def template_identifier(attributes: Attributes) -> str | None:
-    """Return the Template Identifier that a content item states."""
-    template = attributes.first(_TEMPLATE_SEQUENCE)
-    return template.text(_TEMPLATE_IDENTIFIER) if template else None
 
 
 def _not_a_report(header: Attributes) -> InputError | None:
@@ -70,10 +62,10 @@ def _missing(header: Attributes) -> InputError | None:
 
 def _other_template(header: Attributes) -> InputError | None:
     log = FindingLog()
-    codes = Codes(CodingSchemes(header, {}, log), log)
+    codes = Codes(CodingSchemes(header, {}, log), log, roles())
     title = codes.read(header, _CONCEPT_NAME, "1")
     template = template_identifier(header)
-    if template == TEMPLATE or (title and REPORT_TITLES.intersection(title.keys)):
+    if template == TEMPLATE or (title and roles().role(title.terms) == "title"):
         return None
     stated = f"TID {template}" if template else "another title and no template"
     return TemplateError(

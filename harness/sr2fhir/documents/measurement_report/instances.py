@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import evidence, uids
-from sr2fhir.model.content import text_of
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.members import filled
-from sr2fhir.model.tree import REGIONS, SOURCE_IMAGE, Item
+from sr2fhir.model.members import traced
+from sr2fhir.model.tree import REGIONS, Item, text_of
+from sr2fhir.model.values import Values
 
 _NAMES = {
     "channel": "the waveform channel",
@@ -19,23 +20,21 @@ _NAMES = {
     "frame": "the frame number",
 }
 _PARTS = ("channel", "presentationStateUid", "realWorldValueMapUid")
-_SEGMENT = "DCM#121191"
-_WITHOUT_SUBSET = frozenset({"DCM#130488", "DCM#126100"})
-_ROI_IDENTIFIER = "DCM#130489"
+_WITHOUT_SUBSET = frozenset({"reference.region-in-space", "reference.value-map"})
 _ROI_TYPES = frozenset({"TEXT", "NUM"})
 
 
 def _lost_of_subset(item: Item, value: JsonObject) -> tuple[str, ...]:
     """Name the parts of a reference that its subset leaves out: it has one place, for either (D12)."""
-    if item.has_key(_SEGMENT):
+    if item.means("segmentation.segment"):
         return ("frame",)
-    if _WITHOUT_SUBSET.intersection(item.keys):
+    if _WITHOUT_SUBSET.intersection(item.terms):
         return ("frame", "segment")
     of_region = item.parent is not None and item.parent.value_type in REGIONS
-    return ("segment",) if "frame" in value or of_region or item.has_key(SOURCE_IMAGE) else ()
+    return ("segment",) if "frame" in value or of_region or item.means("source-image.image") else ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """An instance as the logical model writes it, with the study and series that it is of."""
 
@@ -55,22 +54,25 @@ class Instances:
     ----------
     env
         The document.
+    values
+        Values of its items.
     """
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, values: Values) -> None:
         self._env = env
+        self._values = values.of
 
     def referenced(self, item: Item) -> Placed | None:
         """Return the instance that an IMAGE, COMPOSITE or WAVEFORM item refers to."""
-        value = item.value.get("reference")
+        value = self._values[item].get("reference")
         if value is None:
             return None
         self._report_parts(item, value)
-        roi = [
-            text
+        roi = {
+            child.position: text
             for child in item.origin.children
-            if child.has_key(_ROI_IDENTIFIER) and child.value_type in _ROI_TYPES and (text := text_of(child))
-        ]
+            if child.means("reference.roi") and child.value_type in _ROI_TYPES and (text := text_of(child))
+        }
         return self._placed(
             item, value["uid"], value.get("sopClass"), value.get("frame"), value.get("segment"), roi
         )
@@ -99,7 +101,8 @@ class Instances:
             "seriesUid": uids.short(env.series_uid),
             "item": origin.observation_uid or origin.identifier,
         }
-        return Placed(filled(body), env.study_uid, env.series_uid)
+        uid = origin.attribute("ObservationUID") if origin.observation_uid else item.position
+        return Placed(traced(body, {"item": uid}), env.study_uid, env.series_uid)
 
     def _placed(
         self,
@@ -108,7 +111,7 @@ class Instances:
         sop_class: JsonObject | None,
         frames: list[str] | None = None,
         segments: list[str] | None = None,
-        roi: list[str] | None = None,
+        roi: Mapping[str, str] | None = None,
     ) -> Placed | None:
         """Return an instance; None where its UID does not fit FHIR's ``id``."""
         if not uids.is_valid(uid):
@@ -123,6 +126,6 @@ class Instances:
             "seriesUid": uids.short(known.series) if known else None,
             "frame": frames,
             "segment": segments,
-            "roi": roi,
+            "roi": list(roi.values()) if roi else None,
         }
-        return Placed(filled(body), self._env.study_of(uid), known.series if known else None)
+        return Placed(traced(body, {"roi": list(roi or ())}), self._env.study_of(uid), known.series if known else None)

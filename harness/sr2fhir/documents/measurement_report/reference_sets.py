@@ -7,58 +7,36 @@ a Source of Measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sr2fhir.documents.measurement_report.instances import Instances, Placed
+from sr2fhir.documents.measurement_report.regions import Regions
+from sr2fhir.documents.measurement_report.structure import GROUP, Place, is_group, roles
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import uids
-from sr2fhir.model.content import first, text_of
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.instances import Instances, Placed
 from sr2fhir.model.members import filled
-from sr2fhir.model.observed import is_group
-from sr2fhir.model.regions import Regions
-from sr2fhir.model.tree import CITATIONS, IMAGES, REGIONS, SOURCE_IMAGE, Item
-from sr2fhir.model.values.coordinates import FRAME_OF_REFERENCE
+from sr2fhir.model.tree import IMAGES, REGIONS, Item, first, text_of
+from sr2fhir.model.values import FRAME_OF_REFERENCE, Values
 
-_IMAGE_REGION = "DCM#111030"
-_SOURCE_OF_MEASUREMENT = "DCM#121112"
-_SOURCE_SERIES = "DCM#121232"
-_SERIES_KIND = f"UIDREF {_SOURCE_SERIES}"
-_DEFAULT_KEYS = {
-    "SCOORD": _IMAGE_REGION,
-    "SCOORD3D": _IMAGE_REGION,
-    "IMAGE": _SOURCE_OF_MEASUREMENT,
-    "COMPOSITE": _SOURCE_OF_MEASUREMENT,
-    "WAVEFORM": _SOURCE_OF_MEASUREMENT,
+_SERIES = "source-series.uid"
+_DEFAULT_TERMS = {
+    "SCOORD": "reference.region",
+    "SCOORD3D": "reference.region",
+    "IMAGE": "reference.source",
+    "COMPOSITE": "reference.source",
+    "WAVEFORM": "reference.source",
 }
-_NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
-_MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
-_REGION_IN_SPACE = "COMPOSITE DCM#130488"
-# kinds of the guide, whichever of the two value types a member has; and the SOP class of their objects
-_OBJECTS = {
-    "DCM#121191": "IMAGE",
-    "DCM#121214": "IMAGE",
-    "DCM#121233": "IMAGE",
-    "DCM#121200": "IMAGE",
-    "DCM#130401": "IMAGE",
-    "DCM#130488": "COMPOSITE",
-    "DCM#126100": "COMPOSITE",
-}
-_CLASSES = {
-    "IMAGE DCM#121191": "1.2.840.10008.5.1.4.1.1.66.4",
-    "IMAGE DCM#121214": "1.2.840.10008.5.1.4.1.1.66.4",
-    _REGION_IN_SPACE: "1.2.840.10008.5.1.4.1.1.481.3",
-    "COMPOSITE DCM#126100": "1.2.840.10008.5.1.4.1.1.67",
-}
-_EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
+_NO_EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kind:
-    """The members of one kind below one item."""
+    """The members of one kind below one item; the term is that of a kind of the guide."""
 
     name: str
+    term: str | None
     value_type: str
     frame_of_reference: str | None
     ordinal: int
@@ -72,8 +50,10 @@ class ReferenceSets:
     ----------
     env
         The document.
-    id_of
-        Returns the id of a content item.
+    values
+        Values of its items.
+    places
+        Places of containers and numbers.
     study_json
         Returns ``referenceSet.study`` for a Study Instance UID.
     """
@@ -81,13 +61,14 @@ class ReferenceSets:
     def __init__(
         self,
         env: Environment,
-        id_of: Callable[[Item], str],
+        values: Values,
+        places: Mapping[Item, Place],
         study_json: Callable[[str], JsonObject],
     ) -> None:
         self._env = env
-        self._id_of = id_of
+        self._places = places
         self._study_json = study_json
-        self._instances = Instances(env)
+        self._instances = Instances(env, values)
         self._regions = Regions(env.log)
         self._kinds: dict[Item, list[_Kind]] = {}
         self._kind_of: dict[Item, _Kind] = {}
@@ -125,7 +106,7 @@ class ReferenceSets:
         targets = {member.target for member in kind.members}
         target = targets.pop() if len(targets) == 1 else None
         holder = target.parent if target else None
-        if target is None or holder is None or not is_group(holder):
+        if target is None or holder is None or not self._is_observed_group(holder):
             return None
         self._kinds_of(holder)
         there = self._kind_of.get(target)
@@ -133,13 +114,17 @@ class ReferenceSets:
             return None
         return filled(
             {
-                "id": self._id_of(target),
+                "id": self._env.ids.item(target.identifier),
                 "kind": there.name,
                 "existing": True,
                 "position": kind.members[0].position,
                 **_head(kind, there.ordinal, kind.members[0]),
             }
         )
+
+    def _is_observed_group(self, item: Item) -> bool:
+        place = self._places.get(item)
+        return place is not None and place.role == GROUP
 
     # ---- sets ----------------------------------------------------------------------------------------------
 
@@ -150,7 +135,7 @@ class ReferenceSets:
 
     def _make(self, kind: _Kind, holder: Item) -> JsonObject | None:
         members = _distinct(kind.members)
-        if kind.name == _SERIES_KIND:
+        if kind.term == _SERIES:
             return self._series(kind, members)
         placed = self._placers[kind.value_type](members, holder)
         if not placed:
@@ -166,7 +151,7 @@ class ReferenceSets:
         self._report_unshared("study", study, studies, head)
         return filled(
             {
-                "id": self._id_of(head),
+                "id": self._env.ids.item(head.identifier),
                 "kind": kind.name,
                 **_head(kind, kind.ordinal, head),
                 "seriesUid": uids.short(series),
@@ -214,12 +199,12 @@ class ReferenceSets:
 
     def _report_profile(self, kind: _Kind, placed: list[Placed], head: Item) -> None:
         """Report what keeps a selection from the profile of its kind (section 3.7, 5.2)."""
-        wanted = _CLASSES.get(kind.name)
+        wanted = _CLASSES.get(kind.term or "")
         classes = {one.body.get("sopClass", {}).get("code") for one in placed}
         if wanted and classes != {wanted}:
             message = "a referenced instance is not of the class of its kind: the profile is not claimed"
             self._env.log.add("warning", "conflict", head.position, message)
-        if kind.name == _REGION_IN_SPACE and wanted in classes and self._env.options.form == "ig-literal":
+        if kind.term == "reference.region-in-space" and wanted in classes and self._env.options.form == "ig-literal":
             self._env.log.add("warning", "conflict", head.position, _MISPRINT)
         if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
             reason = "invalid-value" if kind.frame_of_reference else "missing-identifier"
@@ -267,13 +252,13 @@ class ReferenceSets:
     def _source_images(self, holder: Item) -> list[Item]:
         """Return the first source image beside a region, else that of the group around."""
         own = self._first_source(holder)
-        if own is None and not holder.is_group() and holder.parent is not None:
+        if own is None and not is_group(holder) and holder.parent is not None:
             own = self._first_source(holder.parent)
         return [own] if own else []
 
     def _first_source(self, holder: Item) -> Item | None:
         if holder not in self._source_image:
-            self._source_image[holder] = first(holder.children, SOURCE_IMAGE)
+            self._source_image[holder] = first(holder.children, "source-image.image")
         return self._source_image[holder]
 
 
@@ -281,29 +266,29 @@ def _kinds(children: Iterable[Item]) -> Iterable[_Kind]:
     found: dict[tuple[str, str | None], _Kind] = {}
     frames: dict[str, int] = {}
     for child in children:
-        name = _kind_name(child)
-        if name is None:
+        named = _kind(child)
+        if named is None:
             continue
+        name, term = named
         frame = child.origin.attributes.text(FRAME_OF_REFERENCE) if child.value_type == "SCOORD3D" else None
         if (name, frame) not in found:
             frames[name] = frames.get(name, 0) + 1
-            found[name, frame] = _Kind(name, child.value_type, frame, frames[name])
+            found[name, frame] = _Kind(name, term, child.value_type, frame, frames[name])
         found[name, frame].members.append(child)
     return found.values()
 
 
-def _kind_name(item: Item) -> str | None:
+def _kind(item: Item) -> tuple[str, str | None] | None:
+    """Return the name of the kind that a reference is of, and its term; None for what is no reference."""
     if item.value_type == "UIDREF":
-        return _SERIES_KIND if item.has_key(_SOURCE_SERIES) else None
-    if item.value_type not in _DEFAULT_KEYS:
+        return (f"UIDREF {roles().key(_SERIES)}", _SERIES) if item.means(_SERIES) else None
+    if item.value_type not in _DEFAULT_TERMS or any(term.startswith("citation.") for term in item.terms):
         return None
     if item.concept is None:
-        return f"{item.value_type} {_DEFAULT_KEYS[item.value_type]}"
-    if CITATIONS.intersection(item.keys):
-        return None
+        return f"{item.value_type} {roles().key(_DEFAULT_TERMS[item.value_type])}", None
     key = item.keys[0] if item.keys else item.concept.label
-    is_object = item.value_type in _OBJECTS.values()
-    return f"{_OBJECTS.get(key, item.value_type) if is_object else item.value_type} {key}"
+    term = next(iter(roles().terms((key,))), None) if item.value_type in _OBJECTS.values() else None
+    return f"{_OBJECTS.get(term or '', item.value_type)} {key}", term
 
 
 def _head(kind: _Kind, ordinal: int, leading: Item) -> JsonObject:

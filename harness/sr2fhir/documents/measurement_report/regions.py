@@ -7,7 +7,7 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import numbers, uids
 from sr2fhir.model.members import filled
 from sr2fhir.model.tree import Item
-from sr2fhir.model.values.coordinates import FIDUCIAL, GRAPHIC_TYPE, PIXEL_ORIGIN, graphic_data
+from sr2fhir.model.values import FIDUCIAL, GRAPHIC_TYPE, PIXEL_ORIGIN, graphic_data
 
 _POINTS_2D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "CIRCLE": 2, "ELLIPSE": 4}
 _POINTS_3D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 3, "ELLIPSE": 4, "ELLIPSOID": 6}
