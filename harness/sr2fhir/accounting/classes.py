@@ -132,7 +132,9 @@ class Classes:
         place, _, path = element.partition(".")
         name = path.partition(".")[0].partition("[")[0]
         if (place, name) not in self._known:
-            self._known[place, name] = any({name, EVERY_ELEMENT} & self.tables.guide.get(kind, NONE) for kind in kinds)
+            self._known[place, name] = any(
+                {name, EVERY_ELEMENT} & self.tables.guide.get(kind, NONE) for kind in kinds
+            )
         return self._known[place, name]
 
     def _kinds(self, element: str) -> tuple[str, ...]:
@@ -148,7 +150,9 @@ def kinds_of(resource: dict[str, Any]) -> tuple[str, ...]:
 
 def condition(row: Mapping[str, Any]) -> Condition:
     """Read one row of a table."""
-    marks = {name: frozenset(row.get(name.replace("_", "-"), ())) for name in ("parent", "around", "not_parent")}
+    marks = {
+        name: frozenset(row.get(name.replace("_", "-"), ())) for name in ("parent", "around", "not_parent")
+    }
     return Condition(own=frozenset(row.get("self", ())), target=row.get("target", ""), **marks)
 
 

@@ -95,7 +95,9 @@ class Account:
     def described(self) -> frozenset[str]:
         """Resources, by id, that are in the Bundle or of which an item reached an element."""
         uses = ((record.position, record.use) for record in self.records.values() if record.use)
-        return frozenset({*self.classes.places, *(use.resource for at, use in uses if use.resource and at in self.reached)})
+        return frozenset(
+            {*self.classes.places, *(use.resource for at, use in uses if use.resource and at in self.reached)}
+        )
 
     @cached_property
     def marked(self) -> dict[str, Marks]:

@@ -88,7 +88,9 @@ class HeaderTable:
     @cached_property
     def opened(self) -> frozenset[str]:
         """Sequences whose items are told part by part."""
-        return frozenset({name.split(".")[0] for name in self.dispositions if "." in name} | {*self._elsewhere["opened"]})
+        return frozenset(
+            {name.split(".")[0] for name in self.dispositions if "." in name} | {*self._elsewhere["opened"]}
+        )
 
 
 def _row(keyword: str, row: Mapping[str, Any]) -> Row:
@@ -137,6 +139,8 @@ class _Reader:
         self._same: dict[str, str] = {}
 
     def header(self) -> Header:
+        # the time zone that had to be assumed is told of the study first
+        self._moment(self._env.header, self._table.row("study", "StudyDate"), "")
         return Header(
             patient=self._patient(),
             study=self._study(),
@@ -240,8 +244,8 @@ class _Reader:
         if "accession" not in own or "accession" not in item:
             return {**item, **own}
         kept, left = (own, item) if "system" in own["accession"] else (item, own)
-        for source in left["accession"]["id"].split("-"):
-            self._same[source] = kept["accession"]["id"]
+        said = kept["accession"]["id"].partition("-")[0]
+        self._same |= dict.fromkeys(left["accession"]["id"].split("-"), said)
         return {**item, **own, "accession": kept["accession"]}
 
     def _request(self, order: JsonObject, n: int) -> JsonObject:
@@ -305,7 +309,11 @@ class _Reader:
             assigner=attributes.text(tag(assigner)) if assigner else None,
             default=default,
         )
-        beside = [path + keyword for keyword in (issuer, assigner) if keyword and not attributes.is_empty(tag(keyword))]
+        beside = [
+            path + keyword
+            for keyword in (issuer, assigner)
+            if keyword and not attributes.is_empty(tag(keyword))
+        ]
         return found | {"id": joined(found["id"], *beside)}
 
 

@@ -215,7 +215,9 @@ class _Observer:
     def is_device(self) -> bool | None:
         """Tell what the Observer Type says; None where there is none."""
         kind = self.find("observer.type")
-        return None if kind is None else bool(kind.origin.coded and "observer.device" in kind.origin.coded.terms)
+        return (
+            None if kind is None else bool(kind.origin.coded and "observer.device" in kind.origin.coded.terms)
+        )
 
 
 def observers(children: list[Item], parties: Parties, log: FindingLog) -> Changes:
@@ -256,7 +258,9 @@ def _starts_another(item: Item, current: _Observer) -> bool:
 def _person(observer: _Observer, parties: Parties) -> list[str]:
     kind, name = observer.find("observer.type"), observer.find("observer.name")
     named = _human_names(name) if name else []
-    stated = [(item, number) for term in _NUMBERS if (item := observer.find(term)) and (number := _number(item))]
+    stated = [
+        (item, number) for term in _NUMBERS if (item := observer.find(term)) and (number := _number(item))
+    ]
     numbers = [number for _, number in stated]
     used = [item for item in (kind, name if named else None, *(item for item, _ in stated)) if item]
     if not (named or numbers):

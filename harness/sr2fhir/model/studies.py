@@ -115,9 +115,7 @@ class Studies:
         return None
 
     def _other(self, stated: dict[str, Item], procedure: Item | None) -> JsonObject:
-        numbers = {
-            name: {"id": item.position, "value": text_of(item) or ""} for name, item in stated.items()
-        }
+        numbers = {name: {"id": item.position, "value": text_of(item) or ""} for name, item in stated.items()}
         key = repr([(name, number["value"]) for name, number in sorted(numbers.items())])
         if key not in self._other_requests:
             position = next(iter(stated.values())).identifier

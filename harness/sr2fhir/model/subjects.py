@@ -68,6 +68,7 @@ class Subjects:
         self._uses = uses
         self._log = log
         self._found: dict[str, JsonObject] = {}
+        self._first: dict[str, list[Item]] = {}
 
     def as_json(self) -> list[JsonObject]:
         """Return the subjects in the order in which they were met."""
@@ -91,7 +92,12 @@ class Subjects:
     def _entry(self, kind: str, body: JsonObject, used: list[Item]) -> JsonObject:
         numbers = [part["value"] for part in body.get("identifier", [])]
         key = repr((kind, numbers, [body.get(name) for name in _DISTINGUISHING]))
-        if key not in self._found:
+        if key in self._found:
+            before = {item.terms: item.position for item in self._first[key]}
+            said = ((item.position, before.get(item.terms)) for item in used)
+            self._uses.same |= {position: earlier for position, earlier in said if earlier}
+        else:
+            self._first[key] = used
             self._found[key] = {"id": self._ids.at(used[0].identifier, "subject"), "kind": kind, **body}
         return self._found[key]
 

@@ -25,8 +25,8 @@ from sr2fhir.model.datetimes import is_instant
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
 from sr2fhir.model.header import Header, HeaderTable
 from sr2fhir.model.members import filled, traced
-from sr2fhir.model.roles import table
 from sr2fhir.model.parties import Parties, observers, participants
+from sr2fhir.model.roles import table
 from sr2fhir.model.studies import Studies
 from sr2fhir.model.subjects import Subjects
 from sr2fhir.model.tree import Item, coded_json, template_identifier, walk
@@ -61,20 +61,22 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     env = prepare(attributes, options, log, roles())
     items = walk(attributes, env.codes, log)
     values = read_values(items, env)
-    document, uses = _document(env, items, values)
+    document, uses, of_items = _document(env, items, values)
     findings = (*known, *log.frozen())
     return Rendering(
         document,
         findings,
         item_records(items, uses),
         header_records(attributes, findings, HEADER, uses.same),
-        leftovers.of(items, values),
+        leftovers.of(items, values, of_items),
         table(__package__, "classes.toml"),
     )
 
 
-def _document(env: Environment, items: list[Item], values: Values) -> tuple[JsonObject, Uses]:
-    """Return the document, and what items were used for."""
+def _document(
+    env: Environment, items: list[Item], values: Values
+) -> tuple[JsonObject, Uses, dict[Item, str]]:
+    """Return the document, what items were used for, and what they are."""
     head = header.read(env, HEADER)
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
     standing = places(items)
@@ -126,7 +128,7 @@ def _document(env: Environment, items: list[Item], values: Values) -> tuple[Json
         "content": tree,
     }
     parties.report_names(env.log)
-    return filled(document), uses
+    return filled(document), uses, of_items
 
 
 def _stated(name: str, value: object) -> Changes:

@@ -128,4 +128,6 @@ class Instances:
             "segment": segments,
             "roi": list(roi.values()) if roi else None,
         }
-        return Placed(traced(body, {"roi": list(roi or ())}), self._env.study_of(uid), known.series if known else None)
+        return Placed(
+            traced(body, {"roi": list(roi or ())}), self._env.study_of(uid), known.series if known else None
+        )

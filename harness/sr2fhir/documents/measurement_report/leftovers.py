@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from sr2fhir.documents.measurement_report.structure import OBSERVATIONS
 from sr2fhir.findings import Finding
 from sr2fhir.model.accounting import Leftover
 from sr2fhir.model.attributes import keyword_path, tag
@@ -63,16 +64,16 @@ _TRACED = frozenset({_OBSERVED, tag("ObservationUID")})
 _KEPT_BELOW = {tag(keyword): _tags(keywords) for keyword, keywords in _NESTED.items()}
 
 
-def of(items: Iterable[Item], values: Values) -> tuple[Leftover, ...]:
+def of(items: Iterable[Item], values: Values, roles: Mapping[Item, str]) -> tuple[Leftover, ...]:
     """Return every attribute of a content item, other than the root, that the logical model does not hold.
 
     A value without a concept name (PS3.3 Table C.17-5: required) is told too: it says nothing. Observation UID and
     Observation DateTime are held with a lineage of their own: what becomes of them is seen in the Bundle.
     """
-    return tuple(left for item in items if item.parent for left in _of(item, values))
+    return tuple(left for item in items if item.parent for left in _of(item, values, roles.get(item)))
 
 
-def _of(item: Item, values: Values) -> Iterator[Leftover]:
+def _of(item: Item, values: Values, role: str | None) -> Iterator[Leftover]:
     observed = values.observed.get(item)
     if item.concept is None and item.value_type in _NAMED:
         message = "the item has no concept name: nothing says what it is"
@@ -85,6 +86,8 @@ def _of(item: Item, values: Values) -> Iterator[Leftover]:
             yield _not_carried(number, item)
         elif number != _OBSERVED or is_instant(observed):
             yield _not_carried(number, item, item.attribute(keyword_path(number)))
+        elif role not in OBSERVATIONS and item.value_type != "CONTAINER":
+            yield _not_carried(number, item)
     for sequence, below in _KEPT_BELOW.items():
         for nested in item.attributes.items(sequence)[:1]:
             for number in nested.others(below):

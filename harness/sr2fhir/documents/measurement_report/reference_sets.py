@@ -28,7 +28,25 @@ _DEFAULT_TERMS = {
     "COMPOSITE": "reference.source",
     "WAVEFORM": "reference.source",
 }
-_NO_EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
+_EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
+_NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
+_MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
+# kinds of the guide, whichever of the two value types a member has; and the SOP class of their objects
+_OBJECTS = {
+    "segmentation.segment": "IMAGE",
+    "segmentation.frame": "IMAGE",
+    "source-image.image": "IMAGE",
+    "reference.illustration": "IMAGE",
+    "reference.explanation": "IMAGE",
+    "reference.region-in-space": "COMPOSITE",
+    "reference.value-map": "COMPOSITE",
+}
+_CLASSES = {
+    "segmentation.segment": "1.2.840.10008.5.1.4.1.1.66.4",
+    "segmentation.frame": "1.2.840.10008.5.1.4.1.1.66.4",
+    "reference.region-in-space": "1.2.840.10008.5.1.4.1.1.481.3",
+    "reference.value-map": "1.2.840.10008.5.1.4.1.1.67",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +222,11 @@ class ReferenceSets:
         if wanted and classes != {wanted}:
             message = "a referenced instance is not of the class of its kind: the profile is not claimed"
             self._env.log.add("warning", "conflict", head.position, message)
-        if kind.term == "reference.region-in-space" and wanted in classes and self._env.options.form == "ig-literal":
+        if (
+            kind.term == "reference.region-in-space"
+            and wanted in classes
+            and self._env.options.form == "ig-literal"
+        ):
             self._env.log.add("warning", "conflict", head.position, _MISPRINT)
         if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
             reason = "invalid-value" if kind.frame_of_reference else "missing-identifier"

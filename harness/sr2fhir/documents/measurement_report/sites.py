@@ -13,6 +13,7 @@ from sr2fhir.model.identifiers import Ids
 from sr2fhir.model.members import filled, traced
 from sr2fhir.model.tree import Item, coded_json, text_of
 
+
 class Sites:
     """Collect the finding sites of a document, one entry for each content item that states any.
 

@@ -61,7 +61,10 @@ def _places() -> dict[str, Place]:
         name: Place(
             name,
             row.get("role", name),
-            {_SECTION + section: row.get("group", GROUP) if section == GROUP else section for section in row["containers"]}
+            {
+                _SECTION + section: row.get("group", GROUP) if section == GROUP else section
+                for section in row["containers"]
+            }
             if "containers" in row
             else {},
             row.get("number"),
@@ -158,7 +161,13 @@ def _contained(item: Item, around: Place | None, uses: Mapping[Item, Use], findi
 def _is_first_finding(item: Item, around: Place | None, findings: set[Item]) -> bool:
     """Tell whether an item is the first coded Finding of a group, which is the group's value."""
     group = item.parent
-    if group is None or around is None or around.role != GROUP or item.value_type != "CODE" or group in findings:
+    if (
+        group is None
+        or around is None
+        or around.role != GROUP
+        or item.value_type != "CODE"
+        or group in findings
+    ):
         return False
     findings.add(group)
     return True
