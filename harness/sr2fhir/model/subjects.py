@@ -95,7 +95,7 @@ class Subjects:
         if key in self._found:
             before = {item.terms: item.position for item in self._first[key]}
             said = ((item.position, before.get(item.terms)) for item in used)
-            self._uses.same |= {position: earlier for position, earlier in said if earlier}
+            self._uses.same.update((position, earlier) for position, earlier in said if earlier)
         else:
             self._first[key] = used
             self._found[key] = {"id": self._ids.at(used[0].identifier, "subject"), "kind": kind, **body}
