@@ -169,11 +169,11 @@ def test_a_failure_names_the_reason_and_no_value(
 
 def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine]) -> None:
     with pytest.raises(TransformError) as raised:
-        play("sys.exit('error: rule `patientBirthDate`: no source variable `x`')").transform(b"{}")
+        play("sys.exit('error: rule `birthDate`: no source variable `x`')").transform(b"{}")
     error = raised.value
-    assert (error.map_name, error.rule, error.file) == ("Patient", "patientBirthDate", "maps/shared/Patient.map")
+    assert (error.map_name, error.rule, error.file) == ("Patient", "birthDate", "maps/shared/Patient.map")
     assert (
-        "patientBirthDate" in (layout().maps / "shared" / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
+        "birthDate" in (layout().maps / "shared" / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
     )  # type: ignore[operator]
 
 

@@ -18,7 +18,7 @@ from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
 from sr2fhir.accounting.sources import Sources
-from sr2fhir.jsontext import dumps
+from sr2fhir.jsontext import JsonObject, dumps
 from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
@@ -56,5 +56,11 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     content = parse(bundle)
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
+    content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
     return Finished(dumps(content, indent=True) + b"\n", account(rendering, lineage, content, sources))
+
+
+def _is_observation(entry: JsonObject) -> bool:
+    """Tell whether an entry is an Observation: maps make them where they meet them, and readers look for them last."""
+    return entry["resource"]["resourceType"] == "Observation"
