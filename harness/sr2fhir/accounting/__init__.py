@@ -18,7 +18,7 @@ from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
 from sr2fhir.accounting.sources import Sources
-from sr2fhir.jsontext import dumps
+from sr2fhir.jsontext import JsonObject
 from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ __all__ = ["Finished", "Report", "finish"]
 
 @dataclass(frozen=True)
 class Finished:
-    """A Bundle that passed the checks, as indented UTF-8 JSON, and the account of what reached it."""
+    """A collection that passed the checks, its numbers as text, and the account of what reached it."""
 
-    bundle: bytes
+    bundle: JsonObject
     report: Report
 
 
@@ -57,4 +57,4 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
     lineage = collect(content, sources, keep=keep_lineage)
-    return Finished(dumps(content, indent=True) + b"\n", account(rendering, lineage, content, sources))
+    return Finished(content, account(rendering, lineage, content, sources))
