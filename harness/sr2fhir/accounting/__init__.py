@@ -18,7 +18,7 @@ from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
 from sr2fhir.accounting.sources import Sources
-from sr2fhir.jsontext import JsonObject, dumps
+from sr2fhir.jsontext import JsonObject
 from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ __all__ = ["Finished", "Report", "finish"]
 
 @dataclass(frozen=True)
 class Finished:
-    """A Bundle that passed the checks, as indented UTF-8 JSON, and the account of what reached it."""
+    """A collection that passed the checks, its numbers as text, and the account of what reached it."""
 
-    bundle: bytes
+    bundle: JsonObject
     report: Report
 
 
@@ -58,9 +58,9 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     check(content, rendering.document, sources)
     content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
-    return Finished(dumps(content, indent=True) + b"\n", account(rendering, lineage, content, sources))
+    return Finished(content, account(rendering, lineage, content, sources))
 
 
 def _is_observation(entry: JsonObject) -> bool:
-    """Tell whether an entry is an Observation: maps make them where they meet them, and readers look for them last."""
-    return entry["resource"]["resourceType"] == "Observation"
+    """Tell whether an entry is an Observation: maps make them where they meet them, and they come last."""
+    return bool(entry["resource"]["resourceType"] == "Observation")

@@ -83,7 +83,6 @@ def patient(env: Environment) -> JsonObject:
         {
             "id": env.ids.of(numbers[:1], "PatientID", "patient"),
             "identifier": numbers,
-            "identifierToken": identifiers.search_token(numbers[:1]),
             "name": names.human_names(name, "PatientName") if name else None,
             "birthDate": env.clock.checked_date(header.text(_BIRTH_DATE), "PatientBirthDate"),
             "sex": header.text(_SEX),
@@ -125,7 +124,6 @@ def study(env: Environment, started: str | None) -> JsonObject:
             "id": env.ids.of([identifier], "StudyInstanceUID", "study"),
             "uid": _short(env, env.study_uid, "StudyInstanceUID"),
             "identifier": identifier,
-            "identifierToken": identifiers.search_token([identifier]),
             "studyId": {"id": "StudyID", "value": number} if number else None,
             "description": header.text(_STUDY_DESCRIPTION),
             "started": started,
@@ -165,7 +163,6 @@ def equipment(env: Environment) -> JsonObject:
         {
             "id": env.ids.of(numbers, "DeviceUID", "equipment"),
             "identifier": numbers[0] if numbers else None,
-            "identifierToken": identifiers.search_token(numbers),
             "manufacturer": header.text(_MANUFACTURER),
             "model": header.text(_MODEL),
             "serialNumber": header.text(_SERIAL_NUMBER),
@@ -270,6 +267,5 @@ def _request(env: Environment, order: JsonObject, n: int) -> JsonObject:
     numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
     made = env.ids.of(numbers, f"ReferencedRequestSequence.{n}", "request")
     members = {name: order.get(name) for name in _ORDER_NUMBERS}
-    token = identifiers.search_token(numbers)
     rest = {name: order.get(name) for name in ("procedure", "description", "_description")}
-    return filled({"id": made, **members, "identifierToken": token, **rest})
+    return filled({"id": made, **members, **rest})

@@ -8,7 +8,7 @@ from typing import Literal
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import identifiers, names
+from sr2fhir.model import names
 from sr2fhir.model.identifiers import Ids
 from sr2fhir.model.members import filled
 from sr2fhir.model.tree import Item
@@ -127,8 +127,7 @@ class People:
         items, path
             What names the person here.
         """
-        token = identifiers.search_token(numbers)
-        body = filled({"name": names, "identifier": numbers, "identifierToken": token})
+        body = filled({"name": names, "identifier": numbers})
         key = repr((_bare(names), _bare(numbers)))
         party = self._persons.get(key)
         if party is None:
@@ -155,11 +154,10 @@ class People:
         if self._equipment.is_same(body):
             return self._equipment.id
         numbers = [body["identifier"]] if "identifier" in body else []
-        token = identifiers.search_token(numbers)
         key = repr((_bare(numbers), [body.get(name) for name in _DEVICE_FIELDS]))
         party = self._devices.get(key)
         if party is None:
-            ordered = {"identifier": body.get("identifier"), "identifierToken": token, **body}
+            ordered = {"identifier": body.get("identifier"), **body}
             party = self._devices[key] = Party(self._free(numbers, place, "device"), filled(ordered))
         return party.named(role, items, path).id
 

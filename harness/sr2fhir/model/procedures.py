@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import identifiers, uids
+from sr2fhir.model import uids
 from sr2fhir.model.content import coded_json, first, text_of
 from sr2fhir.model.identifiers import Ids
 from sr2fhir.model.members import filled
@@ -58,7 +58,6 @@ class Procedures:
                     "id": self._ids.of([identifier], lineage, "study"),
                     "uid": uid if len(uid) <= uids.MAX_LENGTH else None,
                     "identifier": identifier,
-                    "identifierToken": identifiers.search_token([identifier]),
                 }
             )
         return self._studies[uid]
