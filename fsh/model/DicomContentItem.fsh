@@ -117,6 +117,7 @@ asks for the type of an element, which took two thirds of the time of a transfor
   * existing 0..1 boolean "true: all members are references to the one set with this id, which stands elsewhere in the document"
   * position 0..1 string "Where existing: position of the first member here"
   * key 0..* string "As of a content item; empty where the members have no concept name"
+  * role 0..1 code "Role of their concept"
   * concept 0..1 CodeableConcept "Concept name of the members"
   * valueType 1..1 code "SCOORD | SCOORD3D | IMAGE | COMPOSITE | WAVEFORM | UIDREF (naming a series)"
   * frameOfReferenceUid 0..1 string "Frame of reference that the members of a SCOORD3D set share"

@@ -78,8 +78,8 @@ def render(
     InputError
         The input is not a TID 1500 Measurement Report, or damaged.
     """
-    from sr2fhir.model import RenderOptions
     from sr2fhir.documents.measurement_report import render as render_dataset
+    from sr2fhir.model import RenderOptions
 
     return render_dataset(load(source, name, limits), options=options or RenderOptions())
 
@@ -313,6 +313,14 @@ class Transformer:
             error.message = f"{engine.place()}: {error.message}"
             raise
 
+    def _packaged(self, finished: Finished) -> bytes:
+        """Return the Bundle as it is to travel, as JSON."""
+        from sr2fhir.jsontext import dumps
+        from sr2fhir.packaging import package
+
+        bundle_type = self.options.bundle if self.options else "collection"
+        return dumps(package(finished.bundle, bundle_type), indent=True) + b"\n"
+
     def _transform(self, source: Source, name: str, engine: Engine) -> Result:
         stages = Stopwatch(name)
         rendering = stages(
@@ -322,7 +330,7 @@ class Transformer:
         answer = stages("engine", lambda: engine.transform(rendering.to_json()))
         finished = stages("finish", lambda: self._finish(answer, rendering, engine))
         findings = (*finished.findings, *unmapped_findings(finished.report))
-        result = Result(name, finished.bundle, finished.report, findings)
+        result = Result(name, self._packaged(finished), finished.report, findings)
         if self.format == "xml":
             result = stages("xml", lambda: with_xml(result, engine))
         return stages("validate", lambda: validated(result, engine)) if self.validates else result

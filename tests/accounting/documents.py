@@ -32,7 +32,6 @@ def item(
 
 DOCUMENT: dict[str, Any] = {
     "resourceType": "DicomSR",
-    "bundleType": "collection",
     "form": "corrected",
     "patient": {
         "id": PATIENT,

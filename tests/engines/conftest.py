@@ -84,4 +84,4 @@ def _content(places: Layout, file: Path) -> dict[str, Any]:
 def document(**content: Any) -> bytes:
     """Write a document of the logical model with a content tree of one item."""
     root = {"id": "root", "position": "1", **content}
-    return json.dumps({"resourceType": "DicomSR", "bundleType": "collection", "content": root}).encode()
+    return json.dumps({"resourceType": "DicomSR", "content": root}).encode()

@@ -26,7 +26,7 @@ MINIMAL = fml(
     "Minimal",
     """\
 group Minimal(source sr : DicomSR, target bundle : Bundle) {
-  sr.bundleType as form -> bundle.type = form "type";
+  sr -> bundle.type = 'collection' "type";
   sr.content as root then Item(root, bundle) "content";
 }
 group Item(source item, target bundle) {
@@ -100,7 +100,7 @@ FAILING = fml(
     "Failing",
     """\
 group Failing(source sr : DicomSR, target bundle : Bundle) {
-  sr.bundleType as form -> bundle.type = form "type";
+  sr -> bundle.type = 'collection' "type";
   sr.content as root then {
     root.textValue as text then Text(text, bundle) "text";
   } "content";

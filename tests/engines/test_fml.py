@@ -99,7 +99,7 @@ def test_it_is_given_document_maps_and_definitions(play: Callable[..., FmlEngine
     assert said["input"] == '{"value": 15}'
     entry, _, *rest = said["arguments"][1:]
     assert said["arguments"][0] == "run"
-    assert entry == str(places.maps / "MeasurementReport.map")
+    assert entry == str(places.maps / "measurement-report" / "MeasurementReport.map")
     assert rest == ["--maps", str(places.maps), "--package", str(places.definitions)]
 
 
@@ -169,11 +169,11 @@ def test_a_failure_names_the_reason_and_no_value(
 
 def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine]) -> None:
     with pytest.raises(TransformError) as raised:
-        play("sys.exit('error: rule `patientBirthDate`: no source variable `x`')").transform(b"{}")
+        play("sys.exit('error: rule `birthDate`: no source variable `x`')").transform(b"{}")
     error = raised.value
-    assert (error.map_name, error.rule, error.file) == ("Patient", "patientBirthDate", "maps/Patient.map")
+    assert (error.map_name, error.rule, error.file) == ("Patient", "birthDate", "maps/shared/Patient.map")
     assert (
-        "patientBirthDate" in (layout().maps / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
+        "birthDate" in (layout().maps / "shared" / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
     )  # type: ignore[operator]
 
 

@@ -107,7 +107,7 @@ class Library:
 
 def read_texts(folder: Path) -> dict[str, str]:
     """Read the maps of a folder."""
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.map")}
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*.map")}
 
 
 # ---- header, names, size -------------------------------------------------------------------------

@@ -35,7 +35,7 @@ GROUP = {
 RULES = {
     ("ChildComponent", "component"): CONTEXT,
     ("UngroupedEvaluation", "evaluation"): CONTEXT,
-    ("GroupEvaluation", "evaluation"): CONTEXT | GROUP,
+    ("GroupEvaluation", "hasMember"): CONTEXT | GROUP,
 }
 
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from sr2fhir.model.attributes import Attributes
-from sr2fhir.model.identifiers import Ids, issued_identifier, issuer_system, search_token
+from sr2fhir.model.identifiers import Ids, issued_identifier, issuer_system
 
 from tests.builders import sequence_item
 
@@ -71,9 +71,3 @@ def test_the_configured_system_yields_to_the_stated_one():
     stated = Attributes(sequence_item(UniversalEntityID="1.2.3", UniversalEntityIDType="ISO"))
     assert issued_identifier("7", "PatientID", issuer=stated, default="http://d")["system"] == "urn:oid:1.2.3"
     assert issued_identifier("7", "PatientID", default="http://d")["system"] == "http://d"
-
-
-def test_search_tokens_are_percent_encoded_and_escaped():
-    assert search_token([{"value": "7"}]) is None
-    assert search_token([{"system": "http://h.org", "value": "PID 1"}]) == "http%3A%2F%2Fh.org%7CPID%201"
-    assert search_token([{"system": "s", "value": "a|b,c$d\\e"}]) == "s%7Ca%5C%7Cb%5C%2Cc%5C%24d%5C%5Ce"

@@ -178,7 +178,6 @@ def test_identification_codes_are_identifiers():
             "value": "77",
         }
     ]
-    assert person["identifierToken"] == "urn%3Aoid%3A1.2.3%7C77"
 
 
 def test_two_persons_with_one_login_have_two_ids():

@@ -13,9 +13,9 @@ from sr2fhir.toolchain.freshness import outdated
 @pytest.fixture
 def places(tmp_path: Path) -> Layout:
     places = Layout(tmp_path / "sources", tmp_path / "build")
-    for folder in (places.maps, places.fsh / "model", places.home):
+    for folder in (places.maps / "a-document", places.fsh / "model", places.home):
         folder.mkdir(parents=True)
-    for path in (places.maps / "A.map", places.fsh / "model" / "B.fsh", places.stamps):
+    for path in (places.maps / "a-document" / "A.map", places.fsh / "model" / "B.fsh", places.stamps):
         path.touch()
         os.utime(path, (1000, 1000))
     return places
@@ -25,7 +25,7 @@ def test_compiled_after_the_last_change(places: Layout) -> None:
     assert not outdated(places)
 
 
-@pytest.mark.parametrize("changed", ["maps/A.map", "fsh/model/B.fsh"])
+@pytest.mark.parametrize("changed", ["maps/a-document/A.map", "fsh/model/B.fsh"])
 def test_changed_after_compilation(places: Layout, changed: str) -> None:
     os.utime(places.sources / changed, (2000, 2000))
     assert outdated(places)

@@ -31,7 +31,7 @@ GOOD = (
     HEAD
     + """\
 group NAME(source sr : DicomSR, target bundle : Bundle) {
-  sr.bundleType as form -> bundle.type = form "type";
+  sr -> bundle.type = 'collection' "type";
 }
 """
 )
@@ -73,7 +73,7 @@ def test_good_maps_compile(compile_maps: Compile) -> None:
 
 
 def test_a_syntax_error_has_line_and_column(compile_maps: Compile) -> None:
-    broken = HEAD + "group NAME(source sr : DicomSR, target bundle : Bundle) {\n  sr.bundleType as -> x;\n}\n"
+    broken = HEAD + "group NAME(source sr : DicomSR, target bundle : Bundle) {\n  sr.form as -> x;\n}\n"
     (problem,) = compile_maps(One=GOOD, Two=broken)
     assert problem.startswith("maps/Two.map:10: ")
     assert "(column " in problem

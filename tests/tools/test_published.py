@@ -83,7 +83,7 @@ def test_it_holds_all_definitions_maps_and_the_guide(resources: list[dict[str, A
     compiled = {path.stem for path in layout().definitions.glob("*.json")}
     packed = {f"{one['resourceType']}-{one['id']}" for one in resources}
     assert compiled <= packed
-    assert set(of_type(resources, "StructureMap")) == {path.stem for path in layout().maps.glob("*.map")}
+    assert set(of_type(resources, "StructureMap")) == {path.stem for path in layout().maps.rglob("*.map")}
     assert set(of_type(resources, "ImplementationGuide")) == {"hl7.fhir.uv.dicom-sr"}
 
 
@@ -143,7 +143,8 @@ def test_maps_carry_their_source(resources: list[dict[str, Any]]) -> None:
     for name, packed in of_type(resources, "StructureMap").items():
         pre = ElementTree.fromstring(packed["text"]["div"])[0]
         source = (pre.text or "").removeprefix("\n")
-        assert source == (layout().maps / f"{name}.map").read_text(encoding="utf-8")
+        (file,) = layout().maps.rglob(f"{name}.map")
+        assert source == file.read_text(encoding="utf-8")
         compiled = loads_strict(str(parser.composeString(utilities(context).parse(source, name))))
         assert compiled["group"] == packed["group"]
         assert compiled["structure"] == packed["structure"]
@@ -284,7 +285,7 @@ def test_the_folder_holds_the_sources(published: Published) -> None:
     ):
         suffix = ".fml" if pattern == "*.map" else pattern[1:]
         copied = {path.stem: path.read_bytes() for path in of.glob(f"*{suffix}")}
-        assert copied == {path.stem: path.read_bytes() for path in below.glob(pattern)}
+        assert copied == {path.stem: path.read_bytes() for path in below.rglob(pattern)}
         assert copied
 
 
@@ -347,7 +348,7 @@ def test_the_links_of_the_pages_lead_somewhere(published: Published, resources: 
 def test_the_rules_that_the_pages_show_stand_in_the_maps(published: Published) -> None:
     page = (published.folder / "input" / "pagecontent" / "mapping.md").read_text("utf-8")
     shown = [line for line in page.split("```")[1].splitlines() if line.strip()]
-    maps = " ".join(" ".join(path.read_text("utf-8").split()) for path in sorted(layout().maps.glob("*.map")))
+    maps = " ".join(" ".join(path.read_text("utf-8").split()) for path in sorted(layout().maps.rglob("*.map")))
     assert len(shown) == 2
     for rule in shown:
         assert rule in maps

@@ -20,7 +20,7 @@ from sr2fhir.accounting.orphans import remove_orphans
 from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
 from sr2fhir.accounting.sources import Sources
-from sr2fhir.jsontext import dumps
+from sr2fhir.jsontext import JsonObject
 from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ __all__ = ["Finished", "Report", "finish"]
 
 @dataclass(frozen=True)
 class Finished:
-    """A Bundle that passed the checks, as indented UTF-8 JSON, the account of what reached it, and the findings."""
+    """A collection that passed the checks, its numbers as text, the account of what reached it, and the findings."""
 
-    bundle: bytes
+    bundle: JsonObject
     report: Report
     findings: tuple[Finding, ...]
 
@@ -61,13 +61,18 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
     remove_orphans(content, {rendering.document[part]["id"] for part in REQUIRED})
+    content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
     findings = told(rendering, lineage)
-    report = account(rendering, findings, lineage, content, sources)
-    return Finished(dumps(content, indent=True) + b"\n", report, findings)
+    return Finished(content, account(rendering, findings, lineage, content, sources), findings)
 
 
 def told(rendering: Rendering, lineage: Lineage) -> tuple[Finding, ...]:
     """Return the findings of the renderer, then what items have that no element of the Bundle came from."""
     left = (each.finding for each in rendering.leftovers if each.lineage not in lineage.seen)
     return tuple(dict.fromkeys((*rendering.findings, *left)))
+
+
+def _is_observation(entry: JsonObject) -> bool:
+    """Tell whether an entry is an Observation: maps make them where they meet them, and they come last."""
+    return bool(entry["resource"]["resourceType"] == "Observation")

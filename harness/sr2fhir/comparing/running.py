@@ -90,10 +90,9 @@ def compare(name: str, rendering: Rendering, engines: Mapping[str, Engine]) -> C
 def answer(engine: Engine, rendering: Rendering) -> Any:
     """Answer the finished Bundle that an engine makes, its numbers as text, or its error."""
     from sr2fhir.accounting import finish
-    from sr2fhir.jsontext import loads_strict
 
     try:
-        return loads_strict(finish(engine.transform(rendering.to_json()), rendering).bundle)
+        return finish(engine.transform(rendering.to_json()), rendering).bundle
     except EngineUnavailableError:
         raise
     except Sr2FhirError as error:

@@ -164,8 +164,9 @@ def _entry(places: Layout, map_url: str) -> tuple[Path, Path]:
     """Answer the folder of the maps and the file of one: sources, or compiled where there are no others."""
     name = map_url.removeprefix(_MAPS)
     for folder, ending in ((places.maps, ".map"), (places.compiled_maps, ".json")):
-        if name.isidentifier() and (folder / f"{name}{ending}").is_file():
-            return folder, folder / f"{name}{ending}"
+        found = sorted(folder.rglob(f"{name}{ending}")) if name.isidentifier() else []
+        if found:
+            return folder, found[0]
     raise TransformError(f"there is no map {map_url}", hint=SETUP_HINT)
 
 

@@ -175,17 +175,13 @@ class _Reader:
                 "id": env.ids.of(first, "PatientID", "patient"),
                 **made,
                 "identifier": [*first, *(other for other in others if other)],
-                "identifierToken": identifiers.search_token(first),
             }
         )
 
     def _study(self) -> JsonObject:
         env, made = self._env, self._entity("study")
         uid = traced({"uid": self._short(env.study_uid, "StudyInstanceUID")}, {"uid": "StudyInstanceUID"})
-        numbers = [made["identifier"]]
-        token = identifiers.search_token(numbers)
-        made_id = env.ids.of(numbers, "StudyInstanceUID", "study")
-        return filled({"id": made_id, **uid, **made, "identifierToken": token})
+        return {"id": env.ids.of([made["identifier"]], "StudyInstanceUID", "study"), **uid, **made}
 
     def _series(self) -> JsonObject:
         made = self._entity("series")
@@ -196,9 +192,8 @@ class _Reader:
     def _equipment(self) -> JsonObject:
         made = self._entity("equipment")
         numbers = [made["identifier"]] if "identifier" in made else []
-        token = identifiers.search_token(numbers)
         made_id = self._env.ids.of(numbers, "DeviceUID", "equipment")
-        return filled({"id": made_id, **made, "identifierToken": token, "udi": self._udis()})
+        return filled({"id": made_id, **made, "udi": self._udis()})
 
     def _short(self, uid: str, where: str) -> str | None:
         """Return a UID that fits FHIR's ``id`` (decision D29)."""
@@ -250,8 +245,7 @@ class _Reader:
 
     def _request(self, order: JsonObject, n: int) -> JsonObject:
         numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
-        made = self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request")
-        return {"id": made, **order, **filled({"identifierToken": identifiers.search_token(numbers)})}
+        return {"id": self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request"), **order}
 
     # ---- conversions: each returns the value, and its lineage where it has none in it -----------------------
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Literal
-from urllib.parse import quote
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
@@ -39,7 +38,6 @@ _ENTITY_TYPE = tag("UniversalEntityIDType")
 _NAMESPACE = tag("LocalNamespaceEntityID")
 
 _SYSTEMS = {"ISO": "urn:oid:", "UUID": "urn:uuid:", "DNS": "http://"}
-_SEARCH_ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\$,|"})
 
 
 class Ids:
@@ -77,15 +75,6 @@ class Ids:
 
 def _uuid(*parts: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "|".join(parts)))
-
-
-def search_token(identifiers: Iterable[Mapping[str, str]]) -> str | None:
-    """Return system and value of the first identifier that has both, percent-encoded for a FHIR search."""
-    for identifier in identifiers:
-        if identifier.get("system") and identifier.get("value"):
-            value = identifier["value"].translate(_SEARCH_ESCAPES)
-            return quote(f"{identifier['system'].translate(_SEARCH_ESCAPES)}|{value}", safe="")
-    return None
 
 
 def issuer_system(issuer: Attributes | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import identifiers, names, uids
+from sr2fhir.model import names, uids
 from sr2fhir.model.attributes import Attributes, keyword_path, tag
 from sr2fhir.model.codes import Codes
 from sr2fhir.model.context import Changes, Uses
@@ -102,8 +102,7 @@ class Parties:
         items
             Content items that name the person here.
         """
-        token = identifiers.search_token(numbers)
-        body = filled({"name": named, "identifier": numbers, "identifierToken": token})
+        body = filled({"name": named, "identifier": numbers})
         key = repr((_bare(named), _bare(numbers)))
         if key not in self._persons:
             self._persons[key] = Party(self._free(numbers, where, "person"), body)
@@ -123,11 +122,9 @@ class Parties:
             self._repeat(body, self._equipment)
             return self._used(items, str(self._equipment["id"]))
         numbers = [body["identifier"]] if "identifier" in body else []
-        token = identifiers.search_token(numbers)
         key = repr((_bare(numbers), [body.get(name) for name in _DEVICE_FIELDS]))
         if key not in self._devices:
-            ordered = {"identifier": body.get("identifier"), "identifierToken": token, **body}
-            self._devices[key] = Party(self._free(numbers, where, "device"), filled(ordered))
+            self._devices[key] = Party(self._free(numbers, where, "device"), body)
         return self._named(self._devices[key], body, role, items)
 
     def report_names(self, log: FindingLog) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import identifiers, uids
+from sr2fhir.model import uids
 from sr2fhir.model.context import Changes, Uses
 from sr2fhir.model.evidence import Evidence
 from sr2fhir.model.identifiers import Ids
@@ -72,7 +72,6 @@ class Studies:
                     "id": self._ids.of([identifier], lineage, "study"),
                     "uid": uid if len(uid) <= uids.MAX_LENGTH else None,
                     "identifier": identifier,
-                    "identifierToken": identifiers.search_token([identifier]),
                 }
             )
         return self._studies[uid]

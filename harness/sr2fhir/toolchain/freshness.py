@@ -26,5 +26,5 @@ def outdated(places: Layout | None = None) -> bool:
 
 
 def _sources(places: Layout) -> Iterator[Path]:
-    yield from places.maps.glob("*.map")
+    yield from places.maps.rglob("*.map")
     yield from places.fsh.rglob("*.fsh")

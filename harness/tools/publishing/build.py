@@ -69,5 +69,5 @@ def gather(places: Layout, folder: Path) -> list[Resource]:
 
 def with_source(places: Layout, entry: Resource) -> Resource:
     """Add to a map the text that its author wrote."""
-    source = (places.maps / f"{entry.content['id']}.map").read_text(encoding="utf-8")
-    return entry.with_content(text=narrative.of_map(source))
+    (source,) = places.maps.rglob(f"{entry.content['id']}.map")
+    return entry.with_content(text=narrative.of_map(source.read_text(encoding="utf-8")))

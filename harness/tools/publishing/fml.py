@@ -588,7 +588,8 @@ def read(folder: Path) -> tuple[Map, ...]:
     MapSyntaxError
         One of them is not written as this reader knows it.
     """
-    return tuple(parse(path.read_text(encoding="utf-8"), path.name) for path in sorted(folder.glob("*.map")))
+    sources = sorted(folder.rglob("*.map"), key=lambda path: path.name)
+    return tuple(parse(path.read_text(encoding="utf-8"), path.name) for path in sources)
 
 
 def expressions(rule: Rule) -> Iterator[Expression]:

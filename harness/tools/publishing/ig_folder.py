@@ -75,7 +75,7 @@ def _copy(sources: Iterable[Path], root: Path, place: Path) -> None:
 def _copy_maps(maps: Path, place: Path) -> None:
     """Copy the maps under the extension by which the IG Publisher knows the language."""
     place.mkdir(parents=True)
-    for source in sorted(maps.glob("*.map")):
+    for source in sorted(maps.rglob("*.map")):
         shutil.copyfile(source, place / f"{source.stem}.fml")
 
 

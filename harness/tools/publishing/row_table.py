@@ -57,7 +57,7 @@ class Row:
     kind
         A key of :data:`CLASSES`.
     maps
-        Rules that settle it: ``maps/Patient.map:PatientStub.patient.name``, group and rule.
+        Rules that settle it: ``maps/shared/Patient.map:PatientStub.name``, group and rule.
     renderer
         Where it is settled before the maps: ``rendering/names.py:human_names``; the name is optional.
     reason
@@ -200,15 +200,16 @@ class Places:
 
     @cached_property
     def _rules(self) -> dict[str, int]:
+        files = {path.name: path.relative_to(self._root) for path in (self._root / MAPS).rglob("*.map")}
         return {
-            f"{MAPS}/{group.file}:{group.name}.{rule.name}": rule.line
+            f"{files[group.file]}:{group.name}.{rule.name}": rule.line
             for each in fml.read(self._root / MAPS)
             for group in each.groups
             for rule in group.walk()
         }
 
     def rule(self, reference: str) -> Place:
-        """Find ``maps/Patient.map:PatientStub.patient.name``.
+        """Find ``maps/shared/Patient.map:PatientStub.name``.
 
         Raises
         ------

@@ -75,8 +75,8 @@ def test_an_unknown_profile_is_an_error(validator: ValidatorEngine) -> None:
 
 
 def test_a_document_as_xml_gives_the_same_as_json(validator: ValidatorEngine) -> None:
-    document = {"resourceType": "DicomSR", "bundleType": "collection"}
-    xml = b'<DicomSR><bundleType value="collection"/></DicomSR>'
+    document = {"resourceType": "DicomSR", "form": "corrected"}
+    xml = b'<DicomSR><form value="corrected"/></DicomSR>'
     answer = validator.transform(json.dumps(document).encode())
     assert json.loads(answer)["type"] == "collection"
     assert validator.transform(xml) == answer
@@ -109,7 +109,7 @@ def nested(levels: int) -> bytes:
 
     start, leaf = f'{{{item("1.1")},"container":[', f"{{{item('leaf')}}}"
     tree = start * levels + leaf + "]}" * levels
-    return f'{{"resourceType":"DicomSR","bundleType":"collection","content":{tree}}}'.encode()
+    return f'{{"resourceType":"DicomSR","content":{tree}}}'.encode()
 
 
 def test_a_deep_document_is_followed_as_by_the_embedded_engine(

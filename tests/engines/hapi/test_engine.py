@@ -16,7 +16,7 @@ from sr2fhir.errors import EngineError, EngineUnavailableError, UsageError
 from .conftest import Make
 from .replay import TRANSFORM, Asked, Fhir, Reply, recorded, resource
 
-DOCUMENT = b'{"resourceType":"DicomSR","bundleType":"collection"}'
+DOCUMENT = b'{"resourceType":"DicomSR","form":"corrected"}'
 PATH = TRANSFORM.removeprefix("POST ")
 
 

@@ -151,7 +151,6 @@ def _general(env: Environment, head: Header) -> JsonObject:
         message = "the document is verified although its completion flag says that it is partial"
         env.log.add("warning", "conflict", "VerificationFlag", message)
     general = {
-        "bundleType": env.options.bundle,
         "form": env.options.form,
         "sopClass": {"id": "SOPClassUID", **uids.sop_class(env.sop_class_uid)},
         "sopInstanceUid": env.sop_instance_uid,

@@ -317,6 +317,7 @@ def _head(kind: _Kind, ordinal: int, leading: Item) -> JsonObject:
     named = next((member for member in (leading, *kind.members) if member.concept), None)
     return {
         "key": list(named.keys) if named else None,
+        "role": roles().role(named.terms) if named else None,
         "concept": named.concept.as_json(named.position) if named and named.concept else None,
         "valueType": kind.value_type,
         "frameOfReferenceUid": uids.short(kind.frame_of_reference),

@@ -155,8 +155,8 @@ class Index:
         entry = self._guide.flow.groups[ENTRY[0]]
         types = [rule for rule in entry.walk() if any(target.path == ("type",) for target in rule.targets)]
         links = ", ".join(map(self._guide.link, types))
-        yield f"`Bundle.type` is the type that is asked for, collection or transaction ({links})."
-        yield "Its entries are the resources of these pages, with `fullUrl` and, in a transaction, `request`."
+        yield f"`Bundle.type` is `collection` ({links}); a transaction is made of it afterwards."
+        yield "Its entries are the resources of these pages, with `fullUrl`."
         yield ""
 
     def _children(self, page: Page) -> str:
