@@ -9,7 +9,7 @@ import struct
 from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
-from sr2fhir.model.coding_schemes import private_schemes, schemes_by_uid, standard_schemes
+from sr2fhir.model.codes import private_schemes, schemes_by_uid, standard_schemes
 
 from tests.model.documents import Json, items
 

@@ -8,9 +8,7 @@ from importlib.resources import files
 import pytest
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
-from sr2fhir.model.codes import Codes
-from sr2fhir.model.coding_schemes import CodingSchemes
-from sr2fhir.model.snomed_rt import to_snomed_ct
+from sr2fhir.model.codes import Codes, CodingSchemes, to_snomed_ct
 
 from tests.builders import Code, sequence_item
 

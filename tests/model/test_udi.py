@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sr2fhir.model.udi import parse
+from sr2fhir.model.identifiers import parsed_udi as parse
 
 
 @pytest.mark.parametrize(

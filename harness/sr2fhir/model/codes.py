@@ -1,16 +1,22 @@
-"""Code sequence items to codings and matching keys (PS3.3 section 8.8, mapping section 4)."""
+"""Code sequence items to codings and matching keys; coding schemes to FHIR code systems (mapping section 4).
+
+PS3.3 section 8.8 and Table C.12-1, PS3.16 section 8 and Annex O.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
-from sr2fhir.model.coding_schemes import CodingSchemes, Scheme, standard_schemes
 from sr2fhir.model.roles import NO_ROLES, Roles
-from sr2fhir.model.snomed_rt import to_snomed_ct
 
 _VALUE = tag("CodeValue")
 _LONG_VALUE = tag("LongCodeValue")
@@ -23,6 +29,14 @@ _EQUIVALENT = tag("EquivalentCodeSequence")
 _URI_SYSTEM = "urn:ietf:rfc:3986"
 _SCT = "SCT"
 _UNVERSIONED = {"DCM"}
+
+
+PRIVATE_SYSTEM = "urn:x-dicom-csd:"
+
+_IDENTIFICATION = tag("CodingSchemeIdentificationSequence")
+_RESOURCES = tag("CodingSchemeResourcesSequence")
+_UID = tag("CodingSchemeUID")
+_URL = tag("CodingSchemeURL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +186,143 @@ def _merged(concepts: list[Concept]) -> Concept:
     keys = dict.fromkeys(key for concept in concepts for key in concept.keys)
     terms = dict.fromkeys(term for concept in concepts for term in concept.terms)
     return replace(concepts[0], codings=tuple(codings), keys=tuple(keys), terms=tuple(terms))
+
+
+# ---- coding schemes ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Name one coding scheme.
+
+    Parameters
+    ----------
+    designator
+        As PS3.16 spells it; a private one as written.
+    system
+        URI for ``Coding.system``.
+    form
+        ``snomed-rt``: codes are SNOMED RT identifiers; ``oid``: codes are object identifiers.
+    """
+
+    designator: str
+    system: str
+    form: Literal["plain", "snomed-rt", "oid"] = "plain"
+
+
+class CodingSchemes:
+    """Find the scheme of a designator, for one document.
+
+    Parameters
+    ----------
+    header
+        The document's attributes, for its Coding Scheme Identification Sequence.
+    configured
+        Systems that a user has given for private designators.
+    log
+        Receives one warning for each scheme that nothing identifies.
+    """
+
+    def __init__(self, header: Attributes, configured: Mapping[str, str], log: FindingLog) -> None:
+        self._configured = {designator.strip().upper(): system for designator, system in configured.items()}
+        self._identified = {
+            designator.upper(): item
+            for item in header.items(_IDENTIFICATION)
+            if (designator := item.text(_DESIGNATOR))
+        }
+        self._log = log
+        self._found: dict[str, Scheme] = {}
+
+    def find(self, designator: str, where: str) -> Scheme:
+        """Return the scheme; matching ignores case."""
+        scheme = self._found.get(designator)
+        if scheme is None:
+            scheme = self._found[designator] = self._look_up(designator, where)
+        return scheme
+
+    def _look_up(self, designator: str, where: str) -> Scheme:
+        name = designator.upper()
+        if name in standard_schemes():
+            return standard_schemes()[name]
+        if name in self._configured:
+            return Scheme(designator, self._configured[name])
+        return (
+            private_schemes().get(name) or self._from_document(designator) or self._unknown(designator, where)
+        )
+
+    def _from_document(self, designator: str) -> Scheme | None:
+        item = self._identified.get(designator.upper())
+        if item is None:
+            return None
+        uid = item.text(_UID)
+        if uid:
+            return schemes_by_uid().get(uid) or Scheme(designator, f"urn:oid:{uid}")
+        urls = (resource.text(_URL) for resource in item.items(_RESOURCES))
+        url = next((url for url in urls if url), None)
+        return Scheme(designator, url) if url else None
+
+    def _unknown(self, designator: str, where: str) -> Scheme:
+        self._log.add(
+            "warning",
+            "unknown-scheme",
+            where,
+            f"coding scheme {designator} is not registered, and the document gives no UID or URL for it",
+            "Give its system in the configuration",
+        )
+        return Scheme(designator, PRIVATE_SYSTEM + quote(designator, safe=""))
+
+
+@cache
+def _scheme_table() -> tuple[tuple[Scheme, str | None, bool], ...]:
+    return tuple(
+        (
+            Scheme(row["designator"], row["system"], row.get("form", "plain")),
+            row.get("uid"),
+            row.get("private", False),
+        )
+        for row in _read("coding_schemes.json")["schemes"]
+    )
+
+
+@cache
+def standard_schemes() -> dict[str, Scheme]:
+    """Return the registered schemes by upper-case designator."""
+    return {scheme.designator.upper(): scheme for scheme, _, private in _scheme_table() if not private}
+
+
+@cache
+def private_schemes() -> dict[str, Scheme]:
+    """Return the private schemes whose system is published, by upper-case designator."""
+    return {scheme.designator.upper(): scheme for scheme, _, private in _scheme_table() if private}
+
+
+@cache
+def schemes_by_uid() -> dict[str, Scheme]:
+    """Return the schemes by Coding Scheme UID."""
+    return {uid: scheme for scheme, uid, _ in _scheme_table() if uid}
+
+
+# ---- SNOMED RT ---------------------------------------------------------------------------------------------
+
+
+def to_snomed_ct(identifier: str) -> str | None:
+    """Return the SNOMED CT concept identifier of a SNOMED RT identifier; None where there is none.
+
+    The table is that of PS3.16 Annex O; harness/tools/snomed_rt.py makes it.
+
+    Examples
+    --------
+    >>> to_snomed_ct("T-28000")
+    '39607008'
+    """
+    return _snomed_rt().get(identifier.upper())
+
+
+@cache
+def _snomed_rt() -> dict[str, str]:
+    pairs: dict[str, str] = _read("snomed_rt.json")["codes"]
+    return pairs
+
+
+def _read(name: str) -> Any:
+    return json.loads(files(__package__).joinpath(name).read_text("utf-8"))

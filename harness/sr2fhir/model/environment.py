@@ -9,8 +9,7 @@ from typing import Literal
 from sr2fhir.errors import UsageError
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
-from sr2fhir.model.codes import Codes
-from sr2fhir.model.coding_schemes import CodingSchemes
+from sr2fhir.model.codes import Codes, CodingSchemes
 from sr2fhir.model.datetimes import Clock
 from sr2fhir.model.evidence import Evidence
 from sr2fhir.model.identifiers import Ids

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import identifiers, names, udi, uids
+from sr2fhir.model import identifiers, names, uids
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Moment
 from sr2fhir.model.datetimes import is_instant
@@ -206,7 +206,7 @@ class _Reader:
         parsed = []
         for n, item in enumerate(self._env.header.items(tag(_UDI_SEQUENCE)), 1):
             carrier, where = item.text(tag(_UDI)), f"{_UDI_SEQUENCE}.{n}.{_UDI}"
-            found = udi.parse(carrier) if carrier else None
+            found = identifiers.parsed_udi(carrier) if carrier else None
             if found:
                 parsed.append({"id": where, **found})
             elif carrier:

@@ -21,6 +21,7 @@ The role keeps apart what one value names twice: a Patient ID and an Accession N
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -123,3 +124,22 @@ def issued_identifier(
     if name:
         identifier["assigner"] = {"display": name}
     return identifier
+
+
+# ---- Unique Device Identifiers (mapping section 3.2, decision D19) -----------------------------------------
+
+_AGENCIES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("GS1", re.compile(r"[({]01[)}]([0-9]{14})")),
+    ("HIBCC", re.compile(r"\+([A-Z0-9][A-Z0-9.$%* -]*[A-Z0-9])(?:/|$)")),
+    ("ICCBBA", re.compile(r"=/([A-Z0-9]{16})")),
+    ("ICCBBA-blood", re.compile(r"(?:&\)[^=&]*)?=\)([A-Z0-9]{10})")),
+)
+
+
+def parsed_udi(carrier: str) -> JsonObject | None:
+    """Return carrier, device identifier and agency of a readable UDI; None where the form is unknown."""
+    for agency, pattern in _AGENCIES:
+        match = pattern.match(carrier)
+        if match:
+            return {"carrier": carrier, "deviceIdentifier": match[1].strip(), "agency": agency}
+    return None

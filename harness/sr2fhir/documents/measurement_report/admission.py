@@ -6,8 +6,7 @@ from sr2fhir.documents.measurement_report.structure import roles
 from sr2fhir.errors import InputError, MissingAttributeError, NotStructuredReportError, TemplateError
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
-from sr2fhir.model.codes import Codes
-from sr2fhir.model.coding_schemes import CodingSchemes
+from sr2fhir.model.codes import Codes, CodingSchemes
 from sr2fhir.model.tree import template_identifier
 
 TEMPLATE = "1500"

@@ -5,9 +5,11 @@ Each pass takes what it needs and returns what it found; a content item does not
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydicom.dataset import Dataset
 
-from sr2fhir.documents.measurement_report import admission, leftovers
+from sr2fhir.documents.measurement_report import admission
 from sr2fhir.documents.measurement_report.effective_time import EffectiveTimes
 from sr2fhir.documents.measurement_report.items import Found, content, repeated
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
@@ -24,6 +26,7 @@ from sr2fhir.model.context import Changes, Moment, Scope, Uses, language, scopes
 from sr2fhir.model.datetimes import is_instant
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
 from sr2fhir.model.header import Header, HeaderTable
+from sr2fhir.model.leftovers import leftovers
 from sr2fhir.model.members import filled, traced
 from sr2fhir.model.parties import Parties, observers, participants
 from sr2fhir.model.roles import table
@@ -61,22 +64,22 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     env = prepare(attributes, options, log, roles())
     items = walk(attributes, env.codes, log)
     values = read_values(items, env)
-    document, uses, of_items = _document(env, items, values)
+    document, uses, observations = _document(env, items, values)
     findings = (*known, *log.frozen())
     return Rendering(
         document,
         findings,
         item_records(items, uses),
         header_records(attributes, findings, HEADER, uses.same),
-        leftovers.of(items, values, of_items),
+        leftovers(items, values, observations),
         table(__package__, "classes.toml"),
     )
 
 
 def _document(
     env: Environment, items: list[Item], values: Values
-) -> tuple[JsonObject, Uses, dict[Item, str]]:
-    """Return the document, what items were used for, and what they are."""
+) -> tuple[JsonObject, Uses, Collection[Item]]:
+    """Return the document, what items were used for, and which become Observations."""
     head = header.read(env, HEADER)
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
     standing = places(items)
@@ -101,11 +104,8 @@ def _document(
     times = EffectiveTimes(env, items, values, standing, head.moments.get("started"))
     references = ReferenceSets(env, values, standing, studies.of_instances)
     of_items = item_roles(items, standing, uses.of, references.are_of)
-    effective = {
-        item: moment
-        for item in items
-        if of_items.get(item) in OBSERVATIONS and (moment := times.of(item, scoped[item], uses))
-    }
+    observations = dict.fromkeys(item for item, role in of_items.items() if role in OBSERVATIONS)
+    effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}
     found = Found(values, scoped, uses, sets, of_items, effective, fallback)
     tree = content(items, found, env.ids)
@@ -128,7 +128,7 @@ def _document(
         "content": tree,
     }
     parties.report_names(env.log)
-    return filled(document), uses, of_items
+    return filled(document), uses, observations
 
 
 def _stated(name: str, value: object) -> Changes:
