@@ -1,4 +1,4 @@
-"""Where a property fails today, each on the smallest input, with the reason; strict, so that mending it is noticed."""
+"""Where a property failed or fails, each on the smallest input; strict, so that mending what still fails is noticed."""
 
 from __future__ import annotations
 
@@ -96,13 +96,11 @@ def excluded(concept: Code, *children: Dataset) -> Dataset:
     return in_group(code(concept, VALUE, *children, ObservationUID=UID), volume())
 
 
-@fails("the map excludes the concept, the account takes it for an Observation")
 @pytest.mark.parametrize("name", EXCLUDED)
 def test_uid_of_a_contained_concept_that_is_no_evaluation(engine: Engine, name: str) -> None:
     assert not list(lost_uids(transformed(excluded(EXCLUDED[name]), engine)))
 
 
-@fails("a source series becomes a selection without the UID of its item")
 def test_uid_of_a_source_series(engine: Engine) -> None:
     series = uidref(SOURCE_SERIES, "1.2.840.99.4")
     series.ObservationUID = UID
@@ -110,7 +108,6 @@ def test_uid_of_a_source_series(engine: Engine) -> None:
     assert not list(lost_uids(transformed(in_group(segment, series, volume()), engine)))
 
 
-@fails("regions in one space share a selection, which has the UID of none")
 def test_uid_of_a_region_that_an_image_carries(engine: Engine) -> None:
     region = scoord3d("POINT", [1, 2, 3], ObservationUID=UID)
     carried = [region, image("1.2.3.4", concept=SOURCE_IMAGE)]
@@ -120,33 +117,28 @@ def test_uid_of_a_region_that_an_image_carries(engine: Engine) -> None:
 # ---- a resource that nothing refers to --------------------------------------------------------------------
 
 
-@fails("the observer is taken for one of an Observation that the maps do not make")
 @pytest.mark.parametrize("name", EXCLUDED)
 def test_person_below_a_contained_concept_that_is_no_evaluation(engine: Engine, name: str) -> None:
     observed = excluded(EXCLUDED[name], observer(PERSON), person_observer("Reader^Rita"))
     assert not list(needless(transformed(observed, engine)))
 
 
-@fails("a site with a laterality becomes a BodyStructure, its NUM a component")
 def test_site_with_laterality_of_a_number_by_value(engine: Engine) -> None:
     assert not list(needless(transformed(inferred(site(LUNG, code(LATERALITY, RIGHT, **MODIFIES))), engine)))
 
 
-@fails("a site with a laterality becomes a BodyStructure in any container")
 def test_site_with_laterality_in_a_private_container(engine: Engine) -> None:
     sited = site(LUNG, code(LATERALITY, RIGHT, **MODIFIES))
     report = measurement_report(imaging_measurements(container(PRIVATE, sited), group(volume())))
     assert not list(needless(transformed(report, engine)))
 
 
-@fails("every algorithm becomes a Device: here what is measured names another")
 def test_algorithm_of_a_container_whose_content_has_its_own(engine: Engine) -> None:
     own = code(Code("E1", "99TEST", "Judged"), VALUE, text(ALGORITHM_NAME, "Own", **MODIFIES))
     report = measurement_report(evaluations(own, text(ALGORITHM_NAME, "Of all", **MODIFIES)))
     assert not list(needless(transformed(report, engine)))
 
 
-@fails("every algorithm becomes a Device: an Observation names one")
 def test_second_algorithm_of_a_group(engine: Engine) -> None:
     named = (text(ALGORITHM_NAME, name, **MODIFIES) for name in ("First", "Second"))
     assert not list(needless(transformed(in_group(*named, volume()), engine)))
@@ -209,6 +201,11 @@ def requested(study: str) -> Dataset:
     return in_group(volume(), ReferencedRequestSequence=requests)
 
 
+MENDED = {
+    "site of a number by value",
+    "site in a private container",
+    "language of a report without Observations",
+}
 # what is said → how a report says it, two values, and where; the position is the content item's
 SILENT: dict[str, tuple[Build, tuple[Any, Any], str]] = {
     "site of a number by value": (lambda value: inferred(site(value)), (LUNG, LIVER), "1.1.1.1.1.1"),
@@ -232,8 +229,12 @@ SILENT: dict[str, tuple[Build, tuple[Any, Any], str]] = {
 }
 
 
-@fails("the value is in no element, and the report lists it neither as unmapped nor as lost")
-@pytest.mark.parametrize("name", SILENT)
+OPEN = fails("the value is in no element, and the report lists it neither as unmapped nor as lost")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in MENDED else pytest.param(name, marks=OPEN) for name in SILENT]
+)
 def test_a_value_that_leaves_no_trace(engine: Engine, name: str) -> None:
     build, values, position = SILENT[name]
     first, second = (transformed(build(value), engine) for value in values)

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 FROZEN: dict[str, record.Digests] = json.loads(record.FROZEN.read_bytes())
-CHANGED = tomllib.loads((Path(__file__).parent / "changed.toml").read_text(encoding="utf-8")).get(
-    "changed", []
-)
+TABLE = tomllib.loads((Path(__file__).parent / "changed.toml").read_text(encoding="utf-8"))
+CHANGED = [
+    *TABLE.get("changed", []),
+    *(
+        dict(zip(("input", "what", "now"), change.rsplit(" ", 2), strict=True), reason=mended["reason"])
+        for mended in TABLE.get("mended", [])
+        for change in mended["changes"]
+    ),
+]
 SHOWN = 20
 HOW_TO_SEE = (
     "To see a difference, run `PYTHONPATH=harness .venv/bin/python -m tools.record --out FOLDER` here and in a "

@@ -32,7 +32,7 @@ __all__ = ["Finished", "Report", "finish"]
 
 @dataclass(frozen=True)
 class Finished:
-    """A collection that passed the checks, its numbers as text, the account of what reached it, and the findings."""
+    """A collection that passed the checks, its numbers as text; the account of it; all findings."""
 
     bundle: JsonObject
     report: Report

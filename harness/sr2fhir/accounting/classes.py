@@ -1,7 +1,7 @@
 """Which class something that reached an element is in: IG or SUPP (mapping specification, section 8).
 
-IG where the published guide names the element as a target, SUPP where it is ours. The tables come with the type of
-the document; nothing is decided here.
+IG where the published guide names the element as a target, SUPP where it is ours. The tables come with the
+type of the document; nothing is decided here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ EVERY_ELEMENT = "*"
 class Origin:
     """What is known of a content item or attribute, as marks.
 
-    Marks are value types, terms of concepts (`finding.finding`) and, of attributes, keyword paths without numbers.
+    Marks are value types, terms of concepts (`finding.finding`) and, of attributes, keyword paths without
+    numbers.
 
     Parameters
     ----------

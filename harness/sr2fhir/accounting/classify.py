@@ -115,11 +115,11 @@ class Account:
         return found
 
     def marks(self, position: str) -> Marks:
-        """Answer value type and concepts of an item."""
+        """Return value type and concepts of an item."""
         return self.marked.get(position, NONE)
 
     def origin(self, position: str) -> Origin:
-        """Answer all marks of an item."""
+        """Return all marks of an item."""
         return Origin(self.marks(position), self.marks(parent_of(position)), self.around[position])
 
 
@@ -252,7 +252,7 @@ def attribute_line(record: HeaderRecord, known: Account) -> Line:
 
 
 def attribute_origin(path: str) -> Origin:
-    """Answer the marks of an attribute: its keywords without the numbers of items."""
+    """Return the marks of an attribute: its keywords without the numbers of items."""
     keywords = [part for part in path.split(".") if not part.isdecimal()]
     return Origin(frozenset({keywords[0], ".".join(keywords)}))
 
@@ -280,7 +280,7 @@ def losses(findings: Iterable[Finding], lines: Iterable[Line]) -> tuple[Loss, ..
 
 
 def source_of(finding: Finding) -> str:
-    """Answer the position of the item, or the path of the attribute, that a finding is about."""
+    """Return the position of the item, or the path of the attribute, that a finding is about."""
     return finding.where.partition(" ")[0]
 
 
@@ -299,7 +299,7 @@ def repeated(known: Account) -> Iterator[str]:
 
 
 def parent_of(position: str) -> str:
-    """Answer the position of the item around another; empty for the root."""
+    """Return the position of the item around another; empty for the root."""
     return position.rpartition(".")[0]
 
 

@@ -99,7 +99,7 @@ def may_show(code: str, scheme: str, meaning: str) -> bool:
 
 @cache
 def dcm_meanings() -> dict[str, list[str]]:
-    """Answer the meanings of the codes of DCM (PS3.16 Annex D) in small letters."""
+    """Return the meanings of the codes of DCM (PS3.16 Annex D) in small letters."""
     text = files(__package__).joinpath("dcm_meanings.json").read_text("utf-8")
     meanings: dict[str, list[str]] = json.loads(text)["meanings"]
     return meanings

@@ -1,7 +1,7 @@
 """Lineage: the ids by which elements of a Bundle tell where they came from.
 
-Maps copy the `id` of complex values and set the id of primitives (`_value.id` in JSON). An id names its source, or
-several, joined by `-`:
+Maps copy the `id` of complex values and set the id of primitives (`_value.id` in JSON). An id names its
+source, or several, joined by `-`:
 
 ====================== ==========================================
 `1.4.2`                value of a content item
@@ -10,9 +10,9 @@ several, joined by `-`:
 `StudyDate-StudyTime`  both
 ====================== ==========================================
 
-The ids of resources are another matter and stay. FHIR wants the ids of elements to be unique in their resource.
-Where they are kept, one that repeats that of the element around it is taken out all the same, and a second element
-from one source gets `1.4.2-2`.
+The ids of resources are another matter and stay. FHIR wants the ids of elements to be unique in their
+resource. Where they are kept, one that repeats that of the element around it is taken out all the same, and
+a second element from one source gets `1.4.2-2`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sr2fhir.errors import OutputError
 
 
 class Link(NamedTuple):
-    """One row of the lineage table: an element and the item (its position) or keyword path that it came from."""
+    """One row of the lineage table: an element and the position or keyword path that it came from."""
 
     element: str
     source: str

@@ -1,7 +1,7 @@
 """Resources that exist only because something refers to them: one that nothing refers to is taken out again.
 
-The maps make a resource for every person, device, body structure and specimen that the logical model lists; what
-is referred to is seen in the Bundle.
+The maps make a resource for every person, device, body structure and specimen that the logical model lists;
+what is referred to is seen in the Bundle.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Structured Reports of any template as parts of the logical model ``DicomSR``: what needs knowledge of DICOM.
+"""Structured Reports of any template as parts of the logical model ``DicomSR``.
 
-Nothing here knows a template or a FHIR profile. What the concepts of a document type are for comes from its table
-of roles; the passes that only one template needs stand with it, below :mod:`sr2fhir.documents`.
+Nothing here knows a template or a FHIR profile. What the concepts of a document type are for comes from its
+table of roles; the passes that only one template needs stand with it, below :mod:`sr2fhir.documents`.
 """
 
 from __future__ import annotations

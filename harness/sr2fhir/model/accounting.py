@@ -51,8 +51,8 @@ class Rendering:
         Parameters
         ----------
         seen
-            Lineage ids that elements of the Bundle have; None where there is no Bundle yet, so that what becomes of
-            attributes with a lineage is not known.
+            Lineage ids that elements of the Bundle have; None where there is no Bundle yet, so that what
+            becomes of attributes with a lineage is not known.
         """
         left = (
             each.finding

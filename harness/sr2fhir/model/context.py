@@ -24,7 +24,7 @@ _REGION = re.compile(r"[A-Za-z]{2}|[0-9]{3}")
 
 Changes = dict[str, Any]
 Handler = Callable[[Item, list[Item]], Changes]
-"""From an item and those of its children that state one aspect of the context, to the members of its Scope."""
+"""From an item and its children that state one aspect of the context, to members of its Scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ class Use:
     Parameters
     ----------
     kind
-        ``observer``, ``subject``, ``procedure``, ``language``, ``algorithm``, ``tracking``, ``findingSite`` or
-        ``effective``.
+        ``observer``, ``subject``, ``procedure``, ``language``, ``algorithm``, ``tracking``, ``findingSite``
+        or ``effective``.
     resource
         Id of the resource that it describes.
     carried
-        Whether its value goes into that resource. A value that only chooses, or that repeats another one, does
-        not.
+        Whether its value goes into that resource. A value that only chooses, or that repeats another one,
+        does not.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Patient, study, series, equipment and orders of the header, by a table of its attributes (mapping section 3.2)."""
+"""Patient, study, series, equipment and orders of the header, by a table (mapping section 3.2)."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ class _Reader:
     # ---- orders --------------------------------------------------------------------------------------------
 
     def _requests(self) -> list[JsonObject]:
-        """Return the order of the header with what its Referenced Request item adds, then the other orders."""
+        """Return the header's order with what its Referenced Request item adds, then the other orders."""
         env = self._env
         accession = self._number(
             env.header, self._table.row("order", "AccessionNumber"), "", env.options.accession_system
@@ -247,7 +247,7 @@ class _Reader:
         numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
         return {"id": self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request"), **order}
 
-    # ---- conversions: each returns the value, and its lineage where it has none in it -----------------------
+    # ---- conversions: each returns the value, and its lineage where it has none in it ----------------------
 
     def _text(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
         return attributes.text(tag(row.keyword)), path + row.keyword

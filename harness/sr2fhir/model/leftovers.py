@@ -25,13 +25,15 @@ _TRACED = frozenset({_OBSERVED, tag("ObservationUID")})
 def leftovers(items: Iterable[Item], values: Values, observations: Container[Item]) -> tuple[Leftover, ...]:
     """Return every attribute of a content item, other than the root, that the logical model does not hold.
 
-    A value without a concept name (PS3.3 Table C.17-5: required) is told too: it says nothing. Observation UID and
-    Observation DateTime are held with a lineage of their own: what becomes of them is seen in the Bundle.
+    A value without a concept name (PS3.3 Table C.17-5: required) is told too: it says nothing. Observation
+    UID and Observation DateTime are held with a lineage of their own: what becomes of them is seen in the
+    Bundle.
 
     Parameters
     ----------
     observations
-        Items that become Observations. Of their Observation DateTime no more is told than that it has no time of day.
+        Items that become Observations. Of their Observation DateTime no more is told than that it has no
+        time of day.
     """
     return tuple(left for item in items if item.parent for left in _of(item, values, item in observations))
 

@@ -57,8 +57,8 @@ class Parties:
     ids
         Makes their ids.
     equipment
-        The General Equipment as the logical model writes it. A device equal to it is not collected: its id stands
-        for the device.
+        The General Equipment as the logical model writes it. A device equal to it is not collected: its id
+        stands for the device.
     uses
         Notes what the items are used for.
     """

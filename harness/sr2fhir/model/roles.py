@@ -15,8 +15,8 @@ class Roles:
     Parameters
     ----------
     table
-        Role → terms: a name → concept key (``DCM#121005``), or a table of such names. A term is the name of the
-        innermost table and the name in it: ``observer.type``.
+        Role → terms: a name → concept key (``DCM#121005``), or a table of such names. A term is the name of
+        the innermost table and the name in it: ``observer.type``.
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Study and order that the content tree states for the items below (TID 1005), and studies of the evidence."""
+"""Studies and orders that the content tree (TID 1005) and the evidence state."""
 
 from __future__ import annotations
 

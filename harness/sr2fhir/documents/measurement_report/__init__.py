@@ -1,4 +1,4 @@
-"""Measurement Reports (PS3.16 TID 1500): what is admitted, what its concepts are for, and how it is rendered."""
+"""Measurement Reports (PS3.16 TID 1500): what is admitted, what concepts are for, and the rendering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content items as the logical model writes them: role, context, value, reference sets, children by value type."""
+"""Content items as the logical model writes them: role, context, value, reference sets, children."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Found:
 def repeated(items: list[Item]) -> dict[Item, Item]:
     """Return what said the same before, for by-reference items (decision D31).
 
-    Of several items beside each other that lead to one target by one relationship, those after the first say the
-    same as it; so does a reference to an item that stands beside it with the same relationship, and to an image,
-    region or group that stands there with any.
+    Of several items beside each other that lead to one target by one relationship, those after the first
+    say the same as it; so does a reference to an item that stands beside it with the same relationship, and
+    to an image, region or group that stands there with any.
     """
     before: dict[tuple[Item | None, str | None, Item], Item] = {}
     found: dict[Item, Item] = {}

@@ -139,7 +139,7 @@ def item_roles(
 def _structural(
     item: Item, place: Place, found: Mapping[Item, str], has_references: Callable[[Item], bool]
 ) -> str | None:
-    """Return the role of a container or number; a number below a measurement may be one itself (row 3.8.11)."""
+    """Return the role of a container or number; one below a measurement may be one itself (row 3.8.11)."""
     if place.role != _PARAMETER:
         return place.role
     if item.parent is None or found.get(item.parent) not in OBSERVATIONS:
