@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal
 
+from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import NumberText
 from sr2fhir.model import HeaderRecord, ItemRecord, Rendering
@@ -142,6 +143,7 @@ def bundle() -> dict[str, Any]:
 def rendering(findings: tuple[Finding, ...] = (), **members: Any) -> Rendering:
     """Make the rendering of the document, some of its top-level members replaced."""
     return Rendering(
+        document_type=MEASUREMENT_REPORT,
         document={**copy.deepcopy(DOCUMENT), **members},
         findings=findings,
         items=tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydicom.dataset import Dataset
-from sr2fhir.model import Rendering, RenderOptions, render
+from sr2fhir import Rendering, RenderOptions, render
 from sr2fhir.model.values import LISTS
 
 from tests.builders import measurement_report

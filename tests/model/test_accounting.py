@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sr2fhir import render
 from sr2fhir.dicom import read
 from sr2fhir.findings import REASONS
-from sr2fhir.model import render
 
 from tests.builders import (
     Code,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from pydicom.dataset import Dataset
+from sr2fhir import render
 from sr2fhir.errors import DamagedError
-from sr2fhir.model import render
 
 from tests.builders import (
     Code,

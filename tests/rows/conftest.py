@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import RenderOptions, Result, Transformer, render
+from sr2fhir import Packaging, RenderOptions, Result, Transformer, render
 
 from tests.comparing.answers import check_one_answer
 from tests.published import PUBLISHED
@@ -41,9 +41,9 @@ def transform(
     When the last file of row tests has ended, the Bundles of all of them are validated.
     """
 
-    def run(report: Dataset | bytes, **options: Any) -> Result:
+    def run(report: Dataset | bytes, packaging: Packaging | None = None, **options: Any) -> Result:
         chosen = RenderOptions(**options)
-        result = Transformer(engine, options=chosen).transform(report)
+        result = Transformer(engine, options=chosen, packaging=packaging).transform(report)
         bundles.keep(result.json)
         check_one_answer(render(report, options=chosen), engine, other_engines)
         return result

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from pydicom.dataset import Dataset
+from typing import TYPE_CHECKING
 
 from sr2fhir import jsontext
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.memory import collector_paused
 from sr2fhir.model import (
     accounting,
-    admission,
     by_reference,
     header,
     leftovers,
@@ -24,7 +21,7 @@ from sr2fhir.model import (
 )
 from sr2fhir.model.accounting import HeaderRecord, ItemRecord, Usage
 from sr2fhir.model.algorithms import Algorithms
-from sr2fhir.model.attributes import Attributes, keyword_path, tag
+from sr2fhir.model.attributes import Attributes, keyword_path, tag, template_identifier
 from sr2fhir.model.datetimes import is_instant
 from sr2fhir.model.effective_time import EffectiveTimes
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
@@ -43,6 +40,9 @@ from sr2fhir.model.reference_sets import ReferenceSets
 from sr2fhir.model.sites import Sites
 from sr2fhir.model.subjects import Subjects
 from sr2fhir.model.tree import Item
+
+if TYPE_CHECKING:
+    from sr2fhir.documents import DocumentType
 
 RESOURCE_TYPE = "DicomSR"
 
@@ -67,6 +67,8 @@ class Rendering:
 
     Parameters
     ----------
+    document_type
+        Which kind of document it is.
     document
         Members of the logical model; every number in it is a :class:`~sr2fhir.jsontext.NumberText` or an int.
     findings
@@ -75,6 +77,7 @@ class Rendering:
         Every content item and every attribute of the header.
     """
 
+    document_type: DocumentType
     document: JsonObject
     findings: tuple[Finding, ...]
     items: tuple[ItemRecord, ...]
@@ -115,26 +118,23 @@ class _Header:
         return {} if place == "AccessionNumber" else {"AccessionNumber": place}
 
 
-@collector_paused()
-def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
+def render_dataset(
+    attributes: Attributes, document_type: DocumentType, options: RenderOptions, known: tuple[Finding, ...]
+) -> Rendering:
     """Render a Dataset.
 
     Parameters
     ----------
-    dataset
-        A Structured Report.
+    attributes
+        Those of a Structured Report.
+    document_type
+        Which kind it is.
     options
         What the document leaves open.
     known
         Findings of the reader, to stand before those of the renderer.
 
-    Raises
-    ------
-    InputError
-        The Dataset is no Measurement Report, or lacks a UID.
     """
-    attributes = Attributes(dataset)
-    admission.check(attributes)
     log = FindingLog()
     env = prepare(attributes, options, log)
     items = tree.walk(attributes, env.codes)
@@ -145,7 +145,7 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     leftovers.report(items, observing, log)
     findings = (*known, *log.frozen())
     records = accounting.header_records(attributes, findings, usage)
-    return Rendering(document, findings, accounting.item_records(items), records)
+    return Rendering(document_type, document, findings, accounting.item_records(items), records)
 
 
 def _document(env: Environment, items: list[Item]) -> tuple[JsonObject, Usage, frozenset[Item]]:
@@ -208,7 +208,7 @@ def _general(env: Environment, head: _Header) -> JsonObject:
         "form": env.options.form,
         "sopClass": {"id": "SOPClassUID", **uids.sop_class(env.sop_class_uid)},
         "sopInstanceUid": env.sop_instance_uid,
-        "template": admission.template_identifier(env.header),
+        "template": template_identifier(env.header),
         **flags,
         "contentDateTime": head.content_date_time,
         "instanceCreationDateTime": head.creation_date_time,

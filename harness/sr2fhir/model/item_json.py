@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import by_reference, uids
-from sr2fhir.model.admission import template_identifier
-from sr2fhir.model.attributes import tag
+from sr2fhir.model.attributes import tag, template_identifier
 from sr2fhir.model.effective_time import EffectiveTimes
 from sr2fhir.model.environment import Environment
 from sr2fhir.model.members import filled, traced
