@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sr2fhir
@@ -16,6 +18,18 @@ def test_every_public_name_can_be_had_and_is_documented(name: str) -> None:
     thing = getattr(sr2fhir, name)
     assert name == "__version__" or thing.__doc__
     assert name in dir(sr2fhir)
+
+
+def test_type_checkers_see_the_names_that_are_there() -> None:
+    tree = ast.parse(Path(sr2fhir.__file__).read_text(encoding="utf-8"))
+    imported = {
+        (node.module, each.asname)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sr2fhir.")
+        for each in node.names
+    }
+    homes = {name: home for home, names in sr2fhir._HOMES.items() for name in names}
+    assert imported == {(f"sr2fhir.{home}", name) for name, home in homes.items()}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -158,8 +158,8 @@ def test_several_threads_give_what_one_gives(transformer: sr2fhir.Transformer, s
 
 
 def test_a_transaction_can_be_asked_for(engine: Engine, samples_dir: Path) -> None:
-    options = sr2fhir.RenderOptions(bundle="transaction")
-    result = sr2fhir.Transformer(engine, options=options).transform(samples_dir / EXAMPLE)
+    packaging = sr2fhir.Packaging("transaction")
+    result = sr2fhir.Transformer(engine, packaging=packaging).transform(samples_dir / EXAMPLE)
     requests = {
         entry["resource"]["resourceType"]: entry["request"]["method"] for entry in result.bundle["entry"]
     }

@@ -15,57 +15,61 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from sr2fhir.accounting import Report
-    from sr2fhir.dicom import SourceDocument, read
+if TYPE_CHECKING:  # what type checkers see; at run time the table below, which a test holds against this
+    from sr2fhir.accounting import Report as Report
+    from sr2fhir.dicom import SourceDocument as SourceDocument
+    from sr2fhir.dicom import read as read
+    from sr2fhir.engines import EngineOptions as EngineOptions
     from sr2fhir.errors import (
-        EngineError,
-        EngineUnavailableError,
-        InputError,
-        OutputError,
-        SetupError,
-        Sr2FhirError,
-        TransformError,
-        UsageError,
+        EngineError as EngineError,
     )
-    from sr2fhir.findings import Finding
-    from sr2fhir.model import Rendering, RenderOptions
-    from sr2fhir.transformer import Result, Transformer, render
+    from sr2fhir.errors import (
+        EngineUnavailableError as EngineUnavailableError,
+    )
+    from sr2fhir.errors import (
+        InputError as InputError,
+    )
+    from sr2fhir.errors import (
+        OutputError as OutputError,
+    )
+    from sr2fhir.errors import (
+        SetupError as SetupError,
+    )
+    from sr2fhir.errors import (
+        Sr2FhirError as Sr2FhirError,
+    )
+    from sr2fhir.errors import (
+        TransformError as TransformError,
+    )
+    from sr2fhir.errors import (
+        UsageError as UsageError,
+    )
+    from sr2fhir.findings import Finding as Finding
+    from sr2fhir.model import Rendering as Rendering
+    from sr2fhir.model import RenderOptions as RenderOptions
+    from sr2fhir.packaging import Packaging as Packaging
+    from sr2fhir.pipeline import render as render
+    from sr2fhir.result import Result as Result
+    from sr2fhir.transformer import Transformer as Transformer
 
-    __version__: str
-
-__all__ = [
-    "EngineError",
-    "EngineUnavailableError",
-    "Finding",
-    "InputError",
-    "OutputError",
-    "RenderOptions",
-    "Rendering",
-    "Report",
-    "Result",
-    "SetupError",
-    "SourceDocument",
-    "Sr2FhirError",
-    "TransformError",
-    "Transformer",
-    "UsageError",
-    "__version__",
-    "read",
-    "render",
-]
-
-_HOME = {
-    "Finding": "findings",
-    "Report": "accounting",
-    "SourceDocument": "dicom",
-    "read": "dicom",
-    "RenderOptions": "model",
-    "Rendering": "model",
-    "Result": "transformer",
-    "Transformer": "transformer",
-    "render": "transformer",
+_HOMES = {
+    "accounting": ("Report",),
+    "dicom": ("SourceDocument", "read"),
+    "engines": ("EngineOptions",),
+    "errors": (
+        *("EngineError", "EngineUnavailableError", "InputError", "OutputError", "SetupError"),
+        *("Sr2FhirError", "TransformError", "UsageError"),
+    ),
+    "findings": ("Finding",),
+    "model": ("RenderOptions", "Rendering"),
+    "packaging": ("Packaging",),
+    "pipeline": ("render",),
+    "result": ("Result",),
+    "transformer": ("Transformer",),
 }
+"""Module to the public names that it defines."""
+
+__all__ = sorted(("__version__", *(name for names in _HOMES.values() for name in names)))
 
 
 def __getattr__(name: str) -> Any:
@@ -74,9 +78,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("sr2fhir")
-    if name not in __all__:
-        raise AttributeError(f"module 'sr2fhir' has no attribute {name!r}")
-    return getattr(import_module(f"sr2fhir.{_HOME.get(name, 'errors')}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"sr2fhir.{home}"), name)
+    raise AttributeError(f"module 'sr2fhir' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any, Literal
 
+from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import NumberText
 from sr2fhir.model import HeaderRecord, ItemRecord, Rendering
 from sr2fhir.model.context import Use
-from sr2fhir.model.roles import table
 
 PROFILES = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
 PATIENT = "00000000-0000-5000-8000-000000000001"
@@ -144,6 +144,7 @@ def bundle() -> dict[str, Any]:
 def rendering(findings: tuple[Finding, ...] = (), **members: Any) -> Rendering:
     """Make the rendering of the document, some of its top-level members replaced."""
     return Rendering(
+        document_type=MEASUREMENT_REPORT,
         document={**copy.deepcopy(DOCUMENT), **members},
         findings=findings,
         items=tuple(
@@ -161,5 +162,4 @@ def rendering(findings: tuple[Finding, ...] = (), **members: Any) -> Rendering:
             HeaderRecord(path=keyword, disposition=disposition, reason=reason)
             for keyword, disposition, reason in HEADER
         ),
-        classes=table("sr2fhir.documents.measurement_report", "classes.toml"),
     )

@@ -19,17 +19,15 @@ if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 
-@pytest.mark.parametrize("form", ["collection", "transaction"])
 @pytest.mark.parametrize("name", OTHERS)
 def test_samples_become_the_same_bundles(
-    engine: Engine, other_engines: dict[str, Engine], samples: list[Path], name: str, form: str
+    engine: Engine, other_engines: dict[str, Engine], samples: list[Path], name: str
 ) -> None:
     if name not in other_engines:
         pytest.skip(f"{name}: {reached()[name]}")
     assert samples
     for sample in samples:
-        options = sr2fhir.RenderOptions(bundle=form)  # type: ignore[arg-type]
-        check_one_answer(sr2fhir.render(sample, options=options), engine, {name: other_engines[name]})
+        check_one_answer(sr2fhir.render(sample), engine, {name: other_engines[name]})
 
 
 def test_a_difference_would_be_found(engine: Engine, samples: list[Path]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from sr2fhir import render
 from sr2fhir.dicom import DEFAULT_LIMITS, Limits, read
 from sr2fhir.dicom.limits import in_force
 from sr2fhir.errors import (
@@ -22,7 +23,6 @@ from sr2fhir.errors import (
     TemplateError,
     UsageError,
 )
-from sr2fhir.documents.measurement_report import render
 
 from tests.dicom.specimens import (
     PATIENT_ID,

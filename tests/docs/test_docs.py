@@ -275,7 +275,7 @@ class Kept:
 
 @pytest.fixture
 def session_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sr2fhir.transformer.make_engine", lambda *_, **__: Kept(engine))
+    monkeypatch.setattr("sr2fhir.engines.make_engine", lambda *_, **__: Kept(engine))
 
 
 @pytest.mark.usefixtures("session_engine")

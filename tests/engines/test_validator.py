@@ -265,7 +265,7 @@ def test_a_wrong_url_is_a_wrong_use_at_once() -> None:
 
 
 def test_a_url_alone_means_this_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sr2fhir.transformer import make_engine
+    from sr2fhir.engines import make_engine
 
     monkeypatch.delenv("SR2FHIR_ENGINE", raising=False)
     with serving(NO_HELLO) as server:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydicom.dataset import Dataset
-from sr2fhir.documents.measurement_report import render
+from sr2fhir import render
 from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.values import LISTS
 

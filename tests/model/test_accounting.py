@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sr2fhir import render
 from sr2fhir.dicom import read
-from sr2fhir.documents.measurement_report import render
 from sr2fhir.findings import REASONS
 
 from tests.builders import (

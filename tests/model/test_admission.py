@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sr2fhir.documents.measurement_report import render
+from sr2fhir import render
 from sr2fhir.errors import MissingAttributeError, NotStructuredReportError, TemplateError
 
 from tests.builders import Code, measurement_report, sequence_item

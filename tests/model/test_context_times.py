@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sr2fhir.documents.measurement_report import render
+from sr2fhir import render
 
 from tests.builders import (
     Code,

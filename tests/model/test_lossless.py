@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from pydicom.uid import ImplicitVRLittleEndian
+from sr2fhir import render
 from sr2fhir.dicom import read
-from sr2fhir.documents.measurement_report import render
 from sr2fhir.jsontext import loads_strict
 
 from tests.builders import encoded, reread

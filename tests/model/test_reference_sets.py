@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir.documents.measurement_report import render
+from sr2fhir import render
 from sr2fhir.errors import DamagedError
 
 from tests.builders import (

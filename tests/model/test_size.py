@@ -6,7 +6,7 @@ import time
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir.documents.measurement_report import render
+from sr2fhir import render
 from sr2fhir.jsontext import loads_strict
 
 from tests.builders import (

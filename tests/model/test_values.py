@@ -6,7 +6,7 @@ import math
 
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
-from sr2fhir.documents.measurement_report import render
+from sr2fhir import render
 
 from tests.builders import (
     Code,

@@ -6,8 +6,9 @@ import copy
 from typing import Any
 
 import pytest
+from sr2fhir import RenderOptions, Transformer, UsageError
 from sr2fhir.jsontext import JsonObject, NumberText, dumps
-from sr2fhir.packaging import package
+from sr2fhir.packaging import Packaging
 from sr2fhir.packaging.policies import PROFILES, request, search_token
 
 ID = "00000000-0000-5000-8000-000000000001"
@@ -78,12 +79,12 @@ COLLECTION = {
 
 
 def test_a_collection_travels_as_it_is() -> None:
-    assert package(copy.deepcopy(COLLECTION), "collection") == COLLECTION
+    assert Packaging().package(copy.deepcopy(COLLECTION)) == COLLECTION
 
 
 def test_a_transaction_adds_requests_and_nothing_else() -> None:
     before = copy.deepcopy(COLLECTION)
-    made = package(before, "transaction")
+    made = Packaging("transaction").package(before)
     assert before == COLLECTION
     assert [list(entry) for entry in made["entry"]] == [["fullUrl", "resource", "request"]] * 2
     without = {**made, "type": "collection", "entry": [dict(entry) for entry in made["entry"]]}
@@ -91,3 +92,8 @@ def test_a_transaction_adds_requests_and_nothing_else() -> None:
         assert entry.pop("request") == request(entry["resource"])
     assert dumps(without) == dumps(COLLECTION)
     assert list(made) == ["resourceType", "type", "entry"]
+
+
+def test_a_sop_class_that_dicom_does_not_have_is_not_sent() -> None:
+    with pytest.raises(UsageError, match="ig-literal"):
+        Transformer(options=RenderOptions(form="ig-literal"), packaging=Packaging("transaction"))

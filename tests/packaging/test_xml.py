@@ -1,4 +1,4 @@
-"""XML of a Bundle: what the engine writes is compared with the JSON, element for element, and written in one form."""
+"""XML of a Bundle: it says what the JSON says, element for element, and is written in one form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import sr2fhir
 from lxml import etree
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import NumberText, loads_strict
-from sr2fhir.packaging.xml import check_characters, read, to_xml, verify, write
+from sr2fhir.packaging.xml import check_characters, read, to_xml, write
+
+from tests.packaging.readback import DifferentError, verify
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -94,26 +96,21 @@ PATIENT_XML = f"""\
 
 
 def test_xml_that_says_the_same_is_accepted() -> None:
-    root = read(PATIENT_XML.encode())
-    verify(PATIENT, root)
-    assert write(root).decode() == PATIENT_XML
+    verify(PATIENT, PATIENT_XML.encode())
+    assert write(read(PATIENT_XML.encode())).decode() == PATIENT_XML
 
 
 def test_blanks_order_of_attributes_and_prefixes_do_not_matter() -> None:
     text = re.sub(r">\s+<", "><", PATIENT_XML)
     text = text.replace('<given id="g3" value="C"/>', "<given value='C' id='g3'></given>")
-    root = read(text.encode())
-    verify(PATIENT, root)
-    assert write(root).decode() == PATIENT_XML
+    assert write(read(text.encode())).decode() == PATIENT_XML
 
 
 def test_the_id_of_a_primitive_that_is_written_as_a_child_becomes_an_attribute() -> None:
     text = PATIENT_XML.replace(
         '<gender id="g" value="male"/>', '<gender value="male"><id value="g"/></gender>'
     ).replace('<given id="g3" value="C"/>', '<given value="C"><id value="g3"/></given>')
-    root = read(text.encode())
-    verify(PATIENT, root)
-    assert write(root).decode() == PATIENT_XML
+    assert write(read(text.encode())).decode() == PATIENT_XML
 
 
 @pytest.mark.parametrize(
@@ -156,12 +153,11 @@ def test_the_id_of_a_primitive_that_is_written_as_a_child_becomes_an_attribute()
         ("</Patient>", "<active value='true'/></Patient>", "Patient.active"),
     ],
 )
-def test_xml_that_says_something_else_is_refused_with_its_place(old: str, new: str, where: str) -> None:
+def test_xml_that_says_something_else_would_be_noticed_at_its_place(old: str, new: str, where: str) -> None:
     assert old in PATIENT_XML
-    with pytest.raises(OutputError) as raised:
-        verify(PATIENT, read(PATIENT_XML.replace(old, new).encode()))
+    with pytest.raises(DifferentError) as raised:
+        verify(PATIENT, PATIENT_XML.replace(old, new).encode())
     assert raised.value.where == where
-    assert "second" not in raised.value.message
 
 
 @pytest.mark.parametrize(
@@ -190,11 +186,11 @@ def test_entities_are_not_resolved() -> None:
 
 def test_a_value_of_eleven_megabytes_is_read() -> None:
     long = "x" * 11_000_000
-    root = read(f'<Basic xmlns="http://hl7.org/fhir"><language value="{long}"/></Basic>'.encode())
-    verify({"resourceType": "Basic", "language": long}, root)
+    data = f'<Basic xmlns="http://hl7.org/fhir"><language value="{long}"/></Basic>'.encode()
+    verify({"resourceType": "Basic", "language": long}, data)
 
 
-@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x0c", "\x1b", "\ufffe", "\uffff"])
+@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x0c", "\x1b", "\ufeff", "\ufffe", "\uffff"])
 def test_a_character_that_xml_has_not_is_refused_with_its_place(character: str) -> None:
     content = {"resourceType": "Patient", "name": [{"given": ["ok", f"Jane{character}"]}]}
     with pytest.raises(OutputError, match=f"U\\+{ord(character):04X}") as raised:
@@ -218,6 +214,7 @@ def test_every_sample_is_written_as_xml(engine: Engine, samples: list[Path], kee
     for sample in samples:
         result = transformer.transform(sample)
         assert result.xml == result.content == to_xml(engine, result.json)
+        verify(loads_strict(result.json), result.xml)
         assert result.xml.startswith(
             b'<?xml version="1.0" encoding="UTF-8"?>\n<Bundle xmlns="http://hl7.org/fhir">\n'
         )
@@ -255,12 +252,12 @@ def test_each_value_of_a_bundle_is_compared(engine: Engine, samples: list[Path])
     for entry in tree[1 + 12 :]:
         tree.remove(entry)
     data = etree.tostring(tree)
-    verify(content, read(data))
+    verify(content, data)
     leaves = list(_leaves(content, ()))
     assert len(leaves) > 300
     for place in leaves:
-        with pytest.raises(OutputError):
-            verify(_changed(content, place), read(data))
+        with pytest.raises(DifferentError):
+            verify(_changed(content, place), data)
 
 
 def _leaves(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:

@@ -7,54 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import RenderOptions, Result, Transformer, render
+from sr2fhir import Packaging, RenderOptions, Result, Transformer
 
-from tests.comparing.answers import check_one_answer
-from tests.published import PUBLISHED
-from tests.rows.validation import Bundles
+from tests.rows.validation import Corpus
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 Transform = Callable[..., Result]
+LAST = "test_validation.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put last what looks at the reports and Bundles of all row tests."""
+    items.sort(key=lambda item: item.path.name == LAST and item.path.parent.name == "rows")
 
 
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Bundles:
-    """Answer the collection of the Bundles of all row tests, in all processes of the run."""
+def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Corpus:
+    """Answer the reports and Bundles of all row tests, in all processes of the run."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(request.config, "workerinput") else base
-    return Bundles(shared / "rows")
+    return Corpus(shared / "rows")
 
 
 @pytest.fixture(scope="module")
-def transform(
-    engine: Engine,
-    other_engines: dict[str, Engine],
-    start_published: Callable[[], Engine],
-    bundles: Bundles,
-    request: pytest.FixtureRequest,
-) -> Iterator[Transform]:
+def transform(engine: Engine, corpus: Corpus, request: pytest.FixtureRequest) -> Iterator[Transform]:
     """Answer a function from a report, and render options by keyword, to the result of the pipeline.
 
-    Every other engine that is available has to give the same answer.
-    When the last file of row tests has ended, the Bundles of all of them are validated.
+    Report and Bundle are kept for the tests of `test_validation.py`.
     """
 
-    def run(report: Dataset | bytes, **options: Any) -> Result:
+    def run(report: Dataset | bytes, packaging: Packaging | None = None, **options: Any) -> Result:
         chosen = RenderOptions(**options)
-        result = Transformer(engine, options=chosen).transform(report)
-        bundles.keep(result.json)
-        check_one_answer(render(report, options=chosen), engine, other_engines)
+        result = Transformer(engine, options=chosen, packaging=packaging).transform(report)
+        corpus.keep(report, chosen, result.json)
         return result
 
     yield run
-    if bundles.ended(request.path.name, _files(request.session)):
-        engines = {"our": engine} | ({"published": start_published()} if PUBLISHED.is_dir() else {})
-        faults = bundles.faults(engines)
-        assert not faults, "\n".join(("Bundles of row tests do not validate:", *faults))
-
-
-def _files(session: pytest.Session) -> set[str]:
-    """Name the files whose tests make Bundles, of those that this run has selected."""
-    return {item.path.name for item in session.items if "transform" in getattr(item, "fixturenames", ())}
+    corpus.end(request.path.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import Result
+from sr2fhir import Packaging, Result
 from sr2fhir.accounting.report import Line
 
 from tests.rows.conftest import Transform
@@ -20,7 +20,9 @@ IMAGE_LIBRARY = "111028, DCM"
 def drawn(request: pytest.FixtureRequest, transform: Transform) -> tuple[Dataset, Result]:
     """Answer a report and what becomes of it, every fourth as a transaction; its Bundle is validated at the end."""
     report = Drawn(request.param).report()
-    return report, transform(report, bundle="collection" if request.param % 4 else "transaction")
+    return report, transform(
+        report, packaging=Packaging("collection" if request.param % 4 else "transaction")
+    )
 
 
 def positions(item: Dataset, own: str = "1") -> Iterator[str]:

@@ -1,15 +1,16 @@
-"""Validate the Bundles of all row tests together, against our definitions and the published ones.
+"""The reports and Bundles of all row tests, kept for the tests that look at all of them together.
 
-The last file of row tests to end, in whichever process, validates what all of them made: reading the
-definitions takes much longer than validating a Bundle, and most Bundles share most of their resources.
+Reading the definitions takes much longer than validating a Bundle, and most Bundles share most of their
+resources: so the Bundles of all are validated as one.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,15 @@ from typing import TYPE_CHECKING, Any
 from sr2fhir.jsontext import dumps, loads_strict
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from sr2fhir import RenderOptions
     from sr2fhir.engines import Engine
 
 Json = dict[str, Any]
 
 URN = "urn:uuid:"
+# seconds for the row tests of other processes
+PATIENCE_S = 1200
 
 
 @dataclass
@@ -80,8 +85,8 @@ class Pool:
         return names.get(url, url)
 
 
-class Bundles:
-    """Keep the Bundles of row tests, and which files have ended.
+class Corpus:
+    """Keep the reports and Bundles of row tests, and which files have ended.
 
     Parameters
     ----------
@@ -90,34 +95,37 @@ class Bundles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._made, self._ended = folder / "made", folder / "ended"
-        self._claim = folder / "claimed"
-        for each in (self._made, self._ended):
+        self._reports, self._made, self._ended = folder / "reports", folder / "made", folder / "ended"
+        for each in (self._reports, self._made, self._ended):
             each.mkdir(parents=True, exist_ok=True)
 
-    def keep(self, bundle: bytes) -> None:
-        """Keep a Bundle, with the test that made it."""
+    def keep(self, report: Dataset | bytes, options: RenderOptions, bundle: bytes) -> None:
+        """Keep a report and its Bundle, with the test that made it."""
         test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0].rpartition("/")[2]
-        name = f"{os.getpid()}-{len(list(self._made.iterdir())):05}.json"
+        name = f"{os.getpid()}-{len(list(self._made.iterdir())):05}"
         (self._made / name).write_text(f"{test}\n{bundle.decode()}", encoding="utf-8")
+        (self._reports / name).write_bytes(pickle.dumps((test, report, options)))
 
-    def ended(self, module: str, expected: set[str]) -> bool:
-        """Note that the tests of a file have ended; tell whether it is the last of those expected."""
+    def end(self, module: str) -> None:
+        """Note that the tests of a file have ended."""
         (self._ended / module).touch()
-        if not expected <= {path.name for path in self._ended.iterdir()}:
-            return False
-        try:
-            self._claim.touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
 
-    def faults(self, engines: Mapping[str, Engine]) -> list[str]:
-        """Validate all Bundles by each engine, named after its definitions; answer the errors with their tests."""
+    def wait(self, modules: set[str]) -> None:
+        """Wait until the tests of these files have ended, in whichever process they run."""
+        until = time.monotonic() + PATIENCE_S
+        while not modules <= {path.name for path in self._ended.iterdir()}:
+            assert time.monotonic() < until, "the row tests did not come to an end"
+            time.sleep(0.2)
+
+    def reports(self) -> Iterator[tuple[str, Dataset | bytes, RenderOptions]]:
+        """Yield test, report and options of all that were transformed."""
+        for path in sorted(self._reports.iterdir()):
+            yield pickle.loads(path.read_bytes())
+
+    def faults(self, definitions: str, engine: Engine) -> list[str]:
+        """Validate all Bundles by an engine; return the errors with their tests and the definitions' name."""
         pool, others = self._pooled()
-        with ThreadPoolExecutor(len(engines)) as threads:
-            found = [threads.submit(_validated, name, each, pool, others) for name, each in engines.items()]
-            return [fault for future in found for fault in future.result()]
+        return _validated(definitions, engine, pool, others)
 
     def _pooled(self) -> tuple[Pool, list[tuple[str, Json]]]:
         """Answer the resources of all collections, and the transactions, each with its test."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sr2fhir
+from sr2fhir.packaging import BUNDLE_TYPES, BundleType
 from sr2fhir.paths import layout
 
 if TYPE_CHECKING:
@@ -22,11 +23,10 @@ EXPECTED = Path(__file__).parent / "expected"
 SAMPLES = sorted(
     path for path in (layout().sources / "samples").iterdir() if path.suffix in (".dcm", ".json")
 )
-FORMS = ("collection", "transaction")
 
 
-def transformed(engine: Engine, sample: Path, form: str) -> sr2fhir.Result:
-    return sr2fhir.Transformer(engine, options=sr2fhir.RenderOptions(bundle=form)).transform(sample)  # type: ignore[arg-type]
+def transformed(engine: Engine, sample: Path, form: BundleType) -> sr2fhir.Result:
+    return sr2fhir.Transformer(engine, packaging=sr2fhir.Packaging(form)).transform(sample)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
@@ -42,7 +42,7 @@ def test_every_sample_has_a_reviewed_bundle() -> None:
     assert {f"{sample.name}.bundle.json" for sample in SAMPLES} == {path.name for path in EXPECTED.iterdir()}
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", BUNDLE_TYPES)
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_bundle_is_valid_by_our_definitions(engine: Engine, sample: Path, form: str) -> None:
     assert errors(engine, transformed(engine, sample, form)) == []
@@ -80,8 +80,8 @@ def test_an_error_would_be_found(engine: Engine, published: Engine) -> None:
         )
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_only_requests_tell_a_transaction_from_a_collection(engine: Engine, form: str) -> None:
+@pytest.mark.parametrize("form", BUNDLE_TYPES)
+def test_only_requests_tell_a_transaction_from_a_collection(engine: Engine, form: BundleType) -> None:
     """Section 1: the same resources; a transaction says of each entry how it is stored."""
     for sample in SAMPLES:
         bundle = json.loads(transformed(engine, sample, form).json)

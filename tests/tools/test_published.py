@@ -161,7 +161,7 @@ def test_it_comes_out_the_same_again(published: Published, tmp_path: Path) -> No
 def test_an_engine_with_nothing_else_makes_the_same_bundles(
     alone: Any, engine: Any, samples: list[Path]
 ) -> None:
-    from sr2fhir.transformer import render
+    from sr2fhir import render
 
     form = json_format()
     assert samples

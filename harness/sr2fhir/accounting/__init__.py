@@ -21,7 +21,6 @@ from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
 from sr2fhir.accounting.sources import Sources
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
     from sr2fhir.findings import Finding
@@ -39,7 +38,6 @@ class Finished:
     findings: tuple[Finding, ...]
 
 
-@collector_paused()
 def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -> Finished:
     """Check the engine's answer, tabulate and remove its lineage ids, and account for all content.
 

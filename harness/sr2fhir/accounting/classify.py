@@ -149,7 +149,7 @@ def account(
         {record.position: record for record in rendering.items},
         by_source([*resource_links(resources, sources), *lineage.links]),
         stated_reasons(findings),
-        Classes.of(resources, tables_of(rendering.classes)),
+        Classes.of(resources, tables_of(rendering.document_type.classes)),
         sources,
     )
     items = tuple(item_line(record, known) for record in rendering.items)

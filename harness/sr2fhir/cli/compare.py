@@ -179,7 +179,7 @@ class Session:
     def one(self, item: Input) -> None:
         """Compare what the engines make of one input."""
         from sr2fhir.comparing import compare
-        from sr2fhir.transformer import render
+        from sr2fhir.pipeline import render
 
         try:
             source = item.read(None)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_TIMEOUT_S = 300.0
-BUNDLE_TYPES = ("collection", "transaction")
 FORMS = ("corrected", "ig-literal")
 
 Subparsers = argparse._SubParsersAction  # the type has no public name
@@ -112,12 +111,6 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         help="system of an Accession Number that names no issuer",
     )
     command.add_argument(
-        "--bundle",
-        choices=BUNDLE_TYPES,
-        default="collection",
-        help="type of the Bundle (default: collection)",
-    )
-    command.add_argument(
         "--form",
         choices=FORMS,
         default="corrected",
@@ -131,7 +124,6 @@ def render_options(arguments: argparse.Namespace) -> RenderOptions:
     from sr2fhir.model import RenderOptions
 
     return RenderOptions(
-        bundle=arguments.bundle,
         form=arguments.form,
         default_timezone=arguments.timezone,
         coding_schemes=coding_schemes(arguments.coding_schemes) if arguments.coding_schemes else {},

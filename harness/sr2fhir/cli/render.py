@@ -33,7 +33,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Render, write the document, print the findings to standard error, and answer the exit code."""
     from sr2fhir.jsontext import dumps
-    from sr2fhir.transformer import render
+    from sr2fhir.pipeline import render
 
     standard = arguments.input == STANDARD_INPUT
     source = sys.stdin.buffer.read() if standard else arguments.input

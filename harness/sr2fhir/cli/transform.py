@@ -20,6 +20,7 @@ from sr2fhir.cli.options import (
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe
+from sr2fhir.packaging import BUNDLE_TYPES, FORMATS, Packaging
 from sr2fhir.wording import plural
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ item, and what reached none and why), and an OperationOutcome. An input that fai
 alone; on standard output it takes the place of the Bundle. With --ndjson all inputs share Patient.ndjson,
 Observation.ndjson and so on, reports.jsonl, and OperationOutcome.ndjson.
 """
-FORMATS = ("json", "xml")
 STANDARD_INPUT = "-"
 LIST_SIGN = "@"
 
@@ -88,6 +88,12 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         help="format of the Bundles (default: what the ending of --out says, else json)",
     )
     command.add_argument("--quiet", action="store_true", help="print failures only")
+    command.add_argument(
+        "--bundle",
+        choices=BUNDLE_TYPES,
+        default="collection",
+        help="type of the Bundle (default: collection)",
+    )
     add_engine_option(command)
     add_render_options(command)
 
@@ -154,13 +160,14 @@ def transform(
     """Transform all inputs and print a line for each."""
     from sr2fhir import runs
     from sr2fhir.cli.options import engine_options
+    from sr2fhir.engines import make_engine
     from sr2fhir.runs.destination import is_single
-    from sr2fhir.runs.work import MakeWork
-    from sr2fhir.transformer import make_engine
 
     options = engine_options(arguments, batch=not is_single(arguments.inputs))
     # first of all: Java starts while Python still loads pydicom
     engine = make_engine(arguments.engine, options)
+    from sr2fhir.runs.work import MakeWork
+
     try:
         recipe = recipe_of(arguments, options)
         work = working(arguments, destination, MakeWork(recipe, destination.sink), engine)
@@ -202,6 +209,7 @@ def recipe_of(arguments: argparse.Namespace, engine_options: EngineOptions) -> R
         arguments.engine,
         engine_options,
         render_options(arguments),
+        Packaging(arguments.bundle),
         keep_lineage=arguments.keep_lineage,
         validate=arguments.validate,
         format=arguments.format,

@@ -66,7 +66,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Validate, print the findings, and answer the exit code."""
-    from sr2fhir.transformer import make_engine
+    from sr2fhir.engines import make_engine
 
     files = list(expand(arguments.inputs))
     engine = make_engine(arguments.engine, engine_options(arguments))

@@ -92,7 +92,8 @@ def answer(engine: Engine, rendering: Rendering) -> Any:
     from sr2fhir.accounting import finish
 
     try:
-        return finish(engine.transform(rendering.to_json()), rendering).bundle
+        made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
+        return finish(made, rendering).bundle
     except EngineUnavailableError:
         raise
     except Sr2FhirError as error:

@@ -15,7 +15,6 @@ from sr2fhir.dicom.signature import kind_of, refusal
 from sr2fhir.dicom.source import Source, bytes_of, name_of_source, printable
 from sr2fhir.errors import InputError
 from sr2fhir.findings import Finding
-from sr2fhir.memory import collector_paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,7 @@ def read_named(source: Source, name: str, limits: Limits) -> SourceDocument:
     """Read an input; errors do not tell its name yet."""
     notes = Notes()
     data = bytes_of(source, limits)
-    with collector_paused():
-        dataset = read_bytes(data, notes, limits)
+    dataset = read_bytes(data, notes, limits)
     check_whole(dataset)
     return SourceDocument(dataset, name, notes.all())
 

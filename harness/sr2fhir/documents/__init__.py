@@ -1,1 +1,79 @@
-"""Document types: what each template of DICOM Structured Reporting needs beyond what holds for any report."""
+"""The kinds of Structured Reports that can be transformed, and which of them a document is."""
+
+from __future__ import annotations
+
+from sr2fhir.documents.base import DocumentType
+from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
+from sr2fhir.errors import InputError, MissingAttributeError, NotStructuredReportError, TemplateError
+from sr2fhir.findings import FindingLog
+from sr2fhir.model.attributes import Attributes, tag, template_identifier
+from sr2fhir.model.codes import Codes, CodingSchemes
+
+__all__ = ["TYPES", "DocumentType", "type_of"]
+
+TYPES: tuple[DocumentType, ...] = (MEASUREMENT_REPORT,)
+
+_SR_CLASSES = "1.2.840.10008.5.1.4.1.1.88."
+_REQUIRED = {"SOPInstanceUID": tag("SOPInstanceUID"), "StudyInstanceUID": tag("StudyInstanceUID")}
+_SOP_CLASS = tag("SOPClassUID")
+_VALUE_TYPE = tag("ValueType")
+_CONCEPT_NAME = tag("ConceptNameCodeSequence")
+
+
+def type_of(header: Attributes, types: tuple[DocumentType, ...] = TYPES) -> DocumentType:
+    """Return the type of a document.
+
+    Raises
+    ------
+    NotStructuredReportError
+        The SOP Class is not one of Structured Reporting, or there is no root content item.
+    MissingAttributeError
+        There is no SOP Instance UID or no Study Instance UID.
+    TemplateError
+        Neither the template nor the title is that of a type.
+    """
+    problem = _not_a_report(header, types) or _missing(header)
+    if problem:
+        raise problem
+    template, titles = template_identifier(header), _title_keys(header)
+    found = next((each for each in types if each.admits(template, titles)), None)
+    if found is None:
+        raise _other_template(template, types)
+    return found
+
+
+def _not_a_report(header: Attributes, types: tuple[DocumentType, ...]) -> InputError | None:
+    sop_class = header.text(_SOP_CLASS)
+    if sop_class is None and header.text(_VALUE_TYPE) is None:
+        return NotStructuredReportError("this is no Structured Report", where="SOPClassUID")
+    if sop_class is None:
+        return MissingAttributeError("the document has no SOP Class UID", where="SOPClassUID")
+    if sop_class.startswith(_SR_CLASSES) and header.text(_VALUE_TYPE) == "CONTAINER":
+        return None
+    wanted = " or ".join(each.tid for each in types)
+    hint = f"Give Structured Reports of {wanted}"
+    return NotStructuredReportError("this is no Structured Report", where="SOPClassUID", hint=hint)
+
+
+def _missing(header: Attributes) -> InputError | None:
+    keyword = next((keyword for keyword, number in _REQUIRED.items() if header.text(number) is None), None)
+    if keyword is None:
+        return None
+    hint = "Without it the document is not valid DICOM"
+    return MissingAttributeError(f"the document has no {keyword}", where=keyword, hint=hint)
+
+
+def _title_keys(header: Attributes) -> frozenset[str]:
+    """Return the keys of the root's concept name; what is odd about it is told when it is rendered."""
+    log = FindingLog()
+    title = Codes(CodingSchemes(header, {}, log), log).read(header, _CONCEPT_NAME, "1")
+    return frozenset(title.keys) if title else frozenset()
+
+
+def _other_template(template: str | None, types: tuple[DocumentType, ...]) -> TemplateError:
+    stated = f"TID {template}" if template else "another title and no template"
+    return TemplateError(
+        f"the Structured Report has {stated}, not {' or '.join(each.tid for each in types)}",
+        where="ContentTemplateSequence",
+        hint=f"Only {' and '.join(f'{each.name} ({each.tid})' for each in types)} can be transformed",
+    )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
+from sr2fhir.settings import CANONICAL as CANONICAL
+
 ENTRY_MAP = f"{CANONICAL}/StructureMap/MeasurementReport"
 MODEL = f"{CANONICAL}/StructureDefinition/DicomSR"
 

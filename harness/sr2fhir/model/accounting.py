@@ -6,8 +6,8 @@ Mapping section 8.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sr2fhir import jsontext
 from sr2fhir.findings import Finding
@@ -16,6 +16,9 @@ from sr2fhir.model.attributes import Attributes, keyword_path
 from sr2fhir.model.context import Use, Uses
 from sr2fhir.model.header import HeaderTable
 from sr2fhir.model.tree import Item
+
+if TYPE_CHECKING:
+    from sr2fhir.documents.base import DocumentType
 
 Disposition = Literal["mapped", "context", "unmapped"]
 
@@ -26,6 +29,8 @@ class Rendering:
 
     Parameters
     ----------
+    document_type
+        Which kind of document it is.
     document
         Members of the logical model; every number in it is a :class:`~sr2fhir.jsontext.NumberText` or an int.
     findings
@@ -34,16 +39,14 @@ class Rendering:
         Every content item and every attribute of the header.
     leftovers
         What items have besides, to be told after the findings.
-    classes
-        The document type's table for the account.
     """
 
+    document_type: DocumentType
     document: JsonObject
     findings: tuple[Finding, ...]
     items: tuple[ItemRecord, ...]
     header: tuple[HeaderRecord, ...]
     leftovers: tuple[Leftover, ...] = ()
-    classes: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self, seen: Container[str] | None = None) -> tuple[Finding, ...]:
         """Return all findings, those about leftovers last.

@@ -234,3 +234,13 @@ def _cleaned(text: str, vr: str | None) -> str | None:
     if not text.isprintable():
         text = text.translate(_STAND_INS)
     return text if text and not text.isspace() else None
+
+
+_TEMPLATE_SEQUENCE = tag("ContentTemplateSequence")
+_TEMPLATE_IDENTIFIER = tag("TemplateIdentifier")
+
+
+def template_identifier(attributes: Attributes) -> str | None:
+    """Return the Template Identifier that a content item states."""
+    template = attributes.first(_TEMPLATE_SEQUENCE)
+    return template.text(_TEMPLATE_IDENTIFIER) if template else None

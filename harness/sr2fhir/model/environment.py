@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sr2fhir.errors import UsageError
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, CodingSchemes
@@ -15,12 +14,6 @@ from sr2fhir.model.evidence import Evidence
 from sr2fhir.model.identifiers import Ids
 from sr2fhir.model.roles import Roles
 
-_NOT_TO_BE_SENT = (
-    "the form ig-literal writes a SOP class that DICOM does not have: not in a transaction, to be kept"
-)
-_LEAVE_OUT = (
-    "Ask for the form corrected to send it, or for a collection to compare it with the published guide"
-)
 _SOP_CLASS = tag("SOPClassUID")
 _SOP_INSTANCE = tag("SOPInstanceUID")
 _STUDY = tag("StudyInstanceUID")
@@ -34,8 +27,6 @@ class RenderOptions:
 
     Parameters
     ----------
-    bundle
-        The Bundle type to ask the maps for.
     form
         Whether the maps are to write what DICOM says where the guide misprints it (`corrected`), or what the
         guide says (`ig-literal`, for conformance runs only: decision D3).
@@ -45,24 +36,13 @@ class RenderOptions:
         System for each private coding scheme designator that the user knows.
     patient_id_system, accession_system
         System for a Patient ID or Accession Number without an issuer.
-
-    Raises
-    ------
-    UsageError
-        A transaction is asked for in the form `ig-literal`: what a server keeps must not falsify a SOP class.
     """
 
-    bundle: Literal["collection", "transaction"] = "collection"
     form: Literal["corrected", "ig-literal"] = "corrected"
     default_timezone: str = "+00:00"
     coding_schemes: Mapping[str, str] = field(default_factory=dict)
     patient_id_system: str | None = None
     accession_system: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is to be compared as what is to be kept (decision D3)."""
-        if self.bundle == "transaction" and self.form == "ig-literal":
-            raise UsageError(_NOT_TO_BE_SENT, hint=_LEAVE_OUT)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ class Roles:
         """Return the role of the first of a concept's terms."""
         return next((self._roles[term] for term in terms), None)
 
+    def keys(self, role: str) -> frozenset[str]:
+        """Return the concept keys of a role."""
+        return frozenset(self._keys[term] for term, of in self._roles.items() if of == role)
+
     def key(self, term: str) -> str:
         """Return the concept key of a term."""
         return self._keys[term]

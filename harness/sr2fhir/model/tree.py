@@ -20,8 +20,6 @@ _CONCEPT_NAME = tag("ConceptNameCodeSequence")
 _CONCEPT_CODE = tag("ConceptCodeSequence")
 _REFERENCED_ITEM = tag("ReferencedContentItemIdentifier")
 _OBSERVATION_UID = tag("ObservationUID")
-_TEMPLATE_SEQUENCE = tag("ContentTemplateSequence")
-_TEMPLATE_IDENTIFIER = tag("TemplateIdentifier")
 _MEASURED_VALUE = tag("MeasuredValueSequence")
 _NUMERIC_VALUE = tag("NumericValue")
 _TEXT = {
@@ -277,9 +275,3 @@ def coded_json(item: Item) -> JsonObject | None:
 def first(items: Iterable[Item], term: str) -> Item | None:
     """Return the first item with a concept."""
     return next((item for item in items if term in item.terms), None)
-
-
-def template_identifier(attributes: Attributes) -> str | None:
-    """Return the Template Identifier that a content item states."""
-    template = attributes.first(_TEMPLATE_SEQUENCE)
-    return template.text(_TEMPLATE_IDENTIFIER) if template else None

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from sr2fhir.jsontext import JsonObject
+from sr2fhir.settings import CANONICAL
 
-PROFILES = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/"
+PROFILES = f"{CANONICAL}/StructureDefinition/"
 # what separates system and value, or values, in a search (FHIR R5, search, 3.2.1.5.7)
 _SEARCH_ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\$,|"})
 

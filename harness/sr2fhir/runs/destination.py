@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sr2fhir.errors import UsageError
+from sr2fhir.packaging import Format
 from sr2fhir.runs.writing import (
     WORK_FOLDER,
     FileSink,
@@ -19,7 +20,6 @@ from sr2fhir.runs.writing import (
     file_sink,
     folder_sink,
 )
-from sr2fhir.transformer import Format
 
 if TYPE_CHECKING:
     from sr2fhir.runs.book import Book

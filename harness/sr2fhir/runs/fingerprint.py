@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sr2fhir.dicom.limits import in_force
 from sr2fhir.outcome import PACKAGE
 from sr2fhir.paths import Layout, layout
-from sr2fhir.transformer import ENGINE_VARIABLE, URL_VARIABLE
+from sr2fhir.settings import ENGINE_VARIABLE, URL_VARIABLE
 
 if TYPE_CHECKING:
     from sr2fhir.runs.work import Recipe

@@ -17,7 +17,7 @@ from sr2fhir.outcome import from_error
 from sr2fhir.runs.results import Line, Written
 
 if TYPE_CHECKING:
-    from sr2fhir.transformer import Result
+    from sr2fhir.result import Result
 
 ENDING = ".ndjson"
 OUTCOMES = f"OperationOutcome{ENDING}"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
 from sr2fhir.outcome import REPORT_IT, unexpected
+from sr2fhir.packaging import Format, Packaging
 from sr2fhir.runs.results import Done, FileResult, Written
+from sr2fhir.transformer import Transformer
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine, EngineOptions
     from sr2fhir.model import RenderOptions
+    from sr2fhir.result import Result
     from sr2fhir.runs.inputs import Input
     from sr2fhir.runs.writing import Sink
-    from sr2fhir.transformer import Format, Result, Transformer
 
 logger = logging.getLogger(__name__)
 
@@ -27,25 +29,29 @@ class Recipe:
     Parameters
     ----------
     engine, engine_options
-        As in `sr2fhir.transformer.make_engine`.
-    options, keep_lineage, validate, format
+        As in `sr2fhir.engines.make_engine`.
+    options, packaging, keep_lineage, validate, format
         As in `sr2fhir.Transformer`.
     """
 
     engine: str | None
     engine_options: EngineOptions
     options: RenderOptions
+    packaging: Packaging = field(default_factory=Packaging)
     keep_lineage: bool = False
     validate: bool = False
     format: Format = "json"
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot go together, before any work is begun."""
+        self.packaging.check_form(self.options.form)
+
     def transformer(self, engine: Engine) -> Transformer:
         """Make the transformer."""
-        from sr2fhir.transformer import Transformer
-
         return Transformer(
             engine,
             options=self.options,
+            packaging=self.packaging,
             keep_lineage=self.keep_lineage,
             validate=self.validate,
             format=self.format,
@@ -77,7 +83,7 @@ class Work:
         """
         digest = ""
         try:
-            data = item.read(self.transformer.limits)
+            data = item.read(self.transformer.settings.limits)
             digest = digest_of(data)
             result = self.transformer.transform(data, name=item.name)
             written = self.sink.write(result)

@@ -19,7 +19,7 @@ from sr2fhir.outcome import from_error
 from sr2fhir.runs.results import Written
 
 if TYPE_CHECKING:
-    from sr2fhir.transformer import Result
+    from sr2fhir.result import Result
 
 UNNAMED = "input"
 # Within a folder of results: what a run needs that is not at its end.

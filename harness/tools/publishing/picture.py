@@ -20,7 +20,7 @@ from sr2fhir.paths import layout
 
 if TYPE_CHECKING:
     from sr2fhir.accounting.report import Line
-    from sr2fhir.transformer import Result
+    from sr2fhir.result import Result
 
 SAMPLE = Path("samples/real_hl7_dicom_sr_ig_example.json")
 PICTURE = Path("docs/images/tree-to-fhir.svg")

@@ -1,41 +1,18 @@
-"""Measurement Reports (PS3.16 TID 1500): what is admitted, what concepts are for, and the rendering."""
+"""Imaging Measurement Report (PS3.16 TID 1500): what it is known by, and its rendering."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from sr2fhir.documents.base import DocumentType
+from sr2fhir.documents.measurement_report.document import render
+from sr2fhir.documents.measurement_report.structure import roles
+from sr2fhir.model.roles import table
+from sr2fhir.settings import CANONICAL
 
-from pydicom.dataset import Dataset
-
-from sr2fhir.documents.measurement_report.document import render_dataset
-from sr2fhir.model import Rendering, RenderOptions
-
-if TYPE_CHECKING:
-    from sr2fhir.dicom import SourceDocument
-
-__all__ = ["render"]
-
-
-def render(source: Dataset | SourceDocument, *, options: RenderOptions | None = None) -> Rendering:
-    """Render a Structured Report as a document of the logical model.
-
-    Parameters
-    ----------
-    source
-        A Dataset, or what :func:`sr2fhir.dicom.read` returned.
-    options
-        What the document leaves open; the defaults of :class:`RenderOptions` where not given.
-
-    Returns
-    -------
-    Rendering
-        The document, the findings, and the account of every content item and header attribute.
-
-    Raises
-    ------
-    InputError
-        The Dataset is no Measurement Report of TID 1500, or lacks its Study or SOP Instance UID.
-    """
-    options = options or RenderOptions()
-    if isinstance(source, Dataset):
-        return render_dataset(source, options)
-    return render_dataset(source.dataset, options, source.findings)
+MEASUREMENT_REPORT = DocumentType(
+    name="Measurement Reports",
+    template="1500",
+    titles=roles().keys("title"),
+    entry_map=f"{CANONICAL}/StructureMap/MeasurementReport",
+    render=render,
+    classes=table(__package__, "classes.toml"),
+)

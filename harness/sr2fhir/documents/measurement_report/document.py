@@ -6,10 +6,8 @@ Each pass takes what it needs and returns what it found; a content item does not
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from pydicom.dataset import Dataset
-
-from sr2fhir.documents.measurement_report import admission
 from sr2fhir.documents.measurement_report.effective_time import EffectiveTimes
 from sr2fhir.documents.measurement_report.items import Found, content, repeated
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
@@ -17,11 +15,10 @@ from sr2fhir.documents.measurement_report.sites import Sites
 from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, places, roles
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.memory import collector_paused
 from sr2fhir.model import header, uids
 from sr2fhir.model.accounting import Rendering, header_records, item_records
 from sr2fhir.model.algorithms import Algorithms
-from sr2fhir.model.attributes import Attributes
+from sr2fhir.model.attributes import Attributes, template_identifier
 from sr2fhir.model.context import Changes, Moment, Scope, Uses, language, scopes
 from sr2fhir.model.datetimes import is_instant
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
@@ -32,34 +29,33 @@ from sr2fhir.model.parties import Parties, observers, participants
 from sr2fhir.model.roles import table
 from sr2fhir.model.studies import Studies
 from sr2fhir.model.subjects import Subjects
-from sr2fhir.model.tree import Item, coded_json, template_identifier, walk
+from sr2fhir.model.tree import Item, coded_json, walk
 from sr2fhir.model.values import Values, read_values
+
+if TYPE_CHECKING:
+    from sr2fhir.documents.base import DocumentType
 
 RESOURCE_TYPE = "DicomSR"
 
 HEADER = HeaderTable(table(__package__, "header.toml"))
 
 
-@collector_paused()
-def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
-    """Render a Dataset.
+def render(
+    attributes: Attributes, document_type: DocumentType, options: RenderOptions, known: tuple[Finding, ...]
+) -> Rendering:
+    """Render a Measurement Report.
 
     Parameters
     ----------
-    dataset
-        A Structured Report.
+    attributes
+        Those of the document.
+    document_type
+        Which kind it is.
     options
         What the document leaves open.
     known
         Findings of the reader, to stand before those of the renderer.
-
-    Raises
-    ------
-    InputError
-        The Dataset is no Measurement Report, or lacks a UID.
     """
-    attributes = Attributes(dataset)
-    admission.check(attributes)
     log = FindingLog()
     env = prepare(attributes, options, log, roles())
     items = walk(attributes, env.codes, log)
@@ -67,12 +63,12 @@ def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Findin
     document, uses, observations = _document(env, items, values)
     findings = (*known, *log.frozen())
     return Rendering(
+        document_type,
         document,
         findings,
         item_records(items, uses),
         header_records(attributes, findings, HEADER, uses.same),
         leftovers(items, values, observations),
-        table(__package__, "classes.toml"),
     )
 
 

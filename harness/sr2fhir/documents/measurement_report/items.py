@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from sr2fhir.documents.measurement_report.structure import GROUP, MEASURED, OBSERVATIONS, is_group
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import uids
-from sr2fhir.model.attributes import tag
+from sr2fhir.model.attributes import tag, template_identifier
 from sr2fhir.model.context import Moment, Scope, Uses
 from sr2fhir.model.identifiers import Ids
 from sr2fhir.model.members import filled, traced
 from sr2fhir.model.parties import Fallback
-from sr2fhir.model.tree import IMAGES, REGIONS, Item, template_identifier, written
+from sr2fhir.model.tree import IMAGES, REGIONS, Item, written
 from sr2fhir.model.values import LISTS, Values
 
 _CONTINUITY = tag("ContinuityOfContent")

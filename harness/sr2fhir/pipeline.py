@@ -1,0 +1,206 @@
+"""From a Structured Report to a Bundle: `transform` is the whole way, `Settings` what can be chosen on it.
+
+Python speaks DICOM: it reads a document and renders it as the logical model. The maps speak FHIR: an engine
+makes a collection of R5 resources of it. Then the collection is held against the document, led on to the
+target, and packaged as it is to travel.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import pydicom
+
+from sr2fhir import documents
+from sr2fhir.accounting import Finished, Report, finish
+from sr2fhir.accounting.parse import parse
+from sr2fhir.dicom import Limits, SourceDocument, read
+from sr2fhir.dicom.source import UNNAMED, name_of_source
+from sr2fhir.dicom.source import Source as Readable
+from sr2fhir.documents import DocumentType
+from sr2fhir.errors import OutputError, Sr2FhirError
+from sr2fhir.findings import Finding
+from sr2fhir.jsontext import JsonObject, dumps
+from sr2fhir.model import Rendering, RenderOptions
+from sr2fhir.model.attributes import Attributes
+from sr2fhir.packaging import Format, Packaging
+from sr2fhir.result import Result
+from sr2fhir.targets import R5, Target
+from sr2fhir.validation import validate
+from sr2fhir.wording import listed
+
+if TYPE_CHECKING:
+    from sr2fhir.engines.base import Engine
+
+Source = Readable | pydicom.Dataset | SourceDocument
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Choose what becomes of documents.
+
+    Parameters
+    ----------
+    options
+        Form, default time zone, coding schemes and issuers.
+    limits
+        How large and how deep an input may be.
+    document_types
+        Which kinds of documents are taken.
+    target
+        Version of FHIR.
+    packaging
+        How Bundles are to travel.
+    format
+        `xml` to have each Bundle as XML besides.
+    keep_lineage
+        Leave the ids in the Bundle by which each element names the content item it came from.
+    validate
+        Have the HL7 validator check each Bundle against the profiles that it claims.
+
+    Raises
+    ------
+    UsageError
+        A transaction is asked for in the form `ig-literal`.
+    """
+
+    options: RenderOptions = field(default_factory=RenderOptions)
+    limits: Limits | None = None
+    document_types: tuple[DocumentType, ...] = documents.TYPES
+    target: Target = R5
+    packaging: Packaging = field(default_factory=Packaging)
+    format: Format = "json"
+    keep_lineage: bool = False
+    validate: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot go together."""
+        self.packaging.check_form(self.options.form)
+
+
+def transform(source: Source, engine: Engine, settings: Settings, name: str | None = None) -> Result:
+    """Turn one Structured Report into a Bundle; `Transformer.transform` tells what it takes and raises."""
+    name = name or name_of(source)
+    try:
+        with stage("render", name):
+            rendering = rendered(source, name, settings)
+        with stage("engine", name):
+            answer = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
+        with stage("finish", name):
+            finished = accounted(answer, rendering, engine, settings)
+            bundle = stepped(finished.bundle, engine, settings.target)
+            json = dumps(settings.packaging.package(bundle), indent=True) + b"\n"
+        findings = (*finished.findings, *unmapped_findings(finished.report))
+        with stage("xml", name):
+            xml = as_xml(json, engine) if settings.format == "xml" else None
+        result = Result(name, json, finished.report, findings, xml=xml)
+        with stage("validate", name):
+            return validated(result, engine) if settings.validate else result
+    except Sr2FhirError as error:
+        error.source = error.source or name
+        raise
+
+
+def render(
+    source: Source,
+    *,
+    name: str | None = None,
+    options: RenderOptions | None = None,
+    limits: Limits | None = None,
+) -> Rendering:
+    """Render a Structured Report as the logical model; no engine is needed.
+
+    Parameters
+    ----------
+    source
+        Path of a file, its bytes or a binary stream (DICOM, PS3.10, or DICOM JSON, PS3.18 Annex F), a Dataset
+        in memory, or what `read` returned.
+    name
+        What to call the input in messages; by default its path.
+    options
+        Form, default time zone, coding schemes and issuers.
+    limits
+        How large and how deep an input may be.
+
+    Returns
+    -------
+    Rendering
+        The logical-model document, findings, and a record of each content item and header attribute.
+
+    Raises
+    ------
+    InputError
+        The input is not a TID 1500 Measurement Report, or damaged.
+    """
+    return rendered(source, name, Settings(options or RenderOptions(), limits))
+
+
+def rendered(source: Source, name: str | None, settings: Settings) -> Rendering:
+    """Read what is not in memory yet, find out which type of document it is, and render it."""
+    if isinstance(source, pydicom.Dataset):
+        source = SourceDocument(source, UNNAMED, ())
+    if not isinstance(source, SourceDocument):
+        source = read(source, name=name, limits=settings.limits)
+    header = Attributes(source.dataset)
+    document_type = documents.type_of(header, settings.document_types)
+    return document_type.render(header, document_type, settings.options, source.findings)
+
+
+def accounted(answer: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:
+    """Check what an engine returned, and account for the document; a refusal names the engine."""
+    try:
+        return finish(answer, rendering, keep_lineage=settings.keep_lineage)
+    except OutputError as error:
+        error.message = f"{engine.place()}: {error.message}"
+        raise
+
+
+def stepped(bundle: JsonObject, engine: Engine, target: Target) -> JsonObject:
+    """Lead a Bundle through the step maps of the target."""
+    for step in target.step_maps:
+        bundle = parse(engine.transform(dumps(bundle), step))
+    return bundle
+
+
+def as_xml(json: bytes, engine: Engine) -> bytes:
+    """Return the Bundle as XML."""
+    from sr2fhir.packaging.xml import to_xml  # lxml
+
+    return to_xml(engine, json)
+
+
+def validated(result: Result, engine: Engine) -> Result:
+    """Return a result with what the validator says of it."""
+    return replace(result, validation=validate(engine, result.bundle, result.json))
+
+
+def unmapped_findings(report: Report) -> tuple[Finding, ...]:
+    """Sum up in one finding what reached no element; the report lists it."""
+    if not report.unmapped:
+        return ()
+    items = sum(line.is_unmapped for line in report.items)
+    lost = listed((items, "content item"), (len(report.unmapped) - items, "header attribute"))
+    message = f"{lost} reached no element of the Bundle"
+    return (Finding("information", "no-target", "1", message, "The report lists them under `unmapped`"),)
+
+
+def name_of(source: Source) -> str:
+    """Find a name for an input that came without."""
+    if isinstance(source, SourceDocument):
+        return source.name
+    return UNNAMED if isinstance(source, pydicom.Dataset) else name_of_source(source)
+
+
+@contextmanager
+def stage(stage: str, name: str) -> Iterator[None]:
+    """Log how long a stage of one input took."""
+    started = perf_counter()
+    yield
+    logger.debug("%s: %s took %.1f ms", name, stage, (perf_counter() - started) * 1000)
