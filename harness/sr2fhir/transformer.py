@@ -78,8 +78,8 @@ def render(
     InputError
         The input is not a TID 1500 Measurement Report, or damaged.
     """
+    from sr2fhir.documents.measurement_report import render as render_dataset
     from sr2fhir.model import RenderOptions
-    from sr2fhir.model import render as render_dataset
 
     return render_dataset(load(source, name, limits), options=options or RenderOptions())
 
@@ -329,7 +329,7 @@ class Transformer:
         let_go(len(rendering.items))
         answer = stages("engine", lambda: engine.transform(rendering.to_json()))
         finished = stages("finish", lambda: self._finish(answer, rendering, engine))
-        findings = (*rendering.findings, *unmapped_findings(finished.report))
+        findings = (*finished.findings, *unmapped_findings(finished.report))
         result = Result(name, self._packaged(finished), finished.report, findings)
         if self.format == "xml":
             result = stages("xml", lambda: with_xml(result, engine))

@@ -82,7 +82,7 @@ def test_the_page_links_rule_and_test_by_line(project: Path) -> None:
         (
             'reason = "FHIR has no place for it"',
             'renderer = ["model/none.py"]',
-            "there is no rendering/none.py",
+            "there is no model/none.py",
         ),
         ('class = "IG"', 'class = "IG"\nreason = "none"', "a test and a reason"),
     ],

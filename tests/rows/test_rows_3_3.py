@@ -450,7 +450,7 @@ def test_language(transform: Transform) -> None:
 
 @pytest.mark.row("3.3.14")
 def test_what_carries_the_language(transform: Transform) -> None:
-    """What is made from one item; not stubs, nor what items of several scopes share (docs/decisions.md)."""
+    """What is made from one item; not stubs, nor what items of several scopes share (section 5.4)."""
     site = code(FINDING_SITE, LUNG, code(LATERALITY, RIGHT, relationship=MODIFIES), relationship=MODIFIES)
     stated = (language("de"), imaging_measurements(group(site, image("1.2.3"))))
     result = transform(measurement_report(*stated, AccessionNumber="A-1"))

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sr2fhir import batch
+from sr2fhir import runs
 from sr2fhir.runs.books import FilesBook
 from sr2fhir.runs.inputs import discover
 from sr2fhir.runs.ndjson import NdjsonSink
@@ -39,7 +39,7 @@ def used(folder: Path, number: int, ndjson: bool) -> int:
     tracemalloc.start()
     with book:
         work = partial(map, Work(Transformer(ToyEngine()), sink))
-        for result in batch.run(discover([f"@{folder}/list.txt"]), work, book, summary):
+        for result in runs.run(discover([f"@{folder}/list.txt"]), work, book, summary):
             summary.add(result)
             if summary.files == number:
                 gc.collect()

@@ -2,7 +2,8 @@
 
 A success status is no proof: an engine that sets an element twice writes its key twice, and a proxy can cut
 an answer short. So the Bundle is parsed strictly (`parse`), compared with the document it was made from
-(`checks`), its lineage ids become a table and are taken out (`lineage`), and each content item and header
+(`checks`), resources that nothing refers to are taken out (`orphans`), its lineage ids become a table and are
+taken out (`lineage`), and each content item and header
 attribute is put into one class (`accounting`, by the tables of `classes`; the result is a `report`; mapping
 specification, section 8).
 """
@@ -12,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.accounting.checks import check
+from sr2fhir.accounting.checks import REQUIRED, check
 from sr2fhir.accounting.classify import account
-from sr2fhir.accounting.lineage import collect
+from sr2fhir.accounting.lineage import Lineage, collect
+from sr2fhir.accounting.orphans import remove_orphans
 from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
 from sr2fhir.accounting.sources import Sources
@@ -22,6 +24,7 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.memory import collector_paused
 
 if TYPE_CHECKING:
+    from sr2fhir.findings import Finding
     from sr2fhir.model import Rendering
 
 __all__ = ["Finished", "Report", "finish"]
@@ -29,10 +32,11 @@ __all__ = ["Finished", "Report", "finish"]
 
 @dataclass(frozen=True)
 class Finished:
-    """A collection that passed the checks, its numbers as text, and the account of what reached it."""
+    """A collection that passed the checks, its numbers as text, the account of what reached it, and the findings."""
 
     bundle: JsonObject
     report: Report
+    findings: tuple[Finding, ...]
 
 
 @collector_paused()
@@ -56,9 +60,17 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     content = parse(bundle)
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
+    remove_orphans(content, {rendering.document[part]["id"] for part in REQUIRED})
     content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
-    return Finished(content, account(rendering, lineage, content, sources))
+    findings = told(rendering, lineage)
+    return Finished(content, account(rendering, findings, lineage, content, sources), findings)
+
+
+def told(rendering: Rendering, lineage: Lineage) -> tuple[Finding, ...]:
+    """Return the findings of the renderer, then what items have that no element of the Bundle came from."""
+    left = (each.finding for each in rendering.leftovers if each.lineage not in lineage.seen)
+    return tuple(dict.fromkeys((*rendering.findings, *left)))
 
 
 def _is_observation(entry: JsonObject) -> bool:

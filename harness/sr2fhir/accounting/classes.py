@@ -1,16 +1,14 @@
 """Which class something that reached an element is in: IG or SUPP (mapping specification, section 8).
 
-IG where the published guide names the element as a target, SUPP where it is ours. The tables are in
-`classes.json`; nothing is decided here.
+IG where the published guide names the element as a target, SUPP where it is ours. The tables come with the type of
+the document; nothing is decided here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
 from typing import Any, Literal
 
 Reach = Literal["IG", "SUPP"]
@@ -23,7 +21,7 @@ EVERY_ELEMENT = "*"
 class Origin:
     """What is known of a content item or attribute, as marks.
 
-    Marks are value types, concepts (`DCM#125007`) and, of attributes, keyword paths without numbers.
+    Marks are value types, terms of concepts (`finding.finding`) and, of attributes, keyword paths without numbers.
 
     Parameters
     ----------
@@ -66,6 +64,28 @@ def has_any(wanted: Marks, found: Marks) -> bool:
 
 
 @dataclass(frozen=True)
+class Tables:
+    """The tables of a document type.
+
+    Parameters
+    ----------
+    guide
+        Kind of resource → the elements that the guide names as targets.
+    supplementary
+        What is supplementary although it reaches an element of the guide.
+    degraded
+        What is kept, but as text.
+    scope
+        Term of the container that holds what is transformed.
+    """
+
+    guide: Mapping[str, Marks] = field(default_factory=dict)
+    supplementary: tuple[Condition, ...] = ()
+    degraded: tuple[Condition, ...] = ()
+    scope: str = ""
+
+
+@dataclass(frozen=True)
 class Classes:
     """Decide the class of what reached elements of one Bundle.
 
@@ -73,15 +93,18 @@ class Classes:
     ----------
     kinds
         Resource (`Observation/<id>`) → its type, and type and profile for each profile that it claims.
+    tables
+        Of the document type.
     """
 
     kinds: Mapping[str, tuple[str, ...]]
+    tables: Tables
     _known: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     @staticmethod
-    def of(resources: Iterable[dict[str, Any]]) -> Classes:
+    def of(resources: Iterable[dict[str, Any]], tables: Tables) -> Classes:
         """Note the profiles that resources claim."""
-        return Classes({f"{each['resourceType']}/{each['id']}": kinds_of(each) for each in resources})
+        return Classes({f"{each['resourceType']}/{each['id']}": kinds_of(each) for each in resources}, tables)
 
     @cached_property
     def places(self) -> dict[str, str]:
@@ -90,7 +113,7 @@ class Classes:
 
     def of_source(self, origin: Origin, elements: Iterable[str]) -> Reach:
         """Decide for an item or attribute: IG if at least one element is the guide's."""
-        ours = [each.target for each in conditions("supplementary") if each.fits(origin)]
+        ours = [each.target for each in self.tables.supplementary if each.fits(origin)]
         return "IG" if any(self._is_guides(ours, element) for element in elements) else "SUPP"
 
     def is_degraded(self, origin: Origin, elements: Iterable[str]) -> bool:
@@ -98,7 +121,7 @@ class Classes:
         return any(
             condition.holds(origin, self._kinds(element))
             for element in elements
-            for condition in conditions("degraded")
+            for condition in self.tables.degraded
         )
 
     def _is_guides(self, ours: Iterable[str], element: str) -> bool:
@@ -109,7 +132,9 @@ class Classes:
         place, _, path = element.partition(".")
         name = path.partition(".")[0].partition("[")[0]
         if (place, name) not in self._known:
-            self._known[place, name] = any({name, EVERY_ELEMENT} & guide().get(kind, NONE) for kind in kinds)
+            self._known[place, name] = any(
+                {name, EVERY_ELEMENT} & self.tables.guide.get(kind, NONE) for kind in kinds
+            )
         return self._known[place, name]
 
     def _kinds(self, element: str) -> tuple[str, ...]:
@@ -123,26 +148,19 @@ def kinds_of(resource: dict[str, Any]) -> tuple[str, ...]:
     return (kind, *(f"{kind}/{profile.rpartition('/')[2]}" for profile in profiles))
 
 
-@cache
-def tables() -> dict[str, Any]:
-    """Read the tables."""
-    content: dict[str, Any] = json.loads(files(__package__).joinpath("classes.json").read_text("utf-8"))
-    return content
-
-
-@cache
-def guide() -> dict[str, Marks]:
-    """Answer the elements that the guide names, by kind of resource."""
-    return {kind: frozenset(names) for kind, names in tables()["guide"].items()}
-
-
-@cache
-def conditions(table: str) -> tuple[Condition, ...]:
-    """Answer the conditions of a table."""
-    return tuple(condition(row) for row in tables()[table])
-
-
 def condition(row: Mapping[str, Any]) -> Condition:
     """Read one row of a table."""
-    marks = {name: frozenset(row.get(name, ())) for name in ("parent", "around", "not_parent")}
+    marks = {
+        name: frozenset(row.get(name.replace("_", "-"), ())) for name in ("parent", "around", "not_parent")
+    }
     return Condition(own=frozenset(row.get("self", ())), target=row.get("target", ""), **marks)
+
+
+def tables_of(stated: Mapping[str, Any]) -> Tables:
+    """Read the tables."""
+    return Tables(
+        {kind: frozenset(names) for kind, names in stated.get("guide", {}).items()},
+        tuple(condition(row) for row in stated.get("supplementary", ())),
+        tuple(condition(row) for row in stated.get("degraded", ())),
+        stated.get("scope", ""),
+    )

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sr2fhir.accounting import description
-from sr2fhir.accounting.classes import NONE, Classes, Marks, Origin, tables
-from sr2fhir.accounting.lineage import Link, resource_path
+from sr2fhir.accounting.classes import NONE, Classes, Marks, Origin, tables_of
+from sr2fhir.accounting.lineage import Lineage, Link, resource_path
 from sr2fhir.accounting.report import Category, Line, Loss, Report
 from sr2fhir.accounting.sources import Sources
 from sr2fhir.errors import OutputError
@@ -38,7 +38,6 @@ REASONS = frozenset(
 )
 ROOT = "1"
 CONTAINER = "CONTAINER"
-IMAGING_MEASUREMENTS = "DCM#126010"
 
 Elements = tuple[str, ...]
 Reached = Mapping[str, Elements]
@@ -76,12 +75,12 @@ class Account:
 
     @cached_property
     def out_of_scope(self) -> frozenset[str]:
-        """Positions in the containers below Imaging Measurements (126010, DCM) that no row takes."""
+        """Positions in the containers that no row takes, below the one that holds what is transformed."""
         inside: set[str] = set()
         below: set[str] = set()
         for position, record in self.records.items():
             parent = parent_of(position)
-            if parent in below or IMAGING_MEASUREMENTS in self.marks(parent):
+            if parent in below or self.classes.tables.scope in self.marks(parent):
                 below.add(position)
                 if parent in inside or (self.is_container(record) and position not in self.live):
                     inside.add(position)
@@ -93,27 +92,17 @@ class Account:
         return frozenset(repeated(self))
 
     @cached_property
-    def firsts(self) -> dict[tuple[str, str], str]:
-        """An item and a concept that leads or follows → its first child that has it, and a value."""
-        follows = tables()["follows"]
-        rows = {row["leader"]: row for row in follows.values()} | follows
-        found: dict[tuple[str, str], str] = {}
-        for position in self.records:
-            for concept in rows.keys() & self.marks(position):
-                if self.has_value(position, rows[concept]):
-                    found.setdefault((parent_of(position), concept), position)
-        return found
-
-    def has_value(self, position: str, row: Mapping[str, Any]) -> bool:
-        """Tell whether an item has a value that a row of the table of what follows asks for."""
-        item = self.sources.items.get(position, {})
-        return "value" not in row or row["value"].get(item.get("valueType")) in item
+    def described(self) -> frozenset[str]:
+        """Resources, by id, that are in the Bundle or of which an item reached an element."""
+        uses = ((record.position, record.use) for record in self.records.values() if record.use)
+        return frozenset(
+            {*self.classes.places, *(use.resource for at, use in uses if use.resource and at in self.reached)}
+        )
 
     @cached_property
     def marked(self) -> dict[str, Marks]:
-        """Position of an item → its value type and concepts."""
-        items = self.sources.items.items()
-        return {position: frozenset((item["valueType"], *item.get("key", ()))) for position, item in items}
+        """Position of an item → its value type and the terms of its concept."""
+        return {at: frozenset((record.value_type, *record.terms)) for at, record in self.records.items()}
 
     @cached_property
     def around(self) -> dict[str, Marks]:
@@ -134,13 +123,21 @@ class Account:
         return Origin(self.marks(position), self.marks(parent_of(position)), self.around[position])
 
 
-def account(rendering: Rendering, links: Iterable[Link], bundle: dict[str, Any], sources: Sources) -> Report:
+def account(
+    rendering: Rendering,
+    findings: tuple[Finding, ...],
+    lineage: Lineage,
+    bundle: dict[str, Any],
+    sources: Sources,
+) -> Report:
     """Put every content item and every header attribute into one class.
 
     Parameters
     ----------
-    links
-        The lineage of the Bundle's elements; that of its resources is read from their ids.
+    findings
+        All that was found.
+    lineage
+        Of the Bundle's elements; that of its resources is read from their ids.
 
     Raises
     ------
@@ -150,18 +147,16 @@ def account(rendering: Rendering, links: Iterable[Link], bundle: dict[str, Any],
     resources = [entry["resource"] for entry in bundle["entry"]]
     known = Account(
         {record.position: record for record in rendering.items},
-        by_source([*resource_links(resources, sources), *links]),
-        stated_reasons(rendering.findings),
-        Classes.of(resources),
+        by_source([*resource_links(resources, sources), *lineage.links]),
+        stated_reasons(findings),
+        Classes.of(resources, tables_of(rendering.classes)),
         sources,
     )
     items = tuple(item_line(record, known) for record in rendering.items)
     check_complete(items, sources)
-    root_item = frozenset(tables()["root_item"])
-    header = (record for record in rendering.header if record.path not in root_item)
-    attributes = tuple(attribute_line(record, known) for record in header)
+    attributes = tuple(attribute_line(record, known) for record in rendering.header)
     made = dict(Counter(each["resourceType"] for each in resources))
-    return Report(items, attributes, made, losses(rendering.findings, (*attributes, *items)))
+    return Report(items, attributes, made, losses(findings, (*attributes, *items)))
 
 
 def check_complete(items: Iterable[Line], sources: Sources) -> None:
@@ -195,64 +190,18 @@ def by_source(links: Iterable[Link]) -> dict[str, Elements]:
 
 
 def item_elements(record: ItemRecord, known: Account) -> Elements:
-    """Answer what came from an item, from an equal or leading one, or else what it went into."""
+    """Return what came from an item or an equal one, or else the resource that it describes."""
     own = known.reached.get(record.position) or known.reached.get(record.same_as or "")
-    return own or followed(record, known) or structures(record, known)
-
-
-def followed(record: ItemRecord, known: Account) -> Elements:
-    """Answer the elements of the item around or beside this one in which its value stands, too."""
-    for mark in known.marks(record.position) & tables()["follows"].keys():
-        row = tables()["follows"][mark]
-        if row.get("resolved") in (None, record.resolved) and is_used(record.position, mark, known):
-            elements = known.reached.get(leader_of(record.position, row, known), ())
-            return tuple(each for each in elements if row.get("in", "") in each)
-    return ()
-
-
-def is_used(position: str, mark: str, known: Account) -> bool:
-    """Tell whether an item has the value that goes with its leader's, and is the one that the maps take."""
-    row = tables()["follows"][mark]
-    is_first = known.firsts.get((parent_of(position), mark)) == position
-    return known.has_value(position, row) and (is_first or not row.get("first"))
-
-
-def leader_of(position: str, row: Mapping[str, Any], known: Account) -> str:
-    """Find the item around or beside another that it follows."""
-    parent, at = parent_of(position), row.get("at")
-    if at != "beside" and row["leader"] in known.marks(parent):
-        return parent
-    return known.firsts.get((parent, row["leader"]), "") if at != "below" else ""
-
-
-def structures(record: ItemRecord, known: Account) -> Elements:
-    """Answer the resources that an item helped to make, where an equal item before it gave their elements."""
-    members = tables()["structures"].get(record.resolved or "", ())
-    if not members or known.marks(record.position) & set(tables()["consumed"]):
-        return ()
-    context = known.sources.items.get(parent_of(record.position), {}).get("context", {})
-    places = known.classes.places
-    return tuple(places[each] for name in members for each in ids(context.get(name)) if each in places)
-
-
-def ids(value: Any) -> Iterator[str]:
-    """Answer the ids in a member of a context: an id, an object that has one, or a list of either."""
-    for each in value if isinstance(value, list) else [value]:
-        if each is not None:
-            yield each["id"] if isinstance(each, dict) else each
+    if own:
+        return own
+    use = record.use
+    place = known.classes.places.get(use.resource or "") if use and use.carried else None
+    return (place,) if place else ()
 
 
 def attribute_elements(record: HeaderRecord, known: Account) -> Elements:
-    """Answer what came from an attribute, from the one beside it that it follows, or from an equal one.
-
-    An observer that is the equipment, and a request that is the header's, are told by attributes with the
-    same keywords as there.
-    """
-    keyword = record.path.rpartition(".")[2]
-    leader = tables()["follows"].get(keyword, {}).get("leader", keyword)
-    equal = keyword if record.disposition == "mapped" else ""
-    places = (record.path, record.path.removesuffix(keyword) + leader, record.same_as or "", equal)
-    return next((known.reached[place] for place in places if place in known.reached), ())
+    """Return what came from an attribute, or from an equal one."""
+    return known.reached.get(record.path) or known.reached.get(record.same_as or "", ())
 
 
 # ---- lines -------------------------------------------------------------------------------------------------
@@ -277,11 +226,17 @@ def unreached(record: ItemRecord, known: Account) -> tuple[Category, str | None]
     position = record.position
     if position in known.reasons:
         return "UNM", known.reasons[position]
-    if record.resolved or (record.value_type == CONTAINER and position in known.live):
+    if is_used(record, known) or (record.value_type == CONTAINER and position in known.live):
         return "CONTEXT", None
     if position in known.repeated:
         return "UNM", MULTIPLICITY
     return "UNM", OUT_OF_SCOPE if position in known.out_of_scope else NO_TARGET
+
+
+def is_used(record: ItemRecord, known: Account) -> bool:
+    """Tell whether an item chose, or repeats, what reached the Bundle."""
+    use = record.use
+    return use is not None and not use.carried and (use.resource is None or use.resource in known.described)
 
 
 def attribute_line(record: HeaderRecord, known: Account) -> Line:
@@ -291,15 +246,9 @@ def attribute_line(record: HeaderRecord, known: Account) -> Line:
     if elements:
         category = known.classes.of_source(attribute_origin(record.path), elements)
         return Line(record.path, category, None, described, elements=elements)
-    if is_context(record):
+    if record.disposition == "context":
         return Line(record.path, "CONTEXT", record.reason if record.reason == EMPTY else None, described)
     return Line(record.path, "UNM", record.reason or NO_TARGET, described)
-
-
-def is_context(record: HeaderRecord) -> bool:
-    """Tell whether an attribute that reached nothing was used up, or says nothing of its own."""
-    implied = record.path in tables()["implied"] and record.reason in (None, NO_TARGET)
-    return implied or record.disposition == "context"
 
 
 def attribute_origin(path: str) -> Origin:
@@ -340,9 +289,9 @@ def repeated(known: Account) -> Iterator[str]:
     taken: set[tuple[str | None, ...]] = set()
     for record in known.records.values():
         said = (parent_of(record.position), record.concept, record.value_type, record.relationship)
-        if record.position in known.reached or followed(record, known):
+        if record.position in known.reached:
             taken.add(said)
-        elif record.concept and not record.resolved and said in taken:
+        elif record.concept and said in taken:
             yield record.position
 
 

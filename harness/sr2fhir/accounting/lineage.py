@@ -1,11 +1,18 @@
 """Lineage: the ids by which elements of a Bundle tell where they came from.
 
-Maps copy the `id` of complex values and set the id of primitives (`_value.id` in JSON). The id is the
-position of a content item (`1.4.2`) or the keyword of an attribute (`PatientID`). The ids of resources are
-another matter and stay.
+Maps copy the `id` of complex values and set the id of primitives (`_value.id` in JSON). An id names its source, or
+several, joined by `-`:
 
-FHIR wants the ids of elements to be unique in their resource. Where they are kept, one that repeats that of
-the element around it is taken out all the same, and a second element from one source gets `1.4.2-2`.
+====================== ==========================================
+`1.4.2`                value of a content item
+`1.4.2.ObservationUID` another attribute of it
+`PatientID`            attribute of the header
+`StudyDate-StudyTime`  both
+====================== ==========================================
+
+The ids of resources are another matter and stay. FHIR wants the ids of elements to be unique in their resource.
+Where they are kept, one that repeats that of the element around it is taken out all the same, and a second element
+from one source gets `1.4.2-2`.
 """
 
 from __future__ import annotations
@@ -20,7 +27,7 @@ from sr2fhir.errors import OutputError
 
 
 class Link(NamedTuple):
-    """One row of the lineage table: an element and the position or keyword that it came from."""
+    """One row of the lineage table: an element and the item (its position) or keyword path that it came from."""
 
     element: str
     source: str
@@ -33,6 +40,7 @@ class Collector:
     known: frozenset[str]
     keep: bool
     links: list[Link] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
     given: Counter[str] = field(default_factory=Counter)
 
     def resource(self, resource: dict[str, Any], path: str) -> None:
@@ -60,12 +68,14 @@ class Collector:
         element["id"] = source if number == 1 else f"{source}-{number}"
 
     def _note(self, source: Any, path: str, owner: str | None) -> None:
-        if source not in self.known:
+        parts = source.split("-") if isinstance(source, str) else [source]
+        if not self.known.issuperset(parts):
             raise OutputError(
                 "an element's id names no content item or attribute of this document", where=path, hint=HINT
             )
-        if source != owner:
-            self.links.append(Link(path, source))
+        self.seen.update(parts)
+        around = {item_of(part) for part in owner.split("-")} if owner else set()
+        self.links += [Link(path, item) for item in dict.fromkeys(map(item_of, parts)) if item not in around]
 
     def _members(self, element: dict[str, Any], path: str, owner: str | None) -> None:
         for key in list(element):
@@ -105,8 +115,36 @@ def resource_path(resource: dict[str, Any]) -> str:
     return f"{resource['resourceType']}/{resource.get('id', '')}"
 
 
-def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> list[Link]:
-    """Tabulate the lineage ids of a Bundle, in its order, and take them out unless they are to be kept.
+def item_of(source: str) -> str:
+    """Return the position of the item that an id is about; the keyword path of an attribute of the header.
+
+    Examples
+    --------
+    >>> item_of("1.4.2"), item_of("1.4.2.ObservationUID"), item_of("ParticipantSequence.1.PersonName")
+    ('1.4.2', '1.4.2', 'ParticipantSequence.1.PersonName')
+    """
+    owner, _, last = source.rpartition(".")
+    return owner if source[0].isdigit() and not last.isdigit() else source
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where the elements of a Bundle came from.
+
+    Parameters
+    ----------
+    links
+        In the order of the Bundle.
+    seen
+        The sources that any id names.
+    """
+
+    links: list[Link]
+    seen: set[str]
+
+
+def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> Lineage:
+    """Tabulate the lineage ids of a Bundle, and take them out unless they are to be kept.
 
     Raises
     ------
@@ -115,4 +153,4 @@ def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> list[Lin
     """
     collector = Collector(sources.elements, keep)
     collector.resource(bundle, "Bundle")
-    return collector.links
+    return Lineage(collector.links, collector.seen)

@@ -47,7 +47,7 @@ class Sources:
                 if UUID.fullmatch(name):
                     resources[name] = resources.get(name) or position
                 else:
-                    traced.add(name)
+                    traced.update(name.split("-"))
         positions = {record.position for record in rendering.items}
         elements = traced | positions | {record.path for record in rendering.header}
         return Sources(resources, frozenset(elements), items)

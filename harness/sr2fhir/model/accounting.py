@@ -5,18 +5,65 @@ Mapping section 8.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from sr2fhir import jsontext
 from sr2fhir.findings import Finding
+from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, keyword_path
+from sr2fhir.model.context import Use, Uses
+from sr2fhir.model.header import HeaderTable
 from sr2fhir.model.tree import Item
 
 Disposition = Literal["mapped", "context", "unmapped"]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A Structured Report as the logical model writes it, with what the account of it needs.
+
+    Parameters
+    ----------
+    document
+        Members of the logical model; every number in it is a :class:`~sr2fhir.jsontext.NumberText` or an int.
+    findings
+        What was noticed, in the order in which it was.
+    items, header
+        Every content item and every attribute of the header.
+    leftovers
+        What items have besides, to be told after the findings.
+    classes
+        The document type's table for the account.
+    """
+
+    document: JsonObject
+    findings: tuple[Finding, ...]
+    items: tuple[ItemRecord, ...]
+    header: tuple[HeaderRecord, ...]
+    leftovers: tuple[Leftover, ...] = ()
+    classes: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self, *, indent: bool = False) -> bytes:
+        """Return the document as UTF-8 JSON."""
+        return jsontext.dumps(self.document, indent=indent)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What an item has and the logical model does not.
+
+    Parameters
+    ----------
+    finding
+        Says so.
+    lineage
+        Id of an attribute that the model does hold: it is left over only where no element has this id.
+    """
+
+    finding: Finding
+    lineage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +78,10 @@ class ItemRecord:
         As the logical model has them.
     concept
         ``code, scheme, "meaning"``; None where the item has no concept name.
-    resolved
-        What consumed the item.
+    terms
+        Of its concept.
+    use
+        What it was used for.
     same_as
         Position of an item that said the same before, and whose lineage therefore holds for this one.
     """
@@ -41,7 +90,8 @@ class ItemRecord:
     value_type: str
     relationship: str | None
     concept: str | None
-    resolved: str | None
+    terms: tuple[str, ...] = ()
+    use: Use | None = None
     same_as: str | None = None
 
 
@@ -67,26 +117,7 @@ class HeaderRecord:
     same_as: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the rendering of a document made of its header.
-
-    Parameters
-    ----------
-    unused
-        Paths of sequence items that name no party in use.
-    used
-        Attributes that only some documents need, and this one did.
-    same_as
-        Place that said the same before, by path.
-    """
-
-    unused: Collection[str] = ()
-    used: Collection[str] = ()
-    same_as: Mapping[str, str] = field(default_factory=dict)
-
-
-def item_records(items: Iterable[Item]) -> tuple[ItemRecord, ...]:
+def item_records(items: Iterable[Item], uses: Uses) -> tuple[ItemRecord, ...]:
     """Return a record for each content item, in document order."""
     return tuple(
         ItemRecord(
@@ -94,15 +125,20 @@ def item_records(items: Iterable[Item]) -> tuple[ItemRecord, ...]:
             item.value_type,
             item.relationship,
             item.concept.label if item.concept else None,
-            item.resolved,
-            item.same_as,
+            item.terms,
+            uses.of.get(item),
+            uses.same.get(item.position),
         )
         for item in items
     )
 
 
-def header_records(header: Attributes, findings: Iterable[Finding], usage: Usage) -> tuple[HeaderRecord, ...]:
+def header_records(
+    header: Attributes, findings: Iterable[Finding], table: HeaderTable, same: Mapping[str, str]
+) -> tuple[HeaderRecord, ...]:
     """Return a record for each attribute of the header, and for the parts of sequences with several targets.
+
+    Those of the root content item are told as item 1.
 
     An empty sequence is absent. An empty attribute that would have a target has nothing to map: context.
 
@@ -112,11 +148,13 @@ def header_records(header: Attributes, findings: Iterable[Finding], usage: Usage
         The document's attributes.
     findings
         An attribute whose value is invalid is unmapped for that reason.
-    usage
-        What was made of the header.
+    table
+        Says which attributes have a target.
+    same
+        Path → lineage id that said the same before.
     """
     invalid = {finding.where for finding in findings if finding.code == "invalid-value"}
-    return tuple(_record(attribute, invalid, usage) for attribute in _attributes(header))
+    return tuple(_record(attribute, table, invalid, same) for attribute in _attributes(header, table))
 
 
 class _Attribute(NamedTuple):
@@ -127,23 +165,26 @@ class _Attribute(NamedTuple):
     is_empty: bool
 
 
-def _record(attribute: _Attribute, invalid: set[str], usage: Usage) -> HeaderRecord:
+def _record(
+    attribute: _Attribute, table: HeaderTable, invalid: set[str], same: Mapping[str, str]
+) -> HeaderRecord:
     path, name, is_empty = attribute
-    disposition = "mapped" if name in usage.used else _dispositions().get(name, "unmapped")
+    disposition = table.dispositions.get(name)
     if disposition == "mapped" and is_empty:
         return HeaderRecord(path, "context", "empty")
     if disposition == "mapped" and path in invalid:
-        return HeaderRecord(path, "unmapped", "invalid-value")
-    unused = any(path.startswith(f"{prefix}.") for prefix in usage.unused)
-    if disposition == "unmapped" or (disposition == "mapped" and unused):
+        return HeaderRecord(path, "unmapped", "invalid-value", same.get(path))
+    if disposition is None:
         return HeaderRecord(path, "unmapped", "no-target")
-    return HeaderRecord(path, disposition, same_as=usage.same_as.get(path))
+    return HeaderRecord(path, "mapped" if disposition == "mapped" else "context", same_as=same.get(path))
 
 
-def _attributes(header: Attributes) -> Iterator[_Attribute]:
+def _attributes(header: Attributes, table: HeaderTable) -> Iterator[_Attribute]:
     for number in _present(header):
         keyword = keyword_path(number)
-        if keyword not in _opened():
+        if keyword in table.root_item:
+            continue
+        if keyword not in table.opened:
             yield _Attribute(keyword, keyword, header.is_empty(number))
             continue
         for n, item in enumerate(header.items(number), 1):
@@ -159,23 +200,3 @@ def _present(attributes: Attributes) -> list[int]:
         for number in attributes.tags()
         if not (attributes.is_sequence(number) and attributes.is_empty(number))
     ]
-
-
-@cache
-def _table() -> dict[str, list[str]]:
-    table: dict[str, list[str]] = json.loads(
-        files(__package__).joinpath("header_attributes.json").read_text("utf-8")
-    )
-    return table
-
-
-@cache
-def _dispositions() -> dict[str, Disposition]:
-    dispositions: tuple[Disposition, ...] = ("mapped", "context")
-    return {name: disposition for disposition in dispositions for name in _table()[disposition]}
-
-
-@cache
-def _opened() -> frozenset[str]:
-    split = {name.split(".")[0] for name in _dispositions() if "." in name}
-    return frozenset({*split, *_table()["opened"]})

@@ -9,6 +9,7 @@ from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.coding_schemes import CodingSchemes, Scheme, standard_schemes
+from sr2fhir.model.roles import NO_ROLES, Roles
 from sr2fhir.model.snomed_rt import to_snomed_ct
 
 _VALUE = tag("CodeValue")
@@ -34,12 +35,15 @@ class Concept:
         FHIR Codings: SNOMED CT before the retired code that it replaces, then the equivalent codes.
     keys
         ``DESIGNATOR#code`` of each, after translation.
+    terms
+        Terms of the keys in the document type's table of roles.
     code, designator, meaning
         As the document writes them.
     """
 
     codings: tuple[JsonObject, ...]
     keys: tuple[str, ...]
+    terms: tuple[str, ...]
     code: str | None
     designator: str | None
     meaning: str | None
@@ -73,11 +77,14 @@ class Codes:
         Finds the coding schemes.
     log
         Receives codes that could not be translated.
+    roles
+        Knows the terms of concepts.
     """
 
-    def __init__(self, schemes: CodingSchemes, log: FindingLog) -> None:
+    def __init__(self, schemes: CodingSchemes, log: FindingLog, roles: Roles = NO_ROLES) -> None:
         self._schemes = schemes
         self._log = log
+        self._roles = roles
         self._cache: dict[_Written, Concept | None] = {}
 
     def read(self, attributes: Attributes, sequence: int, where: str) -> Concept | None:
@@ -123,7 +130,7 @@ class Codes:
         if system is None:
             message = "a code has no code value or no coding scheme designator"
             self._log.once("warning", "invalid-value", where, message, kept=True)
-        return _concept(written, [_coding(system, None, code, written.meaning)])
+        return self._known(written, [_coding(system, None, code, written.meaning)])
 
     def _in_scheme(self, scheme: Scheme, code: str, written: _Written, where: str) -> Concept:
         version = None if scheme.designator in _UNVERSIONED else written.version
@@ -134,11 +141,16 @@ class Codes:
             if scheme.form == "snomed-rt":
                 message = f"the retired code {code} ({scheme.designator}) has no SNOMED CT code"
                 self._log.once("warning", "untranslated-code", where, message)
-            return _concept(written, [original], f"{scheme.designator}#{code}")
+            return self._known(written, [original], f"{scheme.designator}#{code}")
         if scheme.designator == _SCT:
             original["system"] = standard_schemes()["SRT"].system
         current = _coding(standard_schemes()[_SCT].system, None, replaced, written.meaning)
-        return _concept(written, [current, original], f"{_SCT}#{replaced}")
+        return self._known(written, [current, original], f"{_SCT}#{replaced}")
+
+    def _known(self, written: _Written, codings: list[JsonObject], *keys: str) -> Concept:
+        code = written.value or written.urn
+        terms = self._roles.terms(keys)
+        return Concept(tuple(codings), keys, terms, code, written.designator, written.meaning)
 
 
 def _translation(scheme: Scheme, code: str) -> str | None:
@@ -146,10 +158,6 @@ def _translation(scheme: Scheme, code: str) -> str | None:
     if scheme.form == "snomed-rt" or (scheme.designator == _SCT and not code.isdigit()):
         return to_snomed_ct(code)
     return None
-
-
-def _concept(written: _Written, codings: list[JsonObject], *keys: str) -> Concept:
-    return Concept(tuple(codings), keys, written.value or written.urn, written.designator, written.meaning)
 
 
 def _coding(system: str | None, version: str | None, code: str | None, display: str | None) -> JsonObject:
@@ -162,4 +170,5 @@ def _merged(concepts: list[Concept]) -> Concept:
     for concept in concepts:
         codings += [coding for coding in concept.codings if coding not in codings]
     keys = dict.fromkeys(key for concept in concepts for key in concept.keys)
-    return replace(concepts[0], codings=tuple(codings), keys=tuple(keys))
+    terms = dict.fromkeys(term for concept in concepts for term in concept.terms)
+    return replace(concepts[0], codings=tuple(codings), keys=tuple(keys), terms=tuple(terms))

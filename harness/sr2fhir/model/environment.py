@@ -14,6 +14,7 @@ from sr2fhir.model.coding_schemes import CodingSchemes
 from sr2fhir.model.datetimes import Clock
 from sr2fhir.model.evidence import Evidence
 from sr2fhir.model.identifiers import Ids
+from sr2fhir.model.roles import Roles
 
 _NOT_TO_BE_SENT = (
     "the form ig-literal writes a SOP class that DICOM does not have: not in a transaction, to be kept"
@@ -89,14 +90,14 @@ class Environment:
         return known.study if known else None
 
 
-def prepare(header: Attributes, options: RenderOptions, log: FindingLog) -> Environment:
+def prepare(header: Attributes, options: RenderOptions, log: FindingLog, roles: Roles) -> Environment:
     """Set up the helpers for a document that was admitted."""
     sop_instance_uid, study_uid = header.text(_SOP_INSTANCE) or "", header.text(_STUDY) or ""
     return Environment(
         header,
         options,
         log,
-        Codes(CodingSchemes(header, options.coding_schemes, log), log),
+        Codes(CodingSchemes(header, options.coding_schemes, log), log, roles),
         Clock(header.text(_OFFSET), options.default_timezone, log),
         Ids(sop_instance_uid, study_uid),
         Evidence(header),

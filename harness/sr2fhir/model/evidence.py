@@ -64,7 +64,7 @@ class Evidence:
         """Return the listed instances of a series."""
         return self._series.get(uid, [])
 
-    def place_of(self, study_uid: str) -> str:
+    def listed_in(self, study_uid: str) -> str:
         """Return the keyword of the sequence that lists a study."""
         return self._places.get(study_uid, "StudyInstanceUID")
 

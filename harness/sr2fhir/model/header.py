@@ -1,271 +1,329 @@
-"""Patient, study, series, equipment and orders of the header (mapping section 3.2)."""
+"""Patient, study, series, equipment and orders of the header, by a table of its attributes (mapping section 3.2)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import identifiers, names, udi, uids
 from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.model.context import Moment
+from sr2fhir.model.datetimes import is_instant
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.members import filled, traced
-from sr2fhir.model.people import Equipment
+from sr2fhir.model.members import filled, joined, traced
 
-_PATIENT_ID = tag("PatientID")
-_ISSUER = tag("IssuerOfPatientID")
-_ISSUER_QUALIFIERS = tag("IssuerOfPatientIDQualifiersSequence")
-_OTHER_IDS = tag("OtherPatientIDsSequence")
-_PATIENT_NAME = tag("PatientName")
-_BIRTH_DATE = tag("PatientBirthDate")
-_SEX = tag("PatientSex")
+Disposition = Literal["mapped", "implied", "context"]
 
-_STUDY_ID = tag("StudyID")
-_STUDY_DESCRIPTION = tag("StudyDescription")
-_STUDY_DATE = tag("StudyDate")
-_STUDY_TIME = tag("StudyTime")
-_STUDY_PROCEDURE = tag("ProcedureCodeSequence")
-
-_MODALITY = tag("Modality")
-_SERIES_NUMBER = tag("SeriesNumber")
-_SERIES_DESCRIPTION = tag("SeriesDescription")
-
-_DEVICE_UID = tag("DeviceUID")
-_MANUFACTURER = tag("Manufacturer")
-_MODEL = tag("ManufacturerModelName")
-_SERIAL_NUMBER = tag("DeviceSerialNumber")
-_SOFTWARE_VERSIONS = tag("SoftwareVersions")
-_STATION_NAME = tag("StationName")
-_INSTITUTION_NAME = tag("InstitutionName")
-_UDI_SEQUENCE = tag("UDISequence")
-_UDI = tag("UniqueDeviceIdentifier")
-
-_ACCESSION = tag("AccessionNumber")
-_ACCESSION_ISSUER = tag("IssuerOfAccessionNumberSequence")
-_REQUESTS = tag("ReferencedRequestSequence")
-_PLACER = tag("PlacerOrderNumberImagingServiceRequest")
-_PLACER_ISSUER = tag("OrderPlacerIdentifierSequence")
-_FILLER = tag("FillerOrderNumberImagingServiceRequest")
-_FILLER_ISSUER = tag("OrderFillerIdentifierSequence")
-_PROCEDURE_ID = tag("RequestedProcedureID")
-_PROCEDURE_CODE = tag("RequestedProcedureCodeSequence")
-_PROCEDURE_DESCRIPTION = tag("RequestedProcedureDescription")
-
-_PATIENT_PRIMITIVES = {"birthDate": "PatientBirthDate", "sex": "PatientSex"}
-_STUDY_PRIMITIVES = {"uid": "StudyInstanceUID", "description": "StudyDescription", "started": "StudyDate"}
-_SERIES_PRIMITIVES = {
-    "uid": "SeriesInstanceUID",
-    "modality": "Modality",
-    "number": "SeriesNumber",
-    "description": "SeriesDescription",
-}
-_EQUIPMENT_PRIMITIVES = {
-    "manufacturer": "Manufacturer",
-    "model": "ManufacturerModelName",
-    "serialNumber": "DeviceSerialNumber",
-    "softwareVersion": "SoftwareVersions",
-    "stationName": "StationName",
-    "institutionName": "InstitutionName",
-}
+_OTHER_IDS = "OtherPatientIDsSequence"
+_REQUESTS = "ReferencedRequestSequence"
+_UDI_SEQUENCE = "UDISequence"
+_UDI = "UniqueDeviceIdentifier"
 _ORDER_NUMBERS = ("accession", "placer", "filler", "requestedProcedureId")
 
 
-def study_started(env: Environment) -> str | None:
-    """Return Study Date and Study Time as a dateTime."""
-    return env.clock.joined(env.header.text(_STUDY_DATE), env.header.text(_STUDY_TIME), "StudyDate")
+@dataclass(frozen=True)
+class Row:
+    """One attribute of an entity.
+
+    Parameters
+    ----------
+    keyword
+        Of the attribute.
+    element
+        Member of the entity.
+    conversion
+        Key of `_CONVERSIONS`.
+    beside
+        Keywords of the attributes that go into the same element, by what they are: time, issuer, assigner.
+    disposition
+        What is said of it where no element holds it.
+    """
+
+    keyword: str
+    element: str
+    conversion: str
+    beside: Mapping[str, str]
+    disposition: Disposition | None
 
 
-def patient(env: Environment) -> JsonObject:
-    """Return the Patient IE."""
-    header = env.header
-    numbers = _patient_identifiers(env)
-    if _PATIENT_ID not in header or header.text(_PATIENT_ID) is None:
-        env.log.add("warning", "missing-identifier", "PatientID", "the document has no Patient ID")
-    name = header.text(_PATIENT_NAME)
-    return traced(
-        {
-            "id": env.ids.of(numbers[:1], "PatientID", "patient"),
-            "identifier": numbers,
-            "name": names.human_names(name, "PatientName") if name else None,
-            "birthDate": env.clock.checked_date(header.text(_BIRTH_DATE), "PatientBirthDate"),
-            "sex": header.text(_SEX),
-        },
-        _PATIENT_PRIMITIVES,
-    )
+class HeaderTable:
+    """The table of the header's attributes.
+
+    Parameters
+    ----------
+    table
+        Entity → keyword → row; ``elsewhere`` → keyword paths of what is read otherwise.
+    """
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._elsewhere = table["elsewhere"]
+        self.rows = {
+            entity: [_row(keyword, row) for keyword, row in rows.items()]
+            for entity, rows in table.items()
+            if entity != "elsewhere"
+        }
+        self.root_item = frozenset(self._elsewhere["root-item"])
+
+    def row(self, entity: str, keyword: str) -> Row:
+        """Return one row."""
+        return next(row for row in self.rows[entity] if row.keyword == keyword)
+
+    @cached_property
+    def dispositions(self) -> dict[str, Disposition]:
+        """What becomes of an attribute: ``mapped``, it has a target; ``context``; by keyword path."""
+        found: dict[str, Disposition] = {}
+        for entity, rows in self.rows.items():
+            prefix = f"{_REQUESTS}." if entity == "order" else ""
+            for row in rows:
+                for keyword in (row.keyword, *row.beside.values()):
+                    if row.disposition:
+                        found[prefix + keyword] = row.disposition
+        for disposition in ("mapped", "context"):
+            found |= dict.fromkeys(self._elsewhere[disposition], disposition)
+        return found
+
+    @cached_property
+    def opened(self) -> frozenset[str]:
+        """Sequences whose items are told part by part."""
+        return frozenset(
+            {name.split(".")[0] for name in self.dispositions if "." in name} | {*self._elsewhere["opened"]}
+        )
 
 
-def _patient_identifiers(env: Environment) -> list[JsonObject]:
-    first = _patient_identifier(env.header, "PatientID", env.options.patient_id_system)
-    others = [
-        _patient_identifier(item, f"OtherPatientIDsSequence.{n}.PatientID", None)
-        for n, item in enumerate(env.header.items(_OTHER_IDS), 1)
-    ]
-    return [identifier for identifier in (first, *others) if identifier]
+def _row(keyword: str, row: Mapping[str, Any]) -> Row:
+    beside = {name: row[name] for name in ("time", "issuer", "assigner") if name in row}
+    target = row.get("target", True)
+    disposition: Disposition | None = "implied" if target == "implied" else "mapped" if target else None
+    return Row(keyword, row["element"], row.get("as", "text"), beside, disposition)
 
 
-def _patient_identifier(attributes: Attributes, lineage: str, default: str | None) -> JsonObject | None:
-    value = attributes.text(_PATIENT_ID)
-    if value is None:
+@dataclass(frozen=True)
+class Header:
+    """The entities of the header as the logical model writes them.
+
+    Parameters
+    ----------
+    document, patient, study, series, equipment, requests
+        Entities.
+    moments
+        Dates with their times of day, by element.
+    same
+        Keyword path → one that said the same before.
+    """
+
+    document: JsonObject
+    patient: JsonObject
+    study: JsonObject
+    series: JsonObject
+    equipment: JsonObject
+    requests: list[JsonObject]
+    moments: dict[str, Moment]
+    same: dict[str, str]
+
+
+def read(env: Environment, table: HeaderTable) -> Header:
+    """Read the header."""
+    return _Reader(env, table).header()
+
+
+class _Reader:
+    """Read the entities of one document."""
+
+    def __init__(self, env: Environment, table: HeaderTable) -> None:
+        self._env = env
+        self._table = table
+        self._moments: dict[str, Moment] = {}
+        self._same: dict[str, str] = {}
+
+    def header(self) -> Header:
+        # the time zone that had to be assumed is told of the study first
+        self._moment(self._env.header, self._table.row("study", "StudyDate"), "")
+        return Header(
+            patient=self._patient(),
+            study=self._study(),
+            equipment=self._equipment(),
+            requests=self._requests(),
+            document=self._entity("document"),
+            series=self._series(),
+            moments=self._moments,
+            same=self._same,
+        )
+
+    def _entity(self, name: str, attributes: Attributes | None = None, path: str = "") -> JsonObject:
+        """Return the members that the rows of an entity give, each with its lineage."""
+        members: JsonObject = {}
+        for row in self._table.rows[name]:
+            value, lineage = _CONVERSIONS[row.conversion](self, attributes or self._env.header, row, path)
+            members |= traced({row.element: value}, {row.element: lineage} if lineage else {})
+        return members
+
+    def _patient(self) -> JsonObject:
+        env, made = self._env, self._entity("patient")
+        if "identifier" not in made:
+            env.log.add("warning", "missing-identifier", "PatientID", "the document has no Patient ID")
+        first = [made["identifier"]] if "identifier" in made else []
+        row = self._table.row("patient", "PatientID")
+        others = [
+            self._number(item, row, f"{_OTHER_IDS}.{n}.", None)
+            for n, item in enumerate(env.header.items(tag(_OTHER_IDS)), 1)
+        ]
+        return filled(
+            {
+                "id": env.ids.of(first, "PatientID", "patient"),
+                **made,
+                "identifier": [*first, *(other for other in others if other)],
+            }
+        )
+
+    def _study(self) -> JsonObject:
+        env, made = self._env, self._entity("study")
+        uid = traced({"uid": self._short(env.study_uid, "StudyInstanceUID")}, {"uid": "StudyInstanceUID"})
+        return {"id": env.ids.of([made["identifier"]], "StudyInstanceUID", "study"), **uid, **made}
+
+    def _series(self) -> JsonObject:
+        made = self._entity("series")
+        if "uid" in made and not self._short(made["uid"], "SeriesInstanceUID"):
+            del made["uid"], made["_uid"]
+        return made
+
+    def _equipment(self) -> JsonObject:
+        made = self._entity("equipment")
+        numbers = [made["identifier"]] if "identifier" in made else []
+        made_id = self._env.ids.of(numbers, "DeviceUID", "equipment")
+        return filled({"id": made_id, **made, "udi": self._udis()})
+
+    def _short(self, uid: str, where: str) -> str | None:
+        """Return a UID that fits FHIR's ``id`` (decision D29)."""
+        if len(uid) <= uids.MAX_LENGTH:
+            return uid
+        self._env.log.add("warning", "invalid-value", where, "the UID has more than 64 characters")
         return None
-    return identifiers.issued_identifier(
-        value,
-        lineage,
-        issuer=attributes.first(_ISSUER_QUALIFIERS),
-        assigner=attributes.text(_ISSUER),
-        default=default,
-    )
+
+    def _udis(self) -> list[JsonObject]:
+        parsed = []
+        for n, item in enumerate(self._env.header.items(tag(_UDI_SEQUENCE)), 1):
+            carrier, where = item.text(tag(_UDI)), f"{_UDI_SEQUENCE}.{n}.{_UDI}"
+            found = udi.parse(carrier) if carrier else None
+            if found:
+                parsed.append({"id": where, **found})
+            elif carrier:
+                message = "the Unique Device Identifier is of no known agency's form"
+                self._env.log.add("warning", "invalid-value", where, message)
+        return parsed
+
+    # ---- orders --------------------------------------------------------------------------------------------
+
+    def _requests(self) -> list[JsonObject]:
+        """Return the order of the header with what its Referenced Request item adds, then the other orders."""
+        env = self._env
+        accession = self._number(
+            env.header, self._table.row("order", "AccessionNumber"), "", env.options.accession_system
+        )
+        own = filled({"accession": accession})
+        items = [
+            self._entity("order", item, f"{_REQUESTS}.{n}.")
+            for n, item in enumerate(env.header.items(tag(_REQUESTS)), 1)
+        ]
+        others = [item for item in items if item]
+        if own or others:
+            match = next((item for item in others if not own or _same_accession(own, item)), None)
+            others = [item for item in others if item is not match]
+            own = self._enriched(own, match or {})
+        return [self._request(order, n) for n, order in enumerate((own, *others)) if order]
+
+    def _enriched(self, own: JsonObject, item: JsonObject) -> JsonObject:
+        """Return an order with what its request item adds; the issuer too, where the header states none."""
+        if "accession" not in own or "accession" not in item:
+            return {**item, **own}
+        kept, left = (own, item) if "system" in own["accession"] else (item, own)
+        said = kept["accession"]["id"].partition("-")[0]
+        self._same |= dict.fromkeys(left["accession"]["id"].split("-"), said)
+        return {**item, **own, "accession": kept["accession"]}
+
+    def _request(self, order: JsonObject, n: int) -> JsonObject:
+        numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
+        return {"id": self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request"), **order}
+
+    # ---- conversions: each returns the value, and its lineage where it has none in it -----------------------
+
+    def _text(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
+        return attributes.text(tag(row.keyword)), path + row.keyword
+
+    def _texts(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
+        return attributes.texts(tag(row.keyword)), path + row.keyword
+
+    def _name(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
+        text = attributes.text(tag(row.keyword))
+        return names.human_names(text, path + row.keyword) if text else None, None
+
+    def _date(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
+        where = path + row.keyword
+        return self._env.clock.checked_date(attributes.text(tag(row.keyword)), where), where
+
+    def _moment(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
+        day, hour = row.keyword, row.beside["time"]
+        value = self._env.clock.joined(attributes.text(tag(day)), attributes.text(tag(hour)), day)
+        lineage = joined(day, hour) if is_instant(value) else day
+        if value:
+            self._moments[row.element] = Moment(value, lineage)
+        return value, lineage
+
+    def _uid(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
+        uid = attributes.text(tag(row.keyword))
+        return uids.identifier(uid, path + row.keyword) if uid else None, None
+
+    def _code(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
+        where = path + row.keyword
+        concept = self._env.codes.read(attributes, tag(row.keyword), where)
+        return concept.as_json(where) if concept else None, None
+
+    def _codes(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
+        where = path + row.keyword
+        concepts = self._env.codes.read_all(attributes, tag(row.keyword), where)
+        return [concept.as_json(where) for concept in concepts], None
+
+    def _issued(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
+        options = self._env.options
+        defaults = {"PatientID": options.patient_id_system, "AccessionNumber": options.accession_system}
+        return self._number(attributes, row, path, defaults.get(row.keyword)), None
+
+    def _number(self, attributes: Attributes, row: Row, path: str, default: str | None) -> JsonObject | None:
+        """Return an Identifier with what its issuer states."""
+        value = attributes.text(tag(row.keyword))
+        if value is None:
+            return None
+        issuer, assigner = row.beside.get("issuer"), row.beside.get("assigner")
+        found = identifiers.issued_identifier(
+            value,
+            path + row.keyword,
+            issuer=attributes.first(tag(issuer)) if issuer else None,
+            assigner=attributes.text(tag(assigner)) if assigner else None,
+            default=default,
+        )
+        beside = [
+            path + keyword
+            for keyword in (issuer, assigner)
+            if keyword and not attributes.is_empty(tag(keyword))
+        ]
+        return found | {"id": joined(found["id"], *beside)}
 
 
-def study(env: Environment, started: str | None) -> JsonObject:
-    """Return the Study IE."""
-    header = env.header
-    identifier = uids.identifier(env.study_uid, "StudyInstanceUID")
-    number = header.text(_STUDY_ID)
-    procedures = env.codes.read_all(header, _STUDY_PROCEDURE, "ProcedureCodeSequence")
-    return traced(
-        {
-            "id": env.ids.of([identifier], "StudyInstanceUID", "study"),
-            "uid": _short(env, env.study_uid, "StudyInstanceUID"),
-            "identifier": identifier,
-            "studyId": {"id": "StudyID", "value": number} if number else None,
-            "description": header.text(_STUDY_DESCRIPTION),
-            "started": started,
-            "procedure": [procedure.as_json("ProcedureCodeSequence") for procedure in procedures],
-        },
-        _STUDY_PRIMITIVES,
-    )
-
-
-def series(env: Environment) -> JsonObject:
-    """Return the Series IE."""
-    return traced(
-        {
-            "uid": _short(env, env.series_uid, "SeriesInstanceUID") if env.series_uid else None,
-            "modality": env.header.text(_MODALITY),
-            "number": env.header.text(_SERIES_NUMBER),
-            "description": env.header.text(_SERIES_DESCRIPTION),
-        },
-        _SERIES_PRIMITIVES,
-    )
-
-
-def _short(env: Environment, uid: str, where: str) -> str | None:
-    """Return a UID that fits FHIR's ``id`` (decision D29)."""
-    if len(uid) <= uids.MAX_LENGTH:
-        return uid
-    env.log.add("warning", "invalid-value", where, "the UID has more than 64 characters")
-    return None
-
-
-def equipment(env: Environment) -> JsonObject:
-    """Return the General Equipment."""
-    header = env.header
-    uid = header.text(_DEVICE_UID)
-    numbers = [uids.identifier(uid, "DeviceUID")] if uid else []
-    return traced(
-        {
-            "id": env.ids.of(numbers, "DeviceUID", "equipment"),
-            "identifier": numbers[0] if numbers else None,
-            "manufacturer": header.text(_MANUFACTURER),
-            "model": header.text(_MODEL),
-            "serialNumber": header.text(_SERIAL_NUMBER),
-            "softwareVersion": header.texts(_SOFTWARE_VERSIONS),
-            "stationName": header.text(_STATION_NAME),
-            "institutionName": header.text(_INSTITUTION_NAME),
-            "udi": _udis(env),
-        },
-        _EQUIPMENT_PRIMITIVES,
-    )
-
-
-def identity(equipment: JsonObject, header: Attributes) -> Equipment:
-    """Return what the equipment is recognised by."""
-    return Equipment(
-        equipment["id"],
-        header.text(_DEVICE_UID),
-        equipment.get("manufacturer"),
-        equipment.get("model"),
-        equipment.get("serialNumber"),
-    )
-
-
-def _udis(env: Environment) -> list[JsonObject]:
-    parsed = []
-    for n, item in enumerate(env.header.items(_UDI_SEQUENCE), 1):
-        carrier, where = item.text(_UDI), f"UDISequence.{n}.UniqueDeviceIdentifier"
-        found = udi.parse(carrier) if carrier else None
-        if found:
-            parsed.append({"id": where, **found})
-        elif carrier:
-            env.log.add(
-                "warning", "invalid-value", where, "the Unique Device Identifier is of no known agency's form"
-            )
-    return parsed
-
-
-def requests(env: Environment) -> list[JsonObject]:
-    """Return the order of the header with what its Referenced Request item adds, then the other orders."""
-    own = _order(env, env.header, "")
-    items = [
-        _order(env, item, f"ReferencedRequestSequence.{n}.")
-        for n, item in enumerate(env.header.items(_REQUESTS), 1)
-    ]
-    others = [item for item in items if item]
-    if own or others:
-        match = next((item for item in others if not own or _same_accession(own, item)), None)
-        others = [item for item in others if item is not match]
-        own = _enriched(own, match or {})
-    return [_request(env, order, n) for n, order in enumerate((own, *others)) if order]
-
-
-def _enriched(own: JsonObject, item: JsonObject) -> JsonObject:
-    """Return an order with what its request item adds; the issuer too, where the header states none."""
-    kept = own if "system" in own.get("accession", {}) or "accession" not in item else {}
-    return {**item, **kept}
+_Conversion = Callable[[_Reader, Attributes, Row, str], tuple[object, str | None]]
+_CONVERSIONS: dict[str, _Conversion] = {
+    "text": _Reader._text,
+    "texts": _Reader._texts,
+    "name": _Reader._name,
+    "date": _Reader._date,
+    "moment": _Reader._moment,
+    "number": _Reader._issued,
+    "uid": _Reader._uid,
+    "code": _Reader._code,
+    "codes": _Reader._codes,
+}
 
 
 def _same_accession(one: JsonObject, other: JsonObject) -> bool:
     return bool(one["accession"]["value"] == other.get("accession", {}).get("value"))
-
-
-def _order(env: Environment, attributes: Attributes, path: str) -> JsonObject:
-    """Return the numbers of one order; of the header, the accession number alone."""
-    accession = _number(
-        attributes, _ACCESSION, _ACCESSION_ISSUER, f"{path}AccessionNumber", env.options.accession_system
-    )
-    if not path:
-        return filled({"accession": accession})
-    procedure = env.codes.read(attributes, _PROCEDURE_CODE, f"{path}RequestedProcedureCodeSequence")
-    placer, filler = (
-        f"{path}PlacerOrderNumberImagingServiceRequest",
-        f"{path}FillerOrderNumberImagingServiceRequest",
-    )
-    numbers = {
-        "accession": accession,
-        "placer": _number(attributes, _PLACER, _PLACER_ISSUER, placer),
-        "filler": _number(attributes, _FILLER, _FILLER_ISSUER, filler),
-        "requestedProcedureId": _number(attributes, _PROCEDURE_ID, None, f"{path}RequestedProcedureID"),
-    }
-    return traced(
-        {
-            **numbers,
-            "procedure": procedure.as_json(f"{path}RequestedProcedureCodeSequence") if procedure else None,
-            "description": attributes.text(_PROCEDURE_DESCRIPTION),
-        },
-        {"description": f"{path}RequestedProcedureDescription"},
-    )
-
-
-def _number(
-    attributes: Attributes, number: int, issuer: int | None, lineage: str, default: str | None = None
-) -> JsonObject | None:
-    value = attributes.text(number)
-    if value is None:
-        return None
-    stated = attributes.first(issuer) if issuer else None
-    return identifiers.issued_identifier(value, lineage, issuer=stated, default=default)
-
-
-def _request(env: Environment, order: JsonObject, n: int) -> JsonObject:
-    numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
-    made = env.ids.of(numbers, f"ReferencedRequestSequence.{n}", "request")
-    members = {name: order.get(name) for name in _ORDER_NUMBERS}
-    rest = {name: order.get(name) for name in ("procedure", "description", "_description")}
-    return filled({"id": made, **members, **rest})

@@ -52,10 +52,17 @@ class Ids:
     def __init__(self, sop_instance_uid: str, study_instance_uid: str) -> None:
         self._document = sop_instance_uid
         self._study = study_instance_uid
+        self._items: dict[str, str] = {}
 
     def at(self, place: str, role: Role) -> str:
         """Return the id of what stands at a content item identifier or keyword path."""
         return _uuid(self._document, place, role)
+
+    def item(self, identifier: str) -> str:
+        """Return the id of a content item, by its content item identifier."""
+        if identifier not in self._items:
+            self._items[identifier] = self.at(identifier, "item")
+        return self._items[identifier]
 
     def of(self, identifiers: Iterable[Mapping[str, str]], place: str, role: Role) -> str:
         """Return the id of what identifiers name: the first with a system, else the first, else the place."""

@@ -39,3 +39,14 @@ def _lineage(places: str | Sequence[str], value: object) -> object:
     if not isinstance(value, list):
         return {"id": places}
     return [{"id": place} for place in ([places] * len(value) if isinstance(places, str) else places)]
+
+
+def joined(*sources: str) -> str:
+    """Return the lineage id of a value that was made of several sources.
+
+    Examples
+    --------
+    >>> joined("StudyDate", "StudyTime"), joined("1.4", "1.4.1")
+    ('StudyDate-StudyTime', '1.4-1.4.1')
+    """
+    return "-".join(sources)

@@ -1,17 +1,17 @@
-"""The content tree as a flat list of items in document order, built without recursion (PS3.3 C.17.3)."""
+"""The content tree as a flat list of items in document order, built without recursion (PS3.3 C.17.3).
+
+An Item is what the document states. What a pass finds out about items it returns, in a dictionary by item.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, Concept
-
-if TYPE_CHECKING:
-    from sr2fhir.model.scope import Scope
 
 CONTENT_SEQUENCE = tag("ContentSequence")
 _RELATIONSHIP = tag("RelationshipType")
@@ -20,15 +20,23 @@ _CONCEPT_NAME = tag("ConceptNameCodeSequence")
 _CONCEPT_CODE = tag("ConceptCodeSequence")
 _REFERENCED_ITEM = tag("ReferencedContentItemIdentifier")
 _OBSERVATION_UID = tag("ObservationUID")
+_TEMPLATE_SEQUENCE = tag("ContentTemplateSequence")
+_TEMPLATE_IDENTIFIER = tag("TemplateIdentifier")
+_MEASURED_VALUE = tag("MeasuredValueSequence")
+_NUMERIC_VALUE = tag("NumericValue")
+_TEXT = {
+    "TEXT": tag("TextValue"),
+    "PNAME": tag("PersonName"),
+    "UIDREF": tag("UID"),
+    "DATE": tag("Date"),
+    "TIME": tag("Time"),
+    "DATETIME": tag("DateTime"),
+}
 
-IMAGE_LIBRARY = "DCM#111028"
-MEASUREMENT_GROUP = "DCM#125007"
-SOURCE_IMAGE = "DCM#121233"
 UNKNOWN = "UNKNOWN"
+CONTAINS = "CONTAINS"
 REGIONS = frozenset({"SCOORD", "SCOORD3D", "TCOORD"})
 """Value types whose children are what the coordinates are selected from."""
-CITATIONS = frozenset({"DCM#121421", "DCM#121422", "DCM#121423", "DCM#121424"})
-"""What a measurement cites (TID 315, CID 228): not what it was made from."""
 IMAGES = frozenset({"IMAGE", "WAVEFORM"})
 """Value types that coordinates are selected from."""
 VALUE_TYPES = frozenset(
@@ -38,21 +46,7 @@ VALUE_TYPES = frozenset(
 """Value Type (0040,A040): PS3.3 Table C.17.3-7."""
 
 
-class Place(Enum):
-    """What an item is in a document that follows TID 1500 (mapping section 3.5)."""
-
-    ROOT = "root"
-    MEASUREMENTS = "Imaging Measurements (126010, DCM)"
-    EVALUATIONS = "Qualitative Evaluations (C0034375, UMLS)"
-    DERIVED = "Derived Imaging Measurements (126011, DCM)"
-    GROUP = "Measurement Group (125007, DCM)"
-    ENCLOSING_GROUP = "Measurement Group around derived measurements"
-    MEASUREMENT = "measurement"
-    DERIVED_MEASUREMENT = "derived measurement"
-    INFERRED = "number from which the one around it was inferred"
-
-
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """One content item.
 
@@ -66,49 +60,29 @@ class Item:
         None for the root.
     relationship
         Relationship Type to the parent, without a prefix ``R-``.
-    value_type
-        Of the item; of the target, where the item is by reference.
-    concept
-        Concept Name; of the target, where a by-reference item has none of its own.
+    written_type, written_concept
+        Value Type and Concept Name as the item states them.
     reference
         Referenced Content Item Identifier, where the item is by reference.
-    target
-        The item that this leads to.
-    in_library
-        Whether the item is an Image Library or stands in one.
-    place
-        What a container or number is where observations are looked for; None where they are not.
-    resolved
-        What consumed the item, so that nothing is left to do with it.
-    same_as
-        Position of an item that said the same before.
     coded
         Value of a CODE item.
-    value
-        Members of the value in the logical model; a copy of the target's, where the item is by reference.
-    observed
-        Observation DateTime as a FHIR dateTime.
-    children, scope
-        Items below it, in document order; what holds for it by inheritance.
+    in_library
+        Whether the item is an Image Library or stands in one.
+    children
+        Items below it, in document order.
     """
 
     attributes: Attributes
     position: str
     parent: Item | None
     relationship: str | None
-    value_type: str
-    concept: Concept | None
-    reference: tuple[int, ...] | None = None
-    target: Item | None = None
-    in_library: bool = False
-    place: Place | None = None
-    resolved: str | None = None
-    same_as: str | None = None
-    coded: Concept | None = None
-    value: JsonObject = field(default_factory=dict)
-    observed: str | None = None
-    children: list[Item] = field(default_factory=list)
-    scope: Scope | None = None
+    written_type: str
+    written_concept: Concept | None
+    reference: tuple[int, ...] | None
+    coded: Concept | None
+    in_library: bool
+    targets: Mapping[str, Item] = field(repr=False)
+    children: list[Item] = field(default_factory=list, repr=False)
 
     @property
     def identifier(self) -> str:
@@ -116,14 +90,14 @@ class Item:
         return self.position.replace(".", "\\")
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """Return ``DESIGNATOR#code`` of the concept and its equivalents."""
-        return self.concept.keys if self.concept else ()
-
-    @property
     def by_reference(self) -> bool:
         """Tell whether the item refers to another one instead of having a value."""
         return self.reference is not None
+
+    @property
+    def target(self) -> Item | None:
+        """Return the item that a by-reference item leads to; None where it leads nowhere."""
+        return None if self.reference is None else self.targets.get(self.position)
 
     @property
     def origin(self) -> Item:
@@ -131,20 +105,48 @@ class Item:
         return self.target or self
 
     @property
+    def value_type(self) -> str:
+        """Return the value type; of the target, where the item is by reference."""
+        if self.reference is None:
+            return self.written_type
+        target = self.target
+        return target.written_type if target else UNKNOWN
+
+    @property
+    def concept(self) -> Concept | None:
+        """Return the concept name; of the target, where a by-reference item has none of its own."""
+        if self.reference is None or self.written_concept is not None:
+            return self.written_concept
+        target = self.target
+        return target.written_concept if target else None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return ``DESIGNATOR#code`` of the concept and its equivalents."""
+        concept = self.concept
+        return concept.keys if concept else ()
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Return the terms of the concept in the document type's table of roles."""
+        concept = self.concept
+        return concept.terms if concept else ()
+
+    @property
     def observation_uid(self) -> str | None:
         """Return the Observation UID."""
         return self.attributes.text(_OBSERVATION_UID)
 
-    def has_key(self, key: str) -> bool:
-        """Tell whether the concept is this one."""
-        return self.concept is not None and key in self.concept.keys
+    def means(self, term: str) -> bool:
+        """Tell whether the concept is the one of a term."""
+        return term in self.terms
 
-    def is_group(self) -> bool:
-        """Tell whether the item is a Measurement Group of its own."""
-        return self.value_type == "CONTAINER" and self.has_key(MEASUREMENT_GROUP) and not self.by_reference
+    def attribute(self, keyword: str) -> str:
+        """Return the lineage id of an attribute other than the value: ``1.4.2.ObservationUID``."""
+        return f"{self.position}.{keyword}"
 
 
-def walk(root: Attributes, codes: Codes) -> list[Item]:
+def walk(root: Attributes, codes: Codes, log: FindingLog) -> list[Item]:
     """Return all content items, parents before children, siblings in document order.
 
     Parameters
@@ -153,23 +155,30 @@ def walk(root: Attributes, codes: Codes) -> list[Item]:
         The document: its root content item stands among its attributes.
     codes
         Reads the concept names.
+    log
+        Receives an error for each by-reference item that leads nowhere, to an ancestor or in a circle.
     """
     items: list[Item] = []
+    targets: dict[str, Item] = {}
     stack: list[tuple[Attributes, str, Item | None]] = [(root, "1", None)]
     while stack:
         attributes, position, parent = stack.pop()
-        item = _item(attributes, position, parent, codes)
+        item = _item(attributes, position, parent, codes, targets)
         items.append(item)
         if parent is not None:
             parent.children.append(item)
         children = attributes.items(CONTENT_SEQUENCE)
         stack.extend((children[n], f"{position}.{n + 1}", item) for n in range(len(children) - 1, -1, -1))
+    targets |= _targets(items, log)
     return items
 
 
-def _item(attributes: Attributes, position: str, parent: Item | None, codes: Codes) -> Item:
+def _item(
+    attributes: Attributes, position: str, parent: Item | None, codes: Codes, targets: Mapping[str, Item]
+) -> Item:
     concept = codes.read(attributes, _CONCEPT_NAME, position)
     value_type = _known_value_type(attributes.text(_VALUE_TYPE))
+    is_library = parent is not None and concept is not None and "section.image-library" in concept.terms
     return Item(
         attributes,
         position,
@@ -178,9 +187,9 @@ def _item(attributes: Attributes, position: str, parent: Item | None, codes: Cod
         value_type,
         concept,
         _reference(attributes) if parent else None,
-        coded=codes.read(attributes, _CONCEPT_CODE, position) if value_type == "CODE" else None,
-        in_library=parent is not None
-        and (parent.in_library or (concept is not None and IMAGE_LIBRARY in concept.keys)),
+        codes.read(attributes, _CONCEPT_CODE, position) if value_type == "CODE" else None,
+        is_library or (parent is not None and parent.in_library),
+        targets,
     )
 
 
@@ -196,6 +205,9 @@ def _relationship(attributes: Attributes) -> str | None:
     return text.upper().removeprefix("R-") if text else None
 
 
+# ---- by-reference items (PS3.3 C.17.3.2.5, decision D31) ---------------------------------------------------
+
+
 def _reference(attributes: Attributes) -> tuple[int, ...] | None:
     if _REFERENCED_ITEM not in attributes:
         return None
@@ -203,3 +215,71 @@ def _reference(attributes: Attributes) -> tuple[int, ...] | None:
         return tuple(int(number) for number in attributes.numbers(_REFERENCED_ITEM))
     except ValueError:
         return ()
+
+
+def written(reference: tuple[int, ...]) -> str:
+    """Return a Referenced Content Item Identifier as a position."""
+    return ".".join(map(str, reference))
+
+
+def _targets(items: Iterable[Item], log: FindingLog) -> dict[str, Item]:
+    """Return the target of each by-reference item that has one, by the position of the item."""
+    by_position = {item.position: item for item in items}
+    found: dict[str, Item] = {}
+    for item in by_position.values():
+        if item.reference is None:
+            continue
+        target = _followed(item, by_position)
+        if target is None:
+            message = "the referenced content item does not exist"
+        elif item.position.startswith(f"{target.position}."):
+            message = "the item refers to an item that contains it"
+        else:
+            found[item.position] = target
+            continue
+        log.add("error", "unresolved-reference", item.position, message)
+    return found
+
+
+def _followed(item: Item, by_position: Mapping[str, Item]) -> Item | None:
+    """Return the item at the end of a chain of references; None where it is broken or a circle."""
+    seen: set[str] = {item.position}
+    current = item
+    while current.reference is not None:
+        place = written(current.reference)
+        if place in seen or place not in by_position:
+            return None
+        seen.add(place)
+        current = by_position[place]
+    return current
+
+
+# ---- values of the items that describe other items ---------------------------------------------------------
+
+
+def text_of(item: Item) -> str | None:
+    """Return the value of an item as DICOM writes it; the meaning of a code, the digits of a number."""
+    origin = item.origin
+    if origin.written_type in _TEXT:
+        return origin.attributes.text(_TEXT[origin.written_type])
+    if origin.written_type == "NUM":
+        measured = origin.attributes.first(_MEASURED_VALUE)
+        return measured.text(_NUMERIC_VALUE) if measured else None
+    return origin.coded.meaning if origin.coded else None
+
+
+def coded_json(item: Item) -> JsonObject | None:
+    """Return the coded value of a CODE item as a CodeableConcept."""
+    value = item.origin.coded
+    return value.as_json(item.position) if value else None
+
+
+def first(items: Iterable[Item], term: str) -> Item | None:
+    """Return the first item with a concept."""
+    return next((item for item in items if term in item.terms), None)
+
+
+def template_identifier(attributes: Attributes) -> str | None:
+    """Return the Template Identifier that a content item states."""
+    template = attributes.first(_TEMPLATE_SEQUENCE)
+    return template.text(_TEMPLATE_IDENTIFIER) if template else None

@@ -1,0 +1,159 @@
+"""From a Measurement Report (PS3.16 TID 1500) to the logical model: the story of a rendering, pass by pass.
+
+Each pass takes what it needs and returns what it found; a content item does not change on the way.
+"""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from sr2fhir.documents.measurement_report import admission, leftovers
+from sr2fhir.documents.measurement_report.effective_time import EffectiveTimes
+from sr2fhir.documents.measurement_report.items import Found, content, repeated
+from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
+from sr2fhir.documents.measurement_report.sites import Sites
+from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, places, roles
+from sr2fhir.findings import Finding, FindingLog
+from sr2fhir.jsontext import JsonObject
+from sr2fhir.memory import collector_paused
+from sr2fhir.model import header, uids
+from sr2fhir.model.accounting import Rendering, header_records, item_records
+from sr2fhir.model.algorithms import Algorithms
+from sr2fhir.model.attributes import Attributes
+from sr2fhir.model.context import Changes, Moment, Scope, Uses, language, scopes
+from sr2fhir.model.datetimes import is_instant
+from sr2fhir.model.environment import Environment, RenderOptions, prepare
+from sr2fhir.model.header import Header, HeaderTable
+from sr2fhir.model.members import filled, traced
+from sr2fhir.model.parties import Parties, observers, participants
+from sr2fhir.model.roles import table
+from sr2fhir.model.studies import Studies
+from sr2fhir.model.subjects import Subjects
+from sr2fhir.model.tree import Item, coded_json, template_identifier, walk
+from sr2fhir.model.values import Values, read_values
+
+RESOURCE_TYPE = "DicomSR"
+
+HEADER = HeaderTable(table(__package__, "header.toml"))
+
+
+@collector_paused()
+def render_dataset(dataset: Dataset, options: RenderOptions, known: tuple[Finding, ...] = ()) -> Rendering:
+    """Render a Dataset.
+
+    Parameters
+    ----------
+    dataset
+        A Structured Report.
+    options
+        What the document leaves open.
+    known
+        Findings of the reader, to stand before those of the renderer.
+
+    Raises
+    ------
+    InputError
+        The Dataset is no Measurement Report, or lacks a UID.
+    """
+    attributes = Attributes(dataset)
+    admission.check(attributes)
+    log = FindingLog()
+    env = prepare(attributes, options, log, roles())
+    items = walk(attributes, env.codes, log)
+    values = read_values(items, env)
+    document, uses, of_items = _document(env, items, values)
+    findings = (*known, *log.frozen())
+    return Rendering(
+        document,
+        findings,
+        item_records(items, uses),
+        header_records(attributes, findings, HEADER, uses.same),
+        leftovers.of(items, values, of_items),
+        table(__package__, "classes.toml"),
+    )
+
+
+def _document(
+    env: Environment, items: list[Item], values: Values
+) -> tuple[JsonObject, Uses, dict[Item, str]]:
+    """Return the document, what items were used for, and what they are."""
+    head = header.read(env, HEADER)
+    uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
+    standing = places(items)
+
+    parties = Parties(env.ids, head.equipment, uses)
+    algorithms, sites = Algorithms(env.ids, uses, env.log), Sites(env.ids, uses, env.log)
+    subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
+    studies = Studies(env.ids, head.study, head.requests, env.evidence, uses)
+    aspects = {
+        "observer": lambda _, children: observers(children, parties, env.log),
+        "subject": subjects.state,
+        "procedure": studies.state,
+        "language": lambda _, children: _stated("language", language(children, uses, env.log)),
+        "algorithm": algorithms.state,
+        "finding-site": sites.state,
+        "tracking": sites.state,
+        "method": lambda _, children: _stated("method", _coded(children)),
+    }
+    scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
+    fallback = participants(env.header, env.codes, parties)
+
+    times = EffectiveTimes(env, items, values, standing, head.moments.get("started"))
+    references = ReferenceSets(env, values, standing, studies.of_instances)
+    of_items = item_roles(items, standing, uses.of, references.are_of)
+    effective = {
+        item: moment
+        for item in items
+        if of_items.get(item) in OBSERVATIONS and (moment := times.of(item, scoped[item], uses))
+    }
+    sets = {item: references.of(item) for item in items}
+    found = Found(values, scoped, uses, sets, of_items, effective, fallback)
+    tree = content(items, found, env.ids)
+    document = {
+        "resourceType": RESOURCE_TYPE,
+        **_general(env, head),
+        "patient": head.patient,
+        "study": head.study,
+        "otherStudy": studies.studies,
+        "series": head.series,
+        "equipment": head.equipment,
+        "request": head.requests,
+        "otherRequest": studies.requests,
+        "evidence": env.evidence.as_json(),
+        "person": [person.as_json() for person in parties.persons],
+        "device": [device.as_json() for device in parties.devices],
+        "algorithm": algorithms.as_json(),
+        "findingSite": sites.as_json(scoped),
+        "subject": subjects.as_json(),
+        "content": tree,
+    }
+    parties.report_names(env.log)
+    return filled(document), uses, of_items
+
+
+def _stated(name: str, value: object) -> Changes:
+    return {name: value} if value else {}
+
+
+def _coded(children: list[Item]) -> JsonObject | None:
+    return next((value for child in children if (value := coded_json(child))), None)
+
+
+def _issued(head: Header) -> Moment | None:
+    """Return Content Date/Time, else Instance Creation Date/Time, where it has a time (decision D15)."""
+    stated = (head.moments.get(name) for name in ("contentDateTime", "instanceCreationDateTime"))
+    return next((moment for moment in stated if moment and is_instant(moment.value)), None)
+
+
+def _general(env: Environment, head: Header) -> JsonObject:
+    flags = head.document
+    if flags.get("completionFlag") == "PARTIAL" and flags.get("verificationFlag") == "VERIFIED":
+        message = "the document is verified although its completion flag says that it is partial"
+        env.log.add("warning", "conflict", "VerificationFlag", message)
+    general = {
+        "form": env.options.form,
+        "sopClass": {"id": "SOPClassUID", **uids.sop_class(env.sop_class_uid)},
+        "sopInstanceUid": env.sop_instance_uid,
+        "template": template_identifier(env.header),
+    }
+    return traced(general, {"sopInstanceUid": "SOPInstanceUID"}) | flags

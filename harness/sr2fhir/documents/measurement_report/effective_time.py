@@ -1,0 +1,147 @@
+"""When the observed state held: acquisition of the images, else the study (decision D14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sr2fhir.documents.measurement_report.structure import Place
+from sr2fhir.model.context import Moment, Scope, Uses
+from sr2fhir.model.environment import Environment
+from sr2fhir.model.members import joined
+from sr2fhir.model.tree import IMAGES, REGIONS, Item, first, text_of
+from sr2fhir.model.values import Values
+
+_SEGMENTATION = frozenset({"segmentation.segment", "segmentation.frame", "segmentation.surface"})
+_NOT_ACQUIRED = frozenset(
+    {"segmentation.segment", "segmentation.frame", "reference.value-map", "reference.region-in-space"}
+)
+_CITATION = "citation."
+# no Observation refers to an image that stands there
+_AROUND_GROUPS = frozenset(
+    {"report", "imaging-measurements", "qualitative-evaluations", "derived-measurements"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Acquisition:
+    """When an image was acquired, and the items that say so, the date first."""
+
+    value: str
+    items: tuple[Item, ...]
+
+
+class EffectiveTimes:
+    """Find the effective time of content items.
+
+    Parameters
+    ----------
+    env
+        The document.
+    items
+        All items in document order.
+    values
+        What they state.
+    places
+        Places of containers and numbers.
+    started
+        Study Date and Time as a dateTime.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        items: list[Item],
+        values: Values,
+        places: Mapping[Item, Place],
+        started: Moment | None,
+    ) -> None:
+        self._env = env
+        self._started = started
+        self._values = values.of
+        self._places = places
+        self._acquired: dict[str, list[_Acquisition]] = {}
+        self._images: dict[Item, tuple[str, ...]] = {}
+        self._acquisitions: dict[Item, _Acquisition | None] = {}
+        for item in items:
+            if item.in_library:
+                self._add_library_entry(item)
+        for item in items:
+            if not item.in_library:
+                self._images[item] = self._seen(item)
+
+    def of(self, item: Item, scope: Scope, uses: Uses) -> Moment | None:
+        """Return the effective time of an item; the acquisition dates and times that give it are used."""
+        images = self._images.get(item, ())
+        acquired = [one for uid in images for one in self._acquired.get(uid, ())]
+        complete = bool(images) and all(uid in self._acquired for uid in images)
+        if complete and len({one.value for one in acquired}) == 1:
+            for one in acquired:
+                uses.add("effective", one.items, carried=False)
+            return Moment(acquired[0].value, joined(*(stated.position for stated in acquired[0].items)))
+        known = scope.study is None and all(map(self._is_of_study, images))
+        return self._started if known else None
+
+    def _is_of_study(self, uid: str) -> bool:
+        instance = self._env.evidence.instance(uid)
+        return instance is None or instance.study in (None, self._env.study_uid)
+
+    def _add_library_entry(self, item: Item) -> None:
+        uid = self._referenced(item) if item.value_type == "IMAGE" else None
+        if uid is None:
+            return
+        when = self._acquisition(item) or (self._acquisition(item.parent) if item.parent else None)
+        if when:
+            self._acquired.setdefault(uid, []).append(when)
+
+    def _acquisition(self, item: Item) -> _Acquisition | None:
+        if item not in self._acquisitions:
+            self._acquisitions[item] = self._stated(item)
+        return self._acquisitions[item]
+
+    def _stated(self, item: Item) -> _Acquisition | None:
+        day, hour = first(item.children, "acquisition.date"), first(item.children, "acquisition.time")
+        date = self._values[day].get("dateValue") if day else None
+        if day is None or date is None:
+            return None
+        time = self._values[hour].get("timeValue") if hour else None
+        value = self._env.clock.completed(date, time, day.position) or date
+        return _Acquisition(value, (day, hour) if hour and time else (day,))
+
+    def _seen(self, item: Item) -> tuple[str, ...]:
+        """Return an item's own images, else its group's; what stands around groups gives them none."""
+        place = self._places.get(item)
+        if place and place.name in _AROUND_GROUPS:
+            return ()
+        return self._own(item) or (self._images.get(item.parent, ()) if item.parent else ())
+
+    def _own(self, item: Item) -> tuple[str, ...]:
+        uids = [uid for child in item.children for uid in self._images_of(child)]
+        if any(_SEGMENTATION.intersection(child.terms) for child in item.children):
+            uids += self._source_series(item)
+        return tuple(dict.fromkeys(uids))
+
+    def _source_series(self, item: Item) -> list[str]:
+        """Return the images of the series that was segmented, where none of its images is named."""
+        if first(item.children, "source-image.image"):
+            return []
+        series = [text_of(child) for child in item.children if child.means("source-series.uid")]
+        return [instance.uid for uid in series if uid for instance in self._env.evidence.of_series(uid)]
+
+    def _referenced(self, item: Item) -> str | None:
+        """Return the SOP Instance UID that an IMAGE, COMPOSITE or WAVEFORM refers to."""
+        uid: str | None = self._values[item].get("reference", {}).get("uid")
+        return uid
+
+    def _images_of(self, child: Item) -> list[str]:
+        if child.value_type in IMAGES:
+            uid = self._referenced(child) if _is_acquired(child) else None
+            return [uid] if uid else []
+        if child.value_type in REGIONS:
+            below = (image for image in child.origin.children if image.value_type in IMAGES)
+            return [uid for image in below if (uid := self._referenced(image))]
+        return []
+
+
+def _is_acquired(child: Item) -> bool:
+    return not any(term in _NOT_ACQUIRED or term.startswith(_CITATION) for term in child.terms)

@@ -1,0 +1,173 @@
+"""What the content items of a Measurement Report are: the tables roles.toml and structure.toml, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from sr2fhir.model.context import Use
+from sr2fhir.model.roles import Roles, table
+from sr2fhir.model.tree import CONTAINS, Item
+
+GROUP = "measurement-group"
+MEASUREMENT = "measurement"
+EVALUATION = "evaluation"
+OBSERVATIONS = frozenset({GROUP, MEASUREMENT, "derived-measurement", EVALUATION})
+"""Roles of the items that become Observations."""
+MEASURED = OBSERVATIONS - {EVALUATION}
+_FINDING = "finding"
+_PARAMETER = "parameter"
+_SECTION = "section."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of structure.toml: what may stand in a container or number.
+
+    Parameters
+    ----------
+    name
+        Of the row.
+    role
+        Role of the container or number in the logical model.
+    containers
+        Term of the concept of a container in it → the name of its row.
+    number, relationship
+        Row of a number in it, and the relationship that it needs.
+    evaluations, never
+        Value types of the contained items that are evaluations, and roles of concepts that are none.
+    """
+
+    name: str
+    role: str
+    containers: Mapping[str, str]
+    number: str | None
+    relationship: str | None
+    evaluations: frozenset[str]
+    never: frozenset[str]
+
+
+@cache
+def roles() -> Roles:
+    """Return the table of roles."""
+    return Roles(table(__package__, "roles.toml"))
+
+
+@cache
+def _places() -> dict[str, Place]:
+    rows = table(__package__, "structure.toml")
+    return {
+        name: Place(
+            name,
+            row.get("role", name),
+            {
+                _SECTION + section: row.get("group", GROUP) if section == GROUP else section
+                for section in row["containers"]
+            }
+            if "containers" in row
+            else {},
+            row.get("number"),
+            row.get("relationship"),
+            frozenset(row.get("evaluations", ())),
+            frozenset(row.get("never", ())),
+        )
+        for name, row in rows.items()
+    }
+
+
+def is_group(item: Item) -> bool:
+    """Tell whether an item is a Measurement Group of its own, wherever it stands."""
+    return item.value_type == "CONTAINER" and item.means(_SECTION + GROUP) and not item.by_reference
+
+
+# ---- containers and numbers --------------------------------------------------------------------------------
+
+
+def places(items: Iterable[Item]) -> dict[Item, Place]:
+    """Return the place of each container and number that is gone through; parents come before children."""
+    found: dict[Item, Place] = {}
+    for item in items:
+        name = _place(item, found.get(item.parent)) if item.parent else "report"
+        if name:
+            found[item] = _places()[name]
+    return found
+
+
+def _place(item: Item, around: Place | None) -> str | None:
+    if around is None or item.by_reference:
+        return None
+    if item.value_type == "CONTAINER":
+        return next((around.containers[term] for term in item.terms if term in around.containers), None)
+    if item.value_type == "NUM" and item.concept and around.relationship in (None, item.relationship):
+        return around.number
+    return None
+
+
+# ---- roles -------------------------------------------------------------------------------------------------
+
+
+def item_roles(
+    items: Iterable[Item],
+    standing: Mapping[Item, Place],
+    uses: Mapping[Item, Use],
+    has_references: Callable[[Item], bool],
+) -> dict[Item, str]:
+    """Return the role of each item that has one.
+
+    Parameters
+    ----------
+    standing
+        Places of containers and numbers.
+    uses
+        What was used for the context of other items, and is no evaluation therefore.
+    has_references
+        Tells whether a number has references of its own.
+    """
+    found: dict[Item, str] = {}
+    findings: set[Item] = set()
+    for item in items:
+        if item in standing:
+            role = _structural(item, standing[item], found, has_references)
+        else:
+            role = _contained(item, standing.get(item.parent) if item.parent else None, uses, findings)
+        if role:
+            found[item] = role
+    return found
+
+
+def _structural(
+    item: Item, place: Place, found: Mapping[Item, str], has_references: Callable[[Item], bool]
+) -> str | None:
+    """Return the role of a container or number; a number below a measurement may be one itself (row 3.8.11)."""
+    if place.role != _PARAMETER:
+        return place.role
+    if item.parent is None or found.get(item.parent) not in OBSERVATIONS:
+        return None
+    return MEASUREMENT if item.observation_uid is not None or has_references(item) else _PARAMETER
+
+
+def _contained(item: Item, around: Place | None, uses: Mapping[Item, Use], findings: set[Item]) -> str | None:
+    """Return the role of an item by its concept, unless it is an evaluation where it stands."""
+    role = roles().role(item.terms)
+    if role == _FINDING and _is_first_finding(item, around, findings):
+        return role
+    may_be = item.relationship == CONTAINS and not item.by_reference and item not in uses and item.concept
+    if around and may_be and item.value_type in around.evaluations and role not in around.never:
+        return EVALUATION
+    return role
+
+
+def _is_first_finding(item: Item, around: Place | None, findings: set[Item]) -> bool:
+    """Tell whether an item is the first coded Finding of a group, which is the group's value."""
+    group = item.parent
+    if (
+        group is None
+        or around is None
+        or around.role != GROUP
+        or item.value_type != "CODE"
+        or group in findings
+    ):
+        return False
+    findings.add(group)
+    return True
