@@ -8,6 +8,8 @@ from typing import Any, Literal
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import NumberText
 from sr2fhir.model import HeaderRecord, ItemRecord, Rendering
+from sr2fhir.model.context import Use
+from sr2fhir.model.roles import table
 
 PROFILES = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
 PATIENT = "00000000-0000-5000-8000-000000000001"
@@ -83,6 +85,7 @@ ITEMS = (
     ("1.3.1", "NUM", "CONTAINS", None),
     ("1.3.2", "TEXT", "CONTAINS", None),
 )
+TERMS = {"1.3": ("section.measurement-group",)}
 HEADER: tuple[tuple[str, Literal["mapped", "context", "unmapped"], str | None], ...] = (
     ("PatientID", "mapped", None),
     ("PatientName", "mapped", None),
@@ -93,7 +96,6 @@ HEADER: tuple[tuple[str, Literal["mapped", "context", "unmapped"], str | None], 
     ("PatientBirthDate", "context", "empty"),
     ("ParticipantSequence.1.PersonName", "mapped", None),
     ("ParticipantSequence.1.ObserverType", "context", None),
-    ("ValueType", "context", None),
     ("(0009,1001)", "unmapped", "no-target"),
 )
 
@@ -150,12 +152,14 @@ def rendering(findings: tuple[Finding, ...] = (), **members: Any) -> Rendering:
                 value_type=value_type,
                 relationship=relationship,
                 concept=None,
-                resolved=resolved,
+                terms=TERMS.get(position, ()),
+                use=Use(use, EQUIPMENT, carried=False) if use else None,
             )
-            for position, value_type, relationship, resolved in ITEMS
+            for position, value_type, relationship, use in ITEMS
         ),
         header=tuple(
             HeaderRecord(path=keyword, disposition=disposition, reason=reason)
             for keyword, disposition, reason in HEADER
         ),
+        classes=table("sr2fhir.documents.measurement_report", "classes.toml"),
     )

@@ -7,14 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sr2fhir.accounting import Report, finish
+from sr2fhir.accounting import Finished, Report, finish
+from sr2fhir.accounting.report import Line
 from sr2fhir.errors import OutputError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import dumps
+from sr2fhir.model import Leftover
+from sr2fhir.model.context import Use
 
 from tests.accounting.documents import EQUIPMENT, PROFILES, VOLUME, bundle, item, rendering
 
 OBSERVATION = f"Observation/{VOLUME}"
+UID_OF_ITEM = "1.3.1.ObservationUID"
+PERSON = "00000000-0000-5000-8000-000000000020"
 
 
 def account(*findings: Finding, **changes: Any) -> Report:
@@ -55,12 +60,6 @@ def test_the_classes_add_up() -> None:
     assert report["items"] == {"total": 7, "IG": 1, "SUPP": 0, "CONTEXT": 3, "UNM": 3}
     assert report["attributes"] == {"total": 10, "IG": 2, "SUPP": 0, "CONTEXT": 3, "UNM": 5}
     assert report["resources"] == {"Patient": 1, "ImagingStudy": 1, "Device": 1, "Observation": 1}
-
-
-def test_attributes_of_the_root_item_are_counted_once() -> None:
-    """The rendering lists ValueType, which is that of item 1."""
-    listed = {record.path for record in rendering().header}
-    assert listed - {line.source for line in account().attributes} == {"ValueType"}
 
 
 def test_what_has_no_lineage_is_lost_whatever_the_renderer_expected() -> None:
@@ -107,18 +106,28 @@ def test_what_reached_an_element_is_mapped_whatever_was_found() -> None:
 # ---- what another item or attribute stands for ----
 
 
-def with_observer(**context: Any) -> Report:
-    """Account for the document, the root's context naming what its observer items became."""
+def with_use(use: Use) -> Line:
+    """Account for the document, item 1.1 used for something, and return its line."""
     made = rendering()
-    made.document["content"]["context"] = context
-    return finish(dumps(bundle()), made).report
+    items = tuple(replace(each, use=use) if each.position == "1.1" else each for each in made.items)
+    report = finish(dumps(bundle()), replace(made, items=items)).report
+    return next(line for line in report.items if line.source == "1.1")
 
 
 def test_an_item_that_went_into_a_resource_names_it() -> None:
     """A device observer that is the equipment: 1.1 gave no element, but the Device is the observer."""
-    line = next(line for line in with_observer(device=[EQUIPMENT]).items if line.source == "1.1")
-    assert line.elements == (f"Device/{EQUIPMENT}",)
-    assert with_observer(device=["00000000-0000-5000-8000-00000000ffff"]).items[1].elements == ()
+    line = with_use(Use("observer", EQUIPMENT))
+    assert (line.category, line.elements) == ("SUPP", (f"Device/{EQUIPMENT}",))
+
+
+def test_an_item_of_a_resource_that_is_not_there_is_unmapped() -> None:
+    absent = "00000000-0000-5000-8000-00000000ffff"
+    assert with_use(Use("observer", absent)).category == "UNM"
+    assert with_use(Use("observer", absent, carried=False)).category == "UNM"
+
+
+def test_an_item_that_only_chose_is_context() -> None:
+    assert with_use(Use("observer", EQUIPMENT, carried=False)).category == "CONTEXT"
 
 
 def test_an_item_that_says_the_same_again_shares_the_elements() -> None:
@@ -137,11 +146,66 @@ def test_a_time_shares_the_element_of_its_date() -> None:
     )
     content = bundle()
     content["entry"][3]["resource"].update(
-        {"issued": "2020-01-01T00:00:00Z", "_issued": {"id": "ContentDate"}}
+        {"issued": "2020-01-01T00:00:00Z", "_issued": {"id": "ContentDate-ContentTime"}}
     )
     report = finish(dumps(content), replace(rendering(), header=(*header, *dated))).report
     lines = {line.source: (line.category, line.elements) for line in report.attributes}
     assert lines["ContentDate"] == lines["ContentTime"] == ("IG", (f"{OBSERVATION}.issued",))
+
+
+# ---- attributes of items ----
+
+
+def with_uid(**changes: Any) -> Finished:
+    """Finish the document, whose measurement has an Observation UID; its Observation changed."""
+    told = Finding("information", "no-target", "1.3.1", "the attribute ObservationUID is not carried over")
+    made = rendering()
+    made.document["content"]["container"][1]["num"][0]["observationIdentifier"] = {"id": UID_OF_ITEM}
+    content = bundle()
+    content["entry"][3]["resource"].update(changes)
+    return finish(dumps(content), replace(made, leftovers=(Leftover(told, UID_OF_ITEM),)))
+
+
+def test_an_attribute_that_reached_an_element_is_an_element_of_its_item() -> None:
+    finished = with_uid(identifier=[{"id": UID_OF_ITEM, "value": "urn:oid:1.2.77"}])
+    assert (finished.findings, finished.report.losses) == ((), ())
+    line = next(line for line in finished.report.items if line.source == "1.3.1")
+    assert f"{OBSERVATION}.identifier[0]" in line.elements
+
+
+def test_an_attribute_that_reached_no_element_is_lost() -> None:
+    finished = with_uid()
+    assert [finding.where for finding in finished.findings] == ["1.3.1"]
+    assert [loss.source for loss in finished.report.losses] == ["1.3.1"]
+
+
+# ---- resources that nothing refers to ----
+
+
+def practitioner(name: str) -> dict[str, Any]:
+    body = {"resourceType": "Practitioner", "id": name, "name": [{"id": "ParticipantSequence.1.PersonName"}]}
+    return {"fullUrl": f"urn:uuid:{name}", "resource": body}
+
+
+def with_practitioner(**changes: Any) -> Report:
+    content = bundle()
+    content["entry"].append(practitioner(PERSON))
+    content["entry"][3]["resource"].update(changes)
+    made = rendering()
+    made.document["person"][0]["id"] = PERSON
+    return finish(dumps(content), made).report
+
+
+def test_a_person_whom_nothing_names_is_taken_out_and_unmapped() -> None:
+    report = with_practitioner()
+    assert "Practitioner" not in report.resources
+    assert classes(report)["ParticipantSequence.1.PersonName"] == ("UNM", "no-target")
+
+
+def test_a_performer_stays() -> None:
+    report = with_practitioner(performer=[{"reference": f"urn:uuid:{PERSON}"}])
+    assert report.resources["Practitioner"] == 1
+    assert classes(report)["ParticipantSequence.1.PersonName"][0] == "SUPP"
 
 
 # ---- what the report shows ----

@@ -22,7 +22,7 @@ from sr2fhir.errors import (
     TemplateError,
     UsageError,
 )
-from sr2fhir.model import render
+from sr2fhir.documents.measurement_report import render
 
 from tests.dicom.specimens import (
     PATIENT_ID,

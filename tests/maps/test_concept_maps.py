@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sr2fhir.model import regions
+from sr2fhir.documents.measurement_report import regions
 from tools.publishing.fml import Expression, Literal, Rule, expressions, walk
 from tools.publishing.mapping_pages.concepts import scheme_of
 from tools.publishing.mapping_pages.index import Index

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydicom.dataset import Dataset
-from sr2fhir.model import Rendering, RenderOptions, render
+from sr2fhir.documents.measurement_report import render
+from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.values import LISTS
 
 from tests.builders import measurement_report
@@ -43,4 +44,4 @@ def sets(document: Json, position: str) -> list[Json]:
 
 def codes(rendering: Rendering) -> list[tuple[str, str]]:
     """Return code and place of each finding."""
-    return [(finding.code, finding.where) for finding in rendering.findings]
+    return [(finding.code, finding.where) for finding in rendering.told()]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from sr2fhir.dicom import read
+from sr2fhir.documents.measurement_report import render
 from sr2fhir.findings import REASONS
-from sr2fhir.model import render
 
 from tests.builders import (
     Code,
@@ -29,10 +29,11 @@ def header(**attributes):
 def test_an_item_record_for_each_content_item():
     rendering = rendered(person_observer("Doe^Jane"), text(None, "x"))
     assert [
-        (one.position, one.value_type, one.relationship, one.concept, one.resolved) for one in rendering.items
+        (one.position, one.value_type, one.relationship, one.concept, one.use and one.use.kind)
+        for one in rendering.items
     ] == [
         ("1", "CONTAINER", None, '126000, DCM, "Imaging Measurement Report"', None),
-        ("1.1", "PNAME", "HAS OBS CONTEXT", '121008, DCM, "Person Observer Name"', None),
+        ("1.1", "PNAME", "HAS OBS CONTEXT", '121008, DCM, "Person Observer Name"', "observer"),
         ("1.2", "TEXT", "CONTAINS", None, None),
     ]
 
@@ -81,16 +82,6 @@ def test_the_parts_of_a_participant():
     assert records["ParticipantSequence.1.InstitutionName"] == ("unmapped", "no-target")
 
 
-def test_a_participant_who_is_not_needed_is_unmapped():
-    rendering = rendered(
-        person_observer("Roe^Rita"),
-        imaging_measurements(group()),
-        ParticipantSequence=[participant("Doe^Jane")],
-    )
-    records = {record.path: record.disposition for record in rendering.header}
-    assert records["ParticipantSequence.1.PersonName"] == "unmapped"
-
-
 def test_an_invalid_value_is_unmapped_for_that_reason():
     records = header(UDISequence=[sequence_item(UniqueDeviceIdentifier="odd")])
     assert records["UDISequence.1.UniqueDeviceIdentifier"] == ("unmapped", "invalid-value")
@@ -108,10 +99,27 @@ def test_empty_attributes_and_sequences():
     assert not {"PerformedProcedureCodeSequence", "ReferencedRequestSequence"} & set(records)
 
 
-def test_the_creation_of_the_instance_is_mapped_where_it_says_when():
+def test_the_creation_of_the_instance_is_context_unless_the_account_finds_it():
     created = {"InstanceCreationDate": "20240104", "InstanceCreationTime": "0910"}
-    assert header(**created)["InstanceCreationDate"] == ("unmapped", "no-target")
-    assert header(**created, ContentDate=None)["InstanceCreationDate"] == ("mapped", None)
+    assert header(**created)["InstanceCreationDate"] == ("context", None)
+    assert header(**created)["InstanceCreationTime"] == ("context", None)
+
+
+def test_what_a_second_subject_says_again_names_the_first():
+    said = [text(Code("121030", "DCM", "Subject ID"), "F1"), text(Code("121037", "DCM", "Fetus Number"), "2")]
+    rendering = rendered(imaging_measurements(group(*said), group(*said)))
+    same = {record.position: record.same_as for record in rendering.items if record.same_as}
+    assert same == {"1.1.2.1": "1.1.1.1", "1.1.2.2": "1.1.1.2"}
+
+
+def test_a_device_that_is_the_equipment_says_what_the_equipment_says():
+    device = sequence_item(ObserverType="DEV", DeviceUID="1.2.9", Manufacturer="Maker")
+    rendering = rendered(imaging_measurements(group()), DeviceUID="1.2.9", ParticipantSequence=[device])
+    same = {record.path: record.same_as for record in rendering.header if record.same_as}
+    assert same == {
+        "ParticipantSequence.1.DeviceUID": "DeviceUID",
+        "ParticipantSequence.1.Manufacturer": "Manufacturer",
+    }
 
 
 def test_what_is_said_again_names_what_said_it_before():
@@ -156,7 +164,8 @@ def test_every_lineage_of_the_header_is_a_record():
         UDISequence=[sequence_item(UniqueDeviceIdentifier="(01)51022222233336")],
         DeviceUID="1.2.9",
     )
-    lineages = set(_lineages({name: part for name, part in rendering.document.items() if name != "content"}))
+    found = _lineages({name: part for name, part in rendering.document.items() if name != "content"})
+    lineages = {part for lineage in found for part in lineage.split("-")}
     assert lineages - {record.path for record in rendering.header} == set()
     assert "ReferencedRequestSequence.1.RequestedProcedureDescription" in lineages
 

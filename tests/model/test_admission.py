@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sr2fhir.documents.measurement_report import render
 from sr2fhir.errors import MissingAttributeError, NotStructuredReportError, TemplateError
-from sr2fhir.model import render
 
 from tests.builders import Code, measurement_report, sequence_item
 from tests.builders.codes import MEASUREMENT_GROUP

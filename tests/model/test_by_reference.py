@@ -43,9 +43,13 @@ def test_a_reference_stands_in_the_list_of_its_target_with_a_copy_of_the_value()
         "position": "1.1.1.1",
         "groupId": item(document, "1.1.1")["id"],
         "firstOfGroup": True,
-        "observationIdentifier": {"id": "1.1.1.1", "system": "urn:dicom:uid", "value": "urn:oid:1.2.50"},
+        "observationIdentifier": {
+            "id": "1.1.1.1.ObservationUID",
+            "system": "urn:dicom:uid",
+            "value": "urn:oid:1.2.50",
+        },
         "relationship": "CONTAINS",
-        "observed": True,
+        "role": "measurement",
     }
     assert not {"context", "sourceId", "observationIdentifier"} & set(copy)
 

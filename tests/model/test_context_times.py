@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sr2fhir.model import render
+from sr2fhir.documents.measurement_report import render
 
 from tests.builders import (
     Code,
@@ -88,11 +88,14 @@ def test_a_time_without_an_hour_is_no_instant():
 
 def test_without_a_content_time_the_creation_of_the_instance_and_else_nothing():
     document = rendered(
-        imaging_measurements(), ContentTime=None, InstanceCreationDate="20240104", InstanceCreationTime="09"
+        imaging_measurements(group()),
+        ContentTime=None,
+        InstanceCreationDate="20240104",
+        InstanceCreationTime="09",
     ).document
-    assert document["content"]["context"]["issued"] == "2024-01-04T09:00:00+01:00"
-    document = rendered(imaging_measurements(), ContentTime=None).document
-    assert "issued" not in document["content"]["context"]
+    assert item(document, "1.1.1")["context"]["issued"] == "2024-01-04T09:00:00+01:00"
+    document = rendered(imaging_measurements(group()), ContentTime=None).document
+    assert "issued" not in item(document, "1.1.1")["context"]
 
 
 def test_the_study_holds_where_no_acquisition_is_known():
@@ -207,8 +210,16 @@ def test_where_the_times_come_from():
     own = group(region("1.2.1"), measured(ObservationDateTime="20240103130000"))
     document = rendered(library, imaging_measurements(own, group(region("1.2.2")))).document
     held = {place: item(document, place)["context"] for place in ("1.2.1", "1.2.1.2", "1.2.2")}
-    assert [one["_issued"]["id"] for one in held.values()] == ["ContentDate", "1.2.1.2", "ContentDate"]
-    assert [one["_effective"]["id"] for one in held.values()] == ["1.1.1.1.1", "1.1.1.1.1", "StudyDate"]
+    assert [one["_issued"]["id"] for one in held.values()] == [
+        "ContentDate-ContentTime",
+        "1.2.1.2.ObservationDateTime",
+        "ContentDate-ContentTime",
+    ]
+    assert [one["_effective"]["id"] for one in held.values()] == [
+        "1.1.1.1.1-1.1.1.1.2",
+        "1.1.1.1.1-1.1.1.1.2",
+        "StudyDate-StudyTime",
+    ]
     assert [item(document, f"1.1.1.1.{n}")["resolved"] for n in (1, 2)] == ["effective", "effective"]
 
 

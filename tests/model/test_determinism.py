@@ -8,13 +8,13 @@ import subprocess
 import sys
 
 from sr2fhir.dicom import read
-from sr2fhir.model import render
+from sr2fhir.documents.measurement_report import render
 
 PROGRAM = """
 import hashlib, sys
 from pathlib import Path
 from sr2fhir.dicom import read
-from sr2fhir.model import render
+from sr2fhir.documents.measurement_report import render
 for name in sys.argv[1:]:
     print(hashlib.sha256(render(read(Path(name))).to_json()).hexdigest())
 """

@@ -27,8 +27,17 @@ def test_patient():
     ).document
     patient = document["patient"]
     assert patient["identifier"] == [
-        {"id": "PatientID", "system": "http://h.org", "value": "PID-1", "assigner": {"display": "House"}},
-        {"id": "OtherPatientIDsSequence.1.PatientID", "value": "OLD-1", "assigner": {"display": "Elsewhere"}},
+        {
+            "id": "PatientID-IssuerOfPatientIDQualifiersSequence",
+            "system": "http://h.org",
+            "value": "PID-1",
+            "assigner": {"display": "House"},
+        },
+        {
+            "id": "OtherPatientIDsSequence.1.PatientID-OtherPatientIDsSequence.1.IssuerOfPatientID",
+            "value": "OLD-1",
+            "assigner": {"display": "Elsewhere"},
+        },
     ]
     assert (patient["birthDate"], patient["sex"]) == ("1967-07-01", "F")
     assert patient["_birthDate"] == {"id": "PatientBirthDate"}
@@ -123,7 +132,10 @@ def test_the_order_of_the_header_is_enriched_by_its_item_and_the_others_follow()
     own = requests[0]
     assert own["accession"]["system"] == "http://h.org/acsn"
     assert (own["placer"]["value"], own["placer"]["system"]) == ("P1", "urn:oid:1.2.3")
-    assert own["placer"]["id"] == "ReferencedRequestSequence.2.PlacerOrderNumberImagingServiceRequest"
+    assert own["placer"]["id"].split("-") == [
+        "ReferencedRequestSequence.2.PlacerOrderNumberImagingServiceRequest",
+        "ReferencedRequestSequence.2.OrderPlacerIdentifierSequence",
+    ]
     assert (own["filler"]["value"], own["description"]) == ("F1", "CT")
     assert requests[1]["requestedProcedureId"]["value"] == "RP2"
 

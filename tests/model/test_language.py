@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sr2fhir.model.language import shortest_tag
+from sr2fhir.model.context import shortest_tag
 
-from tests.builders import Code, code
+from tests.builders import Code, code, group, imaging_measurements
 from tests.model.documents import codes, item, rendered
 
 LANGUAGE = Code("121049", "DCM", "Language of Content Item and Descendants")
@@ -42,7 +42,7 @@ def stated(tag, country=None):
         else []
     )
     language = code(LANGUAGE, Code(tag, "RFC5646", "language"), *below, relationship="HAS CONCEPT MOD")
-    return rendered(language)
+    return rendered(language, imaging_measurements(group()))
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def stated(tag, country=None):
 )
 def test_the_country_adds_a_region_where_there_is_none(tag, country, expected, used):
     document = stated(tag, country).document
-    assert document["content"]["context"]["language"] == expected
-    assert document["content"]["context"]["_language"] == {"id": "1.1"}
+    assert item(document, "1.2.1")["context"]["language"] == expected
+    assert item(document, "1.2.1")["context"]["_language"] == {"id": "1.1-1.1.1" if used else "1.1"}
     assert item(document, "1.1")["resolved"] == "language"
     assert ("resolved" in item(document, "1.1.1")) == used
 
 
 def test_an_unknown_language_is_reported_and_not_used():
     rendering = stated("xyz")
-    assert "language" not in rendering.document["content"]["context"]
+    assert "language" not in item(rendering.document, "1.2.1")["context"]
     assert "resolved" not in item(rendering.document, "1.1")
     assert ("invalid-value", "1.1") in codes(rendering)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from pydicom.uid import ImplicitVRLittleEndian
 from sr2fhir.dicom import read
+from sr2fhir.documents.measurement_report import render
 from sr2fhir.jsontext import loads_strict
-from sr2fhir.model import render
 
 from tests.builders import encoded, reread
 from tests.model.comparison import facts_of_dataset, facts_of_document

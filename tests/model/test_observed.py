@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sr2fhir.documents.measurement_report.structure import MEASURED
 
 from tests.builders import (
     Code,
@@ -93,7 +94,7 @@ def said_of_target(*before, position):
 )
 def test_what_becomes_an_observation(content, position, expected):
     target = said_of_target(content, position=position)
-    assert target.get("observed", False) is expected
+    assert (target.get("role") in MEASURED) is expected
 
 
 def test_a_group_that_becomes_no_resource_is_not_named():

@@ -56,7 +56,6 @@ def test_an_observer_of_the_root_holds_below():
     ).document
     assert names_of(document, "1.3.1.1") == ["Jane Doe"]
     assert [item(document, place)["resolved"] for place in ("1.1", "1.2")] == ["observer", "observer"]
-    assert document["person"][0]["effective"] is True
 
 
 def test_a_name_without_an_observer_type_is_a_person():
@@ -134,13 +133,11 @@ def test_without_observers_participants_who_do_not_only_sign_observe():
         AuthorObserverSequence=[participant("Auth^Or", participation=None)],
     ).document
     assert names_of(document, "1.1.1") == ["Jane Doe", "Rita Roe"]
-    assert {
-        person["name"][0]["text"]: (person["role"], person["effective"]) for person in document["person"]
-    } == {
-        "Er Sign": (["attester"], False),
-        "Jane Doe": (["participant"], True),
-        "Rita Roe": (["participant"], True),
-        "Or Auth": (["author"], False),
+    assert {person["name"][0]["text"]: person["role"] for person in document["person"]} == {
+        "Er Sign": ["attester"],
+        "Jane Doe": ["participant"],
+        "Rita Roe": ["participant"],
+        "Or Auth": ["author"],
     }
 
 
@@ -156,7 +153,6 @@ def test_without_participants_authors_observe_and_verifiers_never():
         VerifyingObserverSequence=[sequence_item(VerifyingObserverName="Ver^Ify")],
     ).document
     assert names_of(document, "1.1.1") == []
-    assert document["person"][0]["effective"] is False
 
 
 def test_identification_codes_are_identifiers():
@@ -233,18 +229,15 @@ def test_another_uid_is_another_device():
     assert document["device"][0]["identifier"]["value"] == "urn:oid:1.2.10"
 
 
-def test_who_observed_nothing_is_not_effective_and_its_items_are_left_to_the_account():
+def test_who_observed_nothing_is_listed_too():
+    """Whether anything refers to a person is seen in the Bundle."""
     own = group(person_observer("Roe^Rita"), NUM)
     document = rendered(imaging_measurements(person_observer("Doe^Jane"), own)).document
-    assert {person["name"][0]["text"]: person["effective"] for person in document["person"]} == {
-        "Jane Doe": False,
-        "Rita Roe": True,
-    }
-    assert "resolved" not in item(document, "1.1.1")
-    assert item(document, "1.1.2.1")["resolved"] == "observer"
+    assert [person["name"][0]["text"] for person in document["person"]] == ["Jane Doe", "Rita Roe"]
+    assert [item(document, place)["resolved"] for place in ("1.1.1", "1.1.2.1")] == ["observer"] * 2
 
 
-def test_every_device_gets_a_resource_even_where_another_observed():
+def test_every_device_is_listed_even_where_another_observed():
     device = participant(kind="DEV", ManufacturerModelName="Model X")
     rendering = rendered(
         imaging_measurements(

@@ -6,8 +6,8 @@ import time
 
 import pytest
 from pydicom.dataset import Dataset
+from sr2fhir.documents.measurement_report import render
 from sr2fhir.jsontext import loads_strict
-from sr2fhir.model import render
 
 from tests.builders import (
     by_reference,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
-from sr2fhir.model import render
+from sr2fhir.documents.measurement_report import render
 
 from tests.builders import (
     Code,
@@ -37,11 +37,11 @@ from tests.builders import (
     waveform,
 )
 from tests.builders.codes import CUBIC_MM, FINDING, IMAGING_MEASUREMENTS, LUNG, VOLUME
-from tests.model.documents import codes, rendered
+from tests.model.documents import codes, rendered, sets
 from tests.model.documents import item as found
 
 IDENTITY = {
-    "id", "sourceId", "position", "contentItemIdentifier", "relationship", "valueType", "concept", "key", "context",
+    "id", "sourceId", "position", "contentItemIdentifier", "relationship", "valueType", "role", "concept", "key", "context",
 }  # fmt: skip
 
 
@@ -313,7 +313,7 @@ def test_a_value_of_another_type_is_reported():
     no_type = item(None, FINDING, "CONTAINS", TextValue="x")
     reference = by_reference("INFERRED FROM", 1, 1)
     reference.TextValue = "x"
-    findings = rendered(both, no_type, reference).findings
+    findings = rendered(both, no_type, reference).told()
     assert [(finding.code, finding.where) for finding in findings] == [
         ("no-target", f"1.{n}") for n in (1, 2, 3)
     ]
@@ -326,27 +326,25 @@ def test_a_qualifier_beside_a_value_is_reported():
     assert findings == ["conflict"]
 
 
-def test_time_and_uid_of_what_becomes_no_observation_are_reported():
-    """They are those of an Observation (D15, 3.1); the UID of 3D coordinates names their carrier (D11)."""
+def test_time_and_uid_of_an_item_have_a_lineage_of_their_own():
+    """What becomes of them is seen in the Bundle (D15, 3.1); the UID of 3D coordinates names their carrier (D11)."""
     both = {"ObservationDateTime": "20240103130000", "ObservationUID": "1.2.6"}
-    finding = code(FINDING, LUNG, **both)
     space = scoord3d("POINT", [1, 2, 3], **both)
-    evaluation = text(VOLUME, "x", relationship="CONTAINS", **both)
-    measurement = num(VOLUME, "1", CUBIC_MM, finding, **both)
-    content = group(measurement, space, evaluation, **both)
-    findings = rendered(container(IMAGING_MEASUREMENTS, content, **both)).findings
-    told = [(one.where, one.message.split()[2]) for one in findings if one.code == "no-target"]
+    rendering = rendered(container(IMAGING_MEASUREMENTS, group(space, **both), **both))
+    told = [(one.finding.where, one.lineage) for one in rendering.leftovers]
     assert told == [
-        ("1.1", "ObservationUID"),
-        ("1.1.1.1.1", "ObservationDateTime"),
-        ("1.1.1.1.1", "ObservationUID"),
-        ("1.1.1.2", "ObservationDateTime"),
+        (place, f"{place}.{keyword}")
+        for place in ("1.1", "1.1.1", "1.1.1.1")
+        for keyword in ("ObservationDateTime", "ObservationUID")
     ]
+    assert rendering.told() == rendering.findings
+    (region,) = sets(rendering.document, "1.1.1")
+    assert region["instance"][0]["_item"] == {"id": "1.1.1.1.ObservationUID"}
 
 
 def test_an_observation_time_without_an_hour_is_reported():
     seen = num(VOLUME, "1", CUBIC_MM, ObservationDateTime="20240103")
-    assert [(one.code, one.where) for one in rendered(imaging_measurements(group(seen))).findings] == [
+    assert [(one.code, one.where) for one in rendered(imaging_measurements(group(seen))).told()] == [
         ("no-target", "1.1.1.1")
     ]
 
@@ -355,7 +353,7 @@ def test_attributes_of_an_item_that_have_no_place_are_reported():
     started = text(FINDING, "x", ObservationStartDateTime="20240102")
     odd = image("1.2.3")
     raw(odd.ReferencedSOPSequence[0], "InstanceNumber", "IS", b"1")
-    findings = rendered(started, odd).findings
+    findings = rendered(started, odd).told()
     assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
         ("information", "no-target", "1.1"),
         ("information", "no-target", "1.2"),

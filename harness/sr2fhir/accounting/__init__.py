@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sr2fhir.accounting.checks import REQUIRED, check
 from sr2fhir.accounting.classify import account
-from sr2fhir.accounting.lineage import Lineage, collect
+from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.orphans import remove_orphans
 from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
@@ -63,14 +63,8 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     remove_orphans(content, {rendering.document[part]["id"] for part in REQUIRED})
     content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
-    findings = told(rendering, lineage)
+    findings = rendering.told(lineage.seen)
     return Finished(content, account(rendering, findings, lineage, content, sources), findings)
-
-
-def told(rendering: Rendering, lineage: Lineage) -> tuple[Finding, ...]:
-    """Return the findings of the renderer, then what items have that no element of the Bundle came from."""
-    left = (each.finding for each in rendering.leftovers if each.lineage not in lineage.seen)
-    return tuple(dict.fromkeys((*rendering.findings, *left)))
 
 
 def _is_observation(entry: JsonObject) -> bool:

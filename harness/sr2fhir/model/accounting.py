@@ -5,7 +5,7 @@ Mapping section 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -44,6 +44,22 @@ class Rendering:
     header: tuple[HeaderRecord, ...]
     leftovers: tuple[Leftover, ...] = ()
     classes: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self, seen: Container[str] | None = None) -> tuple[Finding, ...]:
+        """Return all findings, those about leftovers last.
+
+        Parameters
+        ----------
+        seen
+            Lineage ids that elements of the Bundle have; None where there is no Bundle yet, so that what becomes of
+            attributes with a lineage is not known.
+        """
+        left = (
+            each.finding
+            for each in self.leftovers
+            if each.lineage is None or (seen is not None and each.lineage not in seen)
+        )
+        return tuple(dict.fromkeys((*self.findings, *left)))
 
     def to_json(self, *, indent: bool = False) -> bytes:
         """Return the document as UTF-8 JSON."""
