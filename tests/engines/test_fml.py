@@ -173,7 +173,8 @@ def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine
     error = raised.value
     assert (error.map_name, error.rule, error.file) == ("Patient", "birthDate", "maps/shared/Patient.map")
     assert (
-        "birthDate" in (layout().maps / "shared" / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
+        "birthDate"
+        in (layout().maps / "shared" / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
     )  # type: ignore[operator]
 
 

@@ -348,7 +348,9 @@ def test_the_links_of_the_pages_lead_somewhere(published: Published, resources: 
 def test_the_rules_that_the_pages_show_stand_in_the_maps(published: Published) -> None:
     page = (published.folder / "input" / "pagecontent" / "mapping.md").read_text("utf-8")
     shown = [line for line in page.split("```")[1].splitlines() if line.strip()]
-    maps = " ".join(" ".join(path.read_text("utf-8").split()) for path in sorted(layout().maps.rglob("*.map")))
+    maps = " ".join(
+        " ".join(path.read_text("utf-8").split()) for path in sorted(layout().maps.rglob("*.map"))
+    )
     assert len(shown) == 2
     for rule in shown:
         assert rule in maps
