@@ -7,13 +7,11 @@ holds no condition. So the list stands in three rules; each is held to the speci
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import pytest
-from tools.publishing.fml import Expression, Function, Literal, Member, Rule, expressions, walk
-from tools.publishing.mapping_pages.concepts import meanings
-
-from tests.maps.lint import Library
+from tools.guide.mapping import LEFT_OUT
+from tools.guide.structure_maps import Library, Rule
 
 # Sections 3.3 and 3.4: observation context (TID 1001 to 1010), language, equivalent meaning, algorithm (TID 4019).
 CONTEXT = {
@@ -39,51 +37,41 @@ RULES = {
 }
 
 
-def left_out(rule: Rule) -> set[str]:
-    """Answer the keys that the condition of a rule leaves out, of all that a document may have."""
-    universe = {f"DCM#{code}" for code in meanings("DCM")} | CONTEXT | GROUP
-    found: set[str] = set()
-    for expression in expressions(rule):
-        for condition in _without_key(expression):
-            literals = [part.text for part in walk(condition) if isinstance(part, Literal)]
-            wanted = [text if text.startswith("^") else f"^{re.escape(text)}$" for text in literals]
-            found |= {key for key in universe if any(re.search(each, key) for each in wanted)}
-            found |= {text for text in literals if "^" not in text}
-    return found
-
-
-def _without_key(expression: Expression) -> Iterator[Expression]:
-    """Answer what `key.where(…).empty()` asks for, wherever in a condition."""
-    for part in walk(expression):
-        match part:
-            case Function(Function(Member(None, "key"), "where", (condition,)), "empty", ()):
-                yield condition
+def left_out(expressions: Iterable[str], codes: Iterable[str]) -> set[str]:
+    """Return the keys that conditions leave out, of all that a document may have."""
+    universe = {f"DCM#{code}" for code in codes} | CONTEXT | GROUP
+    parts = [
+        match[0] for each in expressions for match in LEFT_OUT.finditer(each) if match[0].startswith("key.")
+    ]
+    literals = [text for part in parts for text in re.findall(r"'([^']*)'", part)]
+    patterns = [text for text in literals if text.startswith("^")]
+    found = {key for key in universe if any(re.search(each, key) for each in patterns)}
+    return found | (set(literals) - set(patterns))
 
 
 def rule(library: Library, group: str, name: str) -> Rule:
-    (found,) = (each for each in library.flow.groups[group].walk() if each.name == name)
+    (found,) = (each for each in library.rules if each.reference == f"{group}.{name}")
     return found
 
 
 @pytest.mark.parametrize(("group", "name"), RULES)
-def test_the_list_is_that_of_the_specification(group: str, name: str, library: Library) -> None:
-    assert left_out(rule(library, group, name)) == RULES[group, name]
+def test_the_list_is_that_of_the_specification(
+    group: str, name: str, library: Library, codes: dict[str, str]
+) -> None:
+    assert left_out(rule(library, group, name).expressions, codes) == RULES[group, name]
 
 
-def test_no_other_rule_repeats_the_list(library: Library) -> None:
+def test_no_other_rule_repeats_the_list(library: Library, codes: dict[str, str]) -> None:
     """Who adds one adds it to the table above."""
     found = {
-        (group.name, each.name)
-        for group in library.groups
-        for each in group.walk()
-        if len(left_out(each) & CONTEXT) > 1
+        (each.group.name, each.name)
+        for each in library.rules
+        if len(left_out(each.expressions, codes) & CONTEXT) > 1
     }
     assert found == set(RULES)
 
 
-def test_a_code_that_one_copy_lacks_is_found(library: Library) -> None:
-    texts = dict(library.texts)
-    file = "ImagingQualitativeEvaluation.map"
-    texts[file] = texts[file].replace("| 'DCM#111700'", "")
-    changed = rule(Library(texts, library.definitions), "UngroupedEvaluation", "evaluation")
-    assert left_out(changed) == CONTEXT - {"DCM#111700"}
+def test_a_code_that_one_copy_lacks_is_found(library: Library, codes: dict[str, str]) -> None:
+    (expression,) = rule(library, "UngroupedEvaluation", "evaluation").expressions
+    assert "'DCM#111700'" in expression
+    assert left_out([expression.replace("'DCM#111700'", "'x'")], codes) == (CONTEXT - {"DCM#111700"}) | {"x"}
