@@ -6,13 +6,13 @@ The pages of the mapping (``mapping/``) come from the compiled maps and definiti
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sr2fhir.errors import Sr2FhirError
 from sr2fhir.paths import Layout, layout
@@ -21,6 +21,8 @@ from sr2fhir.toolchain import files
 from tools.guide import resources, rows
 from tools.guide.mapping import Form, Pages
 from tools.guide.structure_maps import Library, Types
+
+_KEY = re.compile(r'"(\w+#\w+)"')
 
 
 def library(places: Layout) -> Library:
@@ -61,26 +63,18 @@ def roles(places: Layout) -> dict[str, list[str]]:
     """Read which concepts have which role, in any document type: keys (``DCM#121071``) by role."""
     paths = sorted(places.sources.glob("harness/sr2fhir/documents/*/roles.toml"))
     tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in paths]
-    return {role: list(_keys(table)) for each in tables for role, table in each.items()}
-
-
-def _keys(node: Any) -> Iterator[str]:
-    """Yield all texts below a table."""
-    if isinstance(node, str):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _keys(child)
+    return {role: _KEY.findall(json.dumps(table)) for each in tables for role, table in each.items()}
 
 
 def main() -> int:
     """Write the pages; return 0 if done, 3 if not."""
-    places = layout()
+    folder = layout().home / "docs"
     try:
-        write(places, places.home / "docs")
+        write(layout(), folder)
     except (Sr2FhirError, rows.RowError) as error:
         print(f"sr2fhir: {error}", file=sys.stderr)
         return 3
-    print(places.home / "docs" / "mapping" / "README.md", places.home / "docs" / "rows.md", sep="\n")
+    print(folder / "mapping" / "README.md", folder / "rows.md", sep="\n")
     return 0
 
 

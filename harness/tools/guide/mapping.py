@@ -31,13 +31,14 @@ _MEANINGS: dict[str, str] = {
     for code, (text, _) in entry.items()
 }
 _KEY = re.compile(r"'(\w+#\w+)'")
-_ROLE = re.compile(r"\brole (?:!?= ('[\w-]+')|in \(([^)]*)\))")
 _CONCEPT_IN_TEXT = re.compile(r"\((\w+), (DCM|SCT|NCIt|UMLS)\b")
 _ATTRIBUTE_IN_TEXT = re.compile(r"([A-Z][\w' ]*?) \(([0-9A-F]{4},[0-9A-F]{4})\)")
 _CODING = re.compile(r"\.coding(\.(system|code|display))?$")
 # A condition that leaves concepts out: `key.where(…).empty()`, `(…).not()`, `role != '…'`.
 _PARENTHESES = reduce(lambda inner, _: rf"\((?:[^()]|{inner})*\)", range(4), r"\(\)")
-LEFT_OUT = re.compile(rf"key\.where{_PARENTHESES}\.empty\(\)|{_PARENTHESES}\.not\(\)|role != '[\w-]+'")
+LEFT_OUT = re.compile(
+    rf"(?:key|role)\.where{_PARENTHESES}\.empty\(\)|{_PARENTHESES}\.not\(\)|role != '[\w-]+'"
+)
 _KINDS = ("Concept", "Attribute", "Element")
 # What Markdown would take for its own, as characters of HTML.
 _MARKUP = str.maketrans({each: f"&#{ord(each)};" for each in "|*_[]`\\"})
@@ -127,18 +128,16 @@ class Pages:
 
     def _written(self, rule: Rule) -> str:
         """Write the elements that a rule sets, each with its value, and the groups that it calls."""
-        lines = [self._assignment(target, rule) for target in self._telling(rule)]
-        lines += [f"→ {self._group_link(name)}" for name, _ in rule.calls]
-        return "<br/>".join(lines)
+        lines = []
+        for target in self._telling(rule):
+            value = self._value(target, rule)
+            lines.append(_code(self._path(target, rule)) + (f" = {_code(value)}" if value else ""))
+        return "<br/>".join([*lines, *(f"→ {self._group_link(name)}" for name, _ in rule.calls)])
 
     def _telling(self, rule: Rule) -> list[JsonObject]:
         """Leave out the targets that only lead to others of the same rule."""
         used = {target.get("context") for target in rule.targets}
         return [each for each in rule.targets if "transform" in each or each.get("variable") not in used]
-
-    def _assignment(self, target: JsonObject, rule: Rule) -> str:
-        value = self._value(target, rule)
-        return _code(self._path(target, rule)) + (f" = {_code(value)}" if value else "")
 
     def _path(self, target: JsonObject, rule: Rule) -> str:
         if "variable" in target:
@@ -162,12 +161,10 @@ class Pages:
         """Write what a rule reads, with what the model says of the element as its title."""
         cells = []
         for source in rule.sources:
-            read = self._library.read(source, rule.before)
-            kind = f" : {source['type']}" if "type" in source else ""
-            cells.append(
-                _code(read.path, self._short(source, rule)) + kind + f" {source.get('listMode', '')}"
-            )
-        return "<br/>".join(cell.strip() for cell in cells)
+            read = _code(self._library.read(source, rule.before).path, self._short(source, rule))
+            kind = f": {source['type']}" if "type" in source else ""
+            cells.append(" ".join(filter(None, (read, kind, source.get("listMode")))))
+        return "<br/>".join(cells)
 
     def _short(self, source: JsonObject, rule: Rule) -> str:
         owners = rule.before[source["context"]].types if "element" in source else ()
@@ -175,7 +172,7 @@ class Pages:
         return "; ".join(dict.fromkeys(each["short"] for each in found if each and "short" in each))
 
     def _condition(self, rule: Rule) -> str:
-        """Write the condition, and the meanings of the concepts and the roles in it."""
+        """Write the condition, and the meanings of the concepts in it."""
         texts = [source["condition"] for source in rule.sources if "condition" in source]
         named = dict.fromkeys(key for text in texts for key in _KEY.findall(text))
         known = [f"[{meaning(key)}]({self._form.index}#{_anchor(key)})" for key in named]
@@ -213,22 +210,22 @@ class Pages:
         """Yield what a rule has to do with: kind, key, and where it says so."""
         yield from (("Element", path, "written") for path in self._own(rule))
         yield from (("Concept", key, "written") for key in _codings(rule))
-        for source in rule.sources:
-            short = self._short(source, rule)
-            yield from (
-                ("Concept", f"{scheme}#{code}", "source") for code, scheme in _CONCEPT_IN_TEXT.findall(short)
-            )
-            yield from (
-                ("Attribute", f"({tag}) {name}", "source") for name, tag in _ATTRIBUTE_IN_TEXT.findall(short)
-            )
+        for short in (self._short(source, rule) for source in rule.sources):
+            for code, scheme in _CONCEPT_IN_TEXT.findall(short):
+                yield "Concept", f"{scheme}#{code}", "source"
+            for name, tag in _ATTRIBUTE_IN_TEXT.findall(short):
+                yield "Attribute", f"({tag}) {name}", "source"
         for expression in rule.expressions:
             left_out = " ".join(match[0] for match in LEFT_OUT.finditer(expression))
             for text, where in ((LEFT_OUT.sub("", expression), "condition"), (left_out, "left out")):
                 yield from (("Concept", key, where) for key in _KEY.findall(text))
-                for role in _roles(text):
-                    yield from (
-                        ("Concept", key, f"{where}: role {role}") for key in self._roles.get(role, ())
-                    )
+                for role in self._asked(text):
+                    yield from (("Concept", key, f"{where}: role {role}") for key in self._roles[role])
+
+    def _asked(self, expression: str) -> list[str]:
+        """Return the roles that an expression asks for."""
+        named = re.findall(r"'([\w-]+)'", expression) if "role" in expression else []
+        return [each for each in named if each in self._roles]
 
     def elements(self, rule: Rule, seen: frozenset[str] = frozenset()) -> list[str]:
         """Return the elements that a rule writes; if none, those that rules in it and its calls write."""
@@ -254,24 +251,22 @@ class Pages:
 
     def index(self) -> str:
         """Write the index of maps, concepts, attributes and elements."""
-        made = [
-            (f"[{name}]({self._form.page.format(name)})", _plain(each["title"]))
-            for name, each in sorted(self._library.maps.items())
-        ]
-        parts: list[tuple[str, Sequence[str], Iterable[Iterable[str]]]]
-        parts = [("Map", ("Map", "What it makes"), made)]
-        parts += [(kind, (kind, "Where", "Writes", "Rule"), self._entries(kind)) for kind in _KINDS]
-        tables = (
-            f"{self._form.heading} {kind}s\n\n{table(head, rows, self._form.after_table)}"
-            for kind, head, rows in parts
-        )
-        return "\n".join((_HEAD, *tables))
+        maps = sorted((name, each["title"]) for name, each in self._library.maps.items())
+        made = [(f"[{name}]({self._form.page.format(name)})", _plain(title)) for name, title in maps]
+        tables = [_HEAD, self._titled("Map", ("Map", "What it makes"), made)]
+        columns = ("Where", "Reads", "Writes", "Rule")
+        tables += [self._titled(kind, (kind, *columns), self._entries(kind)) for kind in _KINDS]
+        return "\n".join(tables)
+
+    def _titled(self, title: str, head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+        return f"{self._form.heading} {title}s\n\n{table(head, rows, self._form.after_table)}"
 
     def _entries(self, kind: str) -> Iterator[tuple[str, ...]]:
         for key, mentions in self.found[kind].items():
             head = f'<a id="{_anchor(key)}"> </a>{meaning(key) if kind == "Concept" else key}'
             for mention in mentions:
-                yield head, mention.where, _or(self.elements(mention.rule)), self.link(mention.rule)
+                read, written = self._read(mention.rule), _or(self.elements(mention.rule))
+                yield head, mention.where, read, written, self.link(mention.rule)
                 head = ""
 
 
@@ -294,11 +289,6 @@ def meaning(key: str) -> str:
     return f"{code} ({scheme}) {_MEANINGS.get(key, '')}".strip()
 
 
-def _roles(expression: str) -> Iterator[str]:
-    for match in _ROLE.finditer(expression):
-        yield from re.findall(r"'([\w-]+)'", match[1] or match[2])
-
-
 def _codings(rule: Rule) -> Iterator[str]:
     """Return the keys of the codings that a rule writes."""
     fields: dict[str, dict[str, str]] = defaultdict(dict)
@@ -319,7 +309,7 @@ def _argument(parameter: JsonObject, scope: Scope) -> str:
 def _order(key: str) -> tuple[int, int, str]:
     """Sort concepts by scheme and number, all else by its text."""
     scheme, is_key, code = key.partition("#")
-    return (list(SCHEMES.values()).index(scheme), len(code), code) if is_key else (0, 0, key)
+    return ([*SCHEMES.values(), scheme].index(scheme), len(code), code) if is_key else (0, 0, key)
 
 
 def _or(paths: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ type that it is a part of. A parameter that declares no type has those that the 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -133,7 +134,7 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Group:
     """A group of rules: its map's name, itself, and the variables that calls pass to untyped parameters."""
 
@@ -193,19 +194,18 @@ class Library:
         self.rules = list(self.walk())
 
     def _pass_on(self) -> bool:
-        """Give the groups that are called what they are called with; tell whether that was new to any."""
-        passed = [
-            (self.groups[name].given.setdefault(declared["name"], set()), rule.scope[argument])
-            for rule in self.walk()
-            for name, arguments in rule.calls
-            if name in self.groups
-            for declared, argument in zip(self.groups[name].inputs, arguments, strict=False)
-            if "type" not in declared and argument in rule.scope
-        ]
-        news = [(known, variable) for known, variable in passed if variable not in known]
-        for known, variable in news:
-            known.add(variable)
-        return bool(news)
+        """Tell the groups that are called what they are called with; return whether that was new to any."""
+        found: dict[str, dict[str, set[Variable]]] = {name: defaultdict(set) for name in self.groups}
+        for rule in self.walk():
+            for name, arguments in rule.calls:
+                inputs = self.groups[name].inputs if name in self.groups else ()
+                for declared, argument in zip(inputs, arguments, strict=False):
+                    if "type" not in declared and argument in rule.scope:
+                        found[name][declared["name"]].add(rule.scope[argument])
+        changed = [group for group in self.groups.values() if group.given != found[group.name]]
+        for group in changed:
+            group.given = found[group.name]
+        return bool(changed)
 
     def walk(self) -> Iterator[Rule]:
         """Read all rules."""
