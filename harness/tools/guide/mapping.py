@@ -101,8 +101,7 @@ class Pages:
 
     def of_map(self, name: str) -> str:
         """Write the tables of a map, one for each group."""
-        groups = [each for each in self._library.groups.values() if each.map == name]
-        return "\n".join(self._group(each) for each in groups)
+        return "\n".join(self._group(each) for each in self._library.groups.values() if each.map == name)
 
     def _group(self, group: Group) -> str:
         cells = (self._written, self._read, self._condition, self._name)
@@ -146,16 +145,13 @@ class Pages:
 
     def _value(self, target: JsonObject, rule: Rule) -> str:
         """Write what a target is set to; nothing where it is what the rule reads."""
+        transform = target.get("transform", "copy")
+        if transform == "evaluate":
+            return str(target["parameter"][-1]["valueString"])
         values = [_argument(each, rule.scope) for each in target.get("parameter", ())]
-        match target.get("transform"):
-            case None:
-                return ""
-            case "copy":
-                return values[0] if values[0] != self._library.read(rule.sources[0], rule.before).path else ""
-            case "evaluate":
-                return str(target["parameter"][-1]["valueString"])
-            case transform:
-                return f"{transform}({', '.join(values)})"
+        read = rule.scope.get(rule.sources[0].get("variable", ""))
+        shown = ", ".join(each for each in values if transform != "copy" or not read or each != read.path)
+        return shown if transform == "copy" else f"{transform}({shown})"
 
     def _read(self, rule: Rule) -> str:
         """Write what a rule reads, with what the model says of the element as its title."""
@@ -163,7 +159,12 @@ class Pages:
         for source in rule.sources:
             read = _code(self._library.read(source, rule.before).path, self._short(source, rule))
             kind = f": {source['type']}" if "type" in source else ""
-            cells.append(" ".join(filter(None, (read, kind, source.get("listMode")))))
+            name = (
+                f"as {_code(source.get('variable', ''))}"
+                if source.keys() >= {"variable", "condition"}
+                else ""
+            )
+            cells.append(" ".join(filter(None, (read, kind, source.get("listMode"), name))))
         return "<br/>".join(cells)
 
     def _short(self, source: JsonObject, rule: Rule) -> str:
@@ -201,10 +202,7 @@ class Pages:
         for rule in self._library.rules:
             for kind, key, where in self._mentioned(rule):
                 found[kind][key][Mention(rule, where)] = None
-        return {
-            kind: {key: list(known[key]) for key in sorted(known, key=_order)}
-            for kind, known in found.items()
-        }
+        return {kind: {key: [*of[key]] for key in sorted(of, key=_order)} for kind, of in found.items()}
 
     def _mentioned(self, rule: Rule) -> Iterator[tuple[str, str, str]]:
         """Yield what a rule has to do with: kind, key, and where it says so."""
@@ -271,9 +269,8 @@ class Pages:
 
 
 _HEAD = """\
-What each rule of the maps writes, reads and asks for. Look up a concept, an attribute or an element: it leads
-to the row of a rule. *Where* says what the rule has to do with it: the condition asks for it (condition) or
-leaves it out (left out), the rule reads it (source) or writes it (written).
+What each rule of the maps writes and reads. Look up a concept, an attribute or an element, then its rule.
+*Where* says what the rule has to do with it: asks for it (condition), leaves it out, reads it, or writes it.
 """
 
 

@@ -1,7 +1,8 @@
 """The compiled StructureMaps as a whole: groups, rules, and what their variables stand for.
 
-A variable stands for a path: one of a source begins with a parameter of its group, one of a target with the
-type that it is a part of. A parameter that declares no type has those that the calls of its group give it.
+A variable stands for a path: one of a source begins with a parameter of its group or with a variable that a
+condition has chosen, one of a target with the type that it is a part of. A parameter without a type has those
+that the calls of its group give it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sr2fhir.jsontext import JsonObject
 
@@ -225,7 +226,8 @@ class Library:
         scope = dict(outer)
         for source in rule["source"]:
             if "variable" in source:
-                scope[source["variable"]] = self.read(source, scope)
+                read, name = self.read(source, scope), source["variable"]
+                scope[name] = replace(read, path=name) if "condition" in source else read
         for target in rule.get("target", ()):
             if "variable" in target:
                 scope[target["variable"]] = self._made(target, scope)
