@@ -61,6 +61,16 @@ def test_the_page_links_rule_and_test_by_name(project: Path) -> None:
     assert "| 3.8.02 | a \\| b | none | UNM |  | cannot be done: FHIR has no place for it |" in page
 
 
+def test_a_module_is_found_by_its_name_and_what_it_defines(tmp_path: Path) -> None:
+    place = rows.PACKAGE / "documents" / "names.py"
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("class Name:\n    def text(self): ...\n")
+    assert rows.module(tmp_path, "names.py") == place
+    assert rows.module(tmp_path, "model/names.py:Name.text") == place
+    assert rows.module(tmp_path, "names.py:Name.other") is None
+    assert rows.module(tmp_path, "other.py") is None
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -42,7 +42,7 @@ class Row:
     maps
         Rules that settle it: ``maps/Patient.map:PatientStub.patientName``, group and rule.
     renderer
-        Where it is settled before the maps: ``model/names.py:human_names``; the name is optional.
+        Where it is settled before the maps: ``model/names.py:human_names``; folder and name are optional.
     reason
         Why it cannot be done; empty for a row that is tested.
     """
@@ -152,20 +152,25 @@ def _of_section(
         yield from (
             f"row {row.id}: there is no {each} in {PACKAGE}"
             for each in row.renderer
-            if not _defined(root, each)
+            if module(root, each) is None
         )
 
 
-def _defined(root: Path, reference: str) -> bool:
-    """Tell whether a module of the package exists, and the classes and functions in it that are named."""
+def module(root: Path, reference: str) -> Path | None:
+    """Find the module of a reference, ``model/names.py:human_names``, in whatever folder of the package it is.
+
+    Returns
+    -------
+    Path
+        Below the project; None where no module of this name defines what is named, or there is none.
+    """
     file, _, name = reference.partition(":")
-    path = root / PACKAGE / file
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return bool(text) and all(
-        re.search(rf"^\s*(?:class|def) {re.escape(part)}\b", text, re.MULTILINE)
-        for part in name.split(".")
-        if part
-    )
+    wanted = [re.compile(rf"^\s*(?:class|def) {each}\b", re.MULTILINE) for each in name.split(".") if each]
+    package = root / PACKAGE
+    for path in (package / file, *sorted(package.rglob(Path(file).name))):
+        if path.is_file() and all(each.search(path.read_text(encoding="utf-8")) for each in wanted):
+            return path.relative_to(root)
+    return None
 
 
 _HEAD = """\
@@ -195,18 +200,18 @@ def page(root: Path, maps: Library) -> str:
     rows = [row for section in found for row in section.rows]
     reasons = sum(bool(row.reason) for row in rows)
     count = f"\n{len(rows)} rows; {len(rows) - reasons} with a test, {reasons} with a reason why not.\n"
-    return _HEAD + classes + count + "".join(_table(section, written) for section in found)
+    return _HEAD + classes + count + "".join(_table(section, written, root) for section in found)
 
 
-def _table(section: Section, written: Mapping[str, list[str]]) -> str:
-    lines = "".join(f"| {' | '.join(_cells(row, written))} |\n" for row in section.rows)
+def _table(section: Section, written: Mapping[str, list[str]], root: Path) -> str:
+    lines = "".join(f"| {' | '.join(_cells(row, written, root))} |\n" for row in section.rows)
     return f"\n## {section.number} {section.title}\n\n{_COLUMNS}{lines}"
 
 
-def _cells(row: Row, written: Mapping[str, list[str]]) -> Iterator[str]:
+def _cells(row: Row, written: Mapping[str, list[str]], root: Path) -> Iterator[str]:
     yield from (row.id, _escaped(row.sr), _escaped(row.target), row.kind)
-    yield "<br>".join([*map(_rule, row.maps), *(_link(PACKAGE, each) for each in row.renderer)])
-    shown = [_link(FOLDER, each) for each in written.get(row.id, ())]
+    yield "<br>".join([*map(_rule, row.maps), *(_link(module(root, each), each) for each in row.renderer)])
+    shown = [_link(FOLDER / each.partition(":")[0], each) for each in written.get(row.id, ())]
     yield "<br>".join(shown) or f"cannot be done: {_escaped(row.reason)}"
 
 
@@ -215,9 +220,9 @@ def _rule(reference: str) -> str:
     return f"[{name}](mapping/{Path(file).stem}.md#{name.lower().replace('.', '-')})"
 
 
-def _link(folder: Path, reference: str) -> str:
+def _link(path: Path | None, reference: str) -> str:
     file, _, name = reference.partition(":")
-    return f"[{name or file}](../../{folder}/{file})"
+    return f"[{name or Path(file).name}](../../{path})"
 
 
 def _escaped(text: str) -> str:
