@@ -66,14 +66,13 @@ def test_the_fragment_holds_all_that_pydicom_lists(fragment: frozenset[str]) -> 
 
 def test_codes_in_maps_are_defined(maps: Maps, fragment: frozenset[str]) -> None:
     found = {code: file for file, text in maps.texts.items() for code in named(text)}
-    assert len(found) > 40
+    assert len(found) > 10
     assert {code: file for code, file in found.items() if code not in fragment | EXCEPTIONS.keys()} == {}
 
 
 def test_patterns_in_maps_take_defined_codes_only(maps: Maps, fragment: frozenset[str]) -> None:
     found = set(patterns(maps))
     assert CODES_OF_CID_42 in found
-    assert len(found) > 2
     for pattern in found:
         assert matched(pattern), pattern
         assert matched(pattern) <= fragment | EXCEPTIONS.keys(), pattern

@@ -157,7 +157,7 @@ def _of_section(
 
 
 def module(root: Path, reference: str) -> Path | None:
-    """Find the module of a reference, ``model/names.py:human_names``, in whatever folder of the package it is.
+    """Find the module of a reference, ``model/names.py:human_names``, in whatever folder it lies.
 
     Returns
     -------
