@@ -12,7 +12,7 @@ BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
 
 .DEFAULT_GOAL := help
-.PHONY: help setup transform test check lint typecheck pytest bench ig wheel terminology pages lock clean distclean
+.PHONY: help setup transform test check lint typecheck pytest bench ig wheel terminology docs lock clean distclean
 .PHONY: runtime dev fml-engine
 
 help: ## list what can be made
@@ -25,7 +25,7 @@ help: ## list what can be made
 	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher"
 	@echo "make wheel       build a wheel that needs neither Node nor a checkout: build/dist"
 	@echo "make fml-engine  build the independent engine fml with Rust's cargo: build/fml"
-	@echo "make pages       generate docs/mapping, docs/rows.md and the picture anew (after a change of maps or FSH)"
+	@echo "make docs        write build/docs: the mapping rule by rule, with an index of concepts, and the table of rows"
 	@echo "make terminology generate fsh/terminology/generated anew (after a change of pydicom)"
 	@echo "make lock        resolve the Python lock files anew"
 	@echo "make clean       remove compiled definitions and maps, and out/; keep what was fetched"
@@ -64,17 +64,15 @@ bench: dev
 
 ig: runtime
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m tools.publishing
+	@$(BIN)/python -m tools.guide
 
 wheel: runtime
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m tools.publishing.wheel
+	@$(BIN)/python -m tools.wheel
 
-pages: dev
+docs: runtime
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m tools.publishing.mapping_pages
-	@$(BIN)/python -m tools.publishing.row_table
-	@$(BIN)/python -m tools.publishing.picture
+	@$(BIN)/python -m tools.guide.docs
 
 # Without --locked: the crate's own lock names root certificates so new that mirrors may not have them yet.
 # What cargo fetches lies in cargo's own home, as always.
@@ -84,7 +82,7 @@ fml-engine:
 	@rm -rf build/tmp/fml
 
 terminology: runtime
-	@$(BIN)/python -m tools.publishing.dicom_terminology
+	@$(BIN)/python -m tools.terminology
 
 # Needs uv on the PATH (pip install uv). The locks hold versions and sha256 for every platform, and no address.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
@@ -94,7 +92,7 @@ lock:
 	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
 
 clean:
-	rm -rf out build/ig build/package.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
+	rm -rf out build/docs build/ig build/package.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean

@@ -37,12 +37,18 @@ def test_an_item_without_concept_name() -> None:
 
 
 def test_the_meanings_are_those_of_the_standard() -> None:
-    """The table is that of pydicom, which takes it from PS3.16; invisible blanks apart."""
-    wanted: dict[str, set[str]] = {}
-    for entry in concepts["DCM"].values():
-        for code, (meaning, _) in entry.items():
-            wanted.setdefault(code, set()).add(meaning.replace("\u200b", "").casefold())
-    assert {code: set(meanings) for code, meanings in description.dcm_meanings().items()} == wanted
+    """Those that pydicom takes from PS3.16, in any case; no other."""
+    table: Any = concepts["DCM"]
+    known = [
+        (code, meaning.replace("\u200b", ""))
+        for entry in table.values()
+        for code, (meaning, _) in entry.items()
+    ]
+    assert description.dcm_meanings().keys() == {code for code, _ in known}
+    assert all(description.is_dcm_meaning(code, meaning) for code, meaning in known)
+    assert description.is_dcm_meaning("121071", "FINDING")
+    assert not description.is_dcm_meaning("121071", "Mrs Roe")
+    assert not description.is_dcm_meaning("999999", "Finding")
 
 
 ATTRIBUTES = {

@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from sr2fhir.paths import layout
-from tools.publishing import mapping_pages
-from tools.publishing.mapping_pages import fsh
-from tools.publishing.mapping_pages.fsh import Definition
-from tools.publishing.mapping_pages.pages import Guide, Page
+from tools.guide import docs, resources
+from tools.guide.structure_maps import Library
 
-from tests.maps.lint import Library, read_texts
+from tests.maps.lint import Maps
 
 
 @pytest.fixture(scope="session")
-def definitions() -> tuple[Definition, ...]:
-    """Answer the FSH definitions."""
-    return fsh.read(layout().fsh)
+def library() -> Library:
+    """Return the compiled maps."""
+    return docs.library(layout())
 
 
 @pytest.fixture(scope="session")
-def guide() -> Guide:
-    """Answer what the pages of the mapping documentation are made of."""
-    return mapping_pages.guide(layout().maps, layout().fsh)
+def codes(definitions_dir: Path) -> dict[str, str]:
+    """Return display by code of the CodeSystem of DICOM's own scheme that the guide carries."""
+    path = definitions_dir / "CodeSystem-dicom-controlled-terminology.json"
+    return {each["code"]: each["display"] for each in json.loads(path.read_bytes())["concept"]}
 
 
 @pytest.fixture(scope="session")
-def pages(guide: Guide) -> tuple[Page, ...]:
-    """Answer the pages of the mapping documentation."""
-    return tuple(guide.pages())
-
-
-@pytest.fixture(scope="session")
-def texts() -> dict[str, str]:
-    """Answer the text of each map."""
-    return read_texts(layout().maps)
-
-
-@pytest.fixture(scope="session")
-def library(texts: dict[str, str], definitions: tuple[Definition, ...]) -> Library:
-    """Answer the maps as they are."""
-    return Library(texts, definitions)
-
-
-@pytest.fixture(scope="session")
-def core_dir() -> Path:
-    """Answer the folder of the R5 core definitions."""
-    folder = layout().packages / "hl7.fhir.r5.core#5.0.0" / "package"
-    if not folder.is_dir():
-        pytest.fail(f"{folder} is missing: run the set-up first")
-    return folder
+def maps(library: Library, codes: dict[str, str]) -> Maps:
+    """Return the maps as they are, with what they are checked against."""
+    places = layout()
+    texts = {name: path.read_text(encoding="utf-8") for name, path in resources.map_sources(places).items()}
+    urls = frozenset(each.content["url"] for each in resources.definitions(places))
+    return Maps(library, texts, codes, urls)

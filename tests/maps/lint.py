@@ -1,477 +1,339 @@
-"""Rules of the house for the maps, beyond what the engines check when they read them.
+"""Rules of the house for the maps, beyond what set-up checks when it compiles them (`toolchain/maps.py`).
 
-Each check takes the `Library` and answers defects; `CHECKS` lists them all.
+Each check takes the compiled maps and yields defects; `CHECKS` lists them all. FHIRPath is read by fhirpathpy.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from typing import Any
 
-from tools.publishing.fml import (
-    Call,
-    Expression,
-    Function,
-    Group,
-    Literal,
-    Map,
-    Member,
-    Operation,
-    Rule,
-    This,
-    Transform,
-    Variable,
-    expressions,
-    parse,
-    parts,
-    walk,
-)
-from tools.publishing.mapping_pages.concepts import DCM, meanings
-from tools.publishing.mapping_pages.flow import UNKNOWN, Flow, Types, chains
-from tools.publishing.mapping_pages.fsh import Definition
-from tools.publishing.mapping_pages.model import Model
+from fhirpathpy.parser import parse
+from tools.guide.mapping import SCHEMES
+from tools.guide.structure_maps import Library, Rule, Scope
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
-ENTRY = ("MeasurementReport", "DicomSR")
+ENTRY = "MeasurementReport"
 STATUSES = ("draft", "active")
 GROUP_LINES = 40
 COLUMNS = 120
-# Random (uuid, reference), or not implemented by the engine.
-UNUSABLE = ("uuid", "reference", "qty", "id", "cp", "escape", "dateOp")
+# Random.
+UNUSABLE = ("uuid", "reference")
 # Names that FHIRPath gives a meaning of its own (%context …): no variable may have them.
 RESERVED = ("context", "resource", "rootResource", "ucum", "sct", "loinc")
-DCM_CODES = meanings("DCM")
+
+Node = Mapping[str, Any]
+Types = frozenset[str]
+UNKNOWN: Types = frozenset()
+BOOLEAN: Types = frozenset({"boolean"})
+_SAME_TYPE = ("where", "first", "last", "tail", "intersect", "distinct")
+_RESULTS: dict[str, Types] = {
+    **dict.fromkeys(("exists", "empty", "not", "matches"), BOOLEAN),
+    "count": frozenset({"integer"}),
+}
+_LOGICAL = ("AndExpression", "OrExpression", "ImpliesExpression")
+_COMPARISONS = ("EqualityExpression", "InequalityExpression", "MembershipExpression")
 
 
 @dataclass(frozen=True)
-class Defect:
-    """What is wrong, and where."""
-
-    file: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        """Write place and message in one line."""
-        return f"{self.file}:{self.line}: {self.message}"
-
-
-@cache
-def _parsed(text: str, file: str) -> Map:
-    """Read a map, each text once."""
-    return parse(text, file)
-
-
-class Library:
-    """All maps, with what they refer to.
+class Maps:
+    """What is checked.
 
     Parameters
     ----------
+    library
+        The compiled maps.
     texts
-        Text of each map by file name.
-    definitions
-        All FSH definitions.
+        The text of each map, by its name.
+    codes
+        Display of each code of DICOM's own scheme.
+    urls
+        URLs of all definitions.
     """
 
-    def __init__(self, texts: Mapping[str, str], definitions: tuple[Definition, ...]) -> None:
-        self.texts = dict(texts)
-        self.definitions = definitions
-        self.maps: tuple[Map, ...] = tuple(_parsed(text, file) for file, text in sorted(texts.items()))
-        self.model = Model(definitions)
-        self.flow = Flow(self.maps, self.model, ENTRY)
-
-    @property
-    def groups(self) -> Iterator[Group]:
-        """Answer the groups of all maps."""
-        return (group for each in self.maps for group in each.groups)
-
-    @property
-    def rules(self) -> Iterator[tuple[Group, tuple[Rule, ...]]]:
-        """Answer each rule of all maps with its group and the rules around it, the outermost first."""
-        return ((group, chain) for group in self.groups for chain in chains(group.rules))
-
-    @property
-    def transforms(self) -> Iterator[tuple[Rule, Transform]]:
-        """Answer each transform of all maps with its rule."""
-        return (
-            (chain[-1], target.transform)
-            for _, chain in self.rules
-            for target in chain[-1].targets
-            if target.transform is not None
-        )
+    library: Library
+    texts: Mapping[str, str]
+    codes: Mapping[str, str]
+    urls: frozenset[str]
 
 
-def read_texts(folder: Path) -> dict[str, str]:
-    """Read the maps of a folder."""
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*.map")}
+Defects = Iterator[str]
+
+
+def _at(rule: Rule, text: str) -> str:
+    return f"{rule.group.map}: {rule.reference}: {text}"
 
 
 # ---- header, names, size -------------------------------------------------------------------------
 
 
-def headers(library: Library) -> Iterator[Defect]:
+def headers(maps: Maps) -> Defects:
     """The header says url, name, title and status; url and name follow from the file name."""
-    for each in library.maps:
-        name = each.file.removesuffix(".map")
-        wanted = {"url": f"{CANONICAL}/StructureMap/{name}", "name": name}
-        for field, value in wanted.items():
-            if each.header.get(field) != value:
-                yield Defect(each.file, 1, f"{field} is {each.header.get(field)!r}, not {value!r}")
-        if not each.header.get("title"):
-            yield Defect(each.file, 1, "there is no title")
-        if each.header.get("status") not in STATUSES:
-            yield Defect(each.file, 1, f"status is {each.header.get('status')!r}")
+    for name, each in maps.library.maps.items():
+        for member, value in {"url": f"{CANONICAL}/StructureMap/{each['id']}", "name": each["id"]}.items():
+            if each.get(member) != value:
+                yield f"{name}: {member} is {each.get(member)!r}, not {value!r}"
+        if not each.get("title"):
+            yield f"{name}: there is no title"
+        if each.get("status") not in STATUSES:
+            yield f"{name}: status is {each.get('status')!r}"
 
 
-def rule_names(library: Library) -> Iterator[Defect]:
-    """Every rule has a name, unique within its group: it is all that an engine says of the place of an error."""
-    for group in library.groups:
-        count = Counter(rule.name for rule in group.walk())
-        for rule in group.walk():
-            if not rule.name:
-                yield Defect(rule.file, rule.line, f"a rule of {group.name} has no name")
-            elif count[rule.name] > 1:
-                yield Defect(rule.file, rule.line, f"{group.name} has {count[rule.name]} rules {rule.name!r}")
+def rule_names(maps: Maps) -> Defects:
+    """A rule is called by letters and digits: its name is an anchor in pages, and all that an engine says of it."""
+    for rule in maps.library.rules:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", rule.name):
+            yield _at(rule, "a name has letters and digits only")
 
 
-def group_names(library: Library) -> Iterator[Defect]:
-    """No two groups have the same name: maps import each other by a wildcard."""
-    count = Counter(group.name for group in library.groups)
-    for group in library.groups:
-        if count[group.name] > 1:
-            yield Defect(group.file, group.line, f"there are {count[group.name]} groups {group.name}")
-
-
-def group_sizes(library: Library) -> Iterator[Defect]:
+def group_sizes(maps: Maps) -> Defects:
     """A group fits one screen."""
-    for group in library.groups:
-        lines = group.last_line - group.line + 1
-        if lines > GROUP_LINES:
-            yield Defect(group.file, group.line, f"{group.name} has {lines} lines, more than {GROUP_LINES}")
+    for name, text in maps.texts.items():
+        for match in re.finditer(r"^group (\w+).*?^}", text, re.MULTILINE | re.DOTALL):
+            lines = match[0].count("\n") + 1
+            if lines > GROUP_LINES:
+                yield f"{name}: {match[1]} has {lines} lines, more than {GROUP_LINES}"
 
 
-def line_lengths(library: Library) -> Iterator[Defect]:
+def line_lengths(maps: Maps) -> Defects:
     """Lines are short, but for those with a URL."""
-    for file, text in sorted(library.texts.items()):
+    for name, text in maps.texts.items():
         for number, line in enumerate(text.split("\n"), start=1):
             if len(line) > COLUMNS and "://" not in line:
-                yield Defect(file, number, f"{len(line)} columns, more than {COLUMNS}")
+                yield f"{name}: line {number} has {len(line)} columns, more than {COLUMNS}"
 
 
 # ---- calls and variables -------------------------------------------------------------------------
 
 
-def calls(library: Library) -> Iterator[Defect]:
-    """Every group that is called exists and takes as many variables as are given."""
-    for site in library.flow.sites:
-        callee = library.flow.groups.get(site.call.group)
-        where = (site.group.file, site.call.line)
-        if callee is None:
-            yield Defect(*where, f"there is no group {site.call.group}")
-        elif len(callee.parameters) != len(site.call.arguments):
-            yield Defect(
-                *where,
-                f"{callee.name} takes {len(callee.parameters)} variables, not {len(site.call.arguments)}",
-            )
-        else:
-            yield from _targets_given(site.group, site.chain, site.call, callee)
-
-
-def _targets_given(group: Group, chain: tuple[Rule, ...], call: Call, callee: Group) -> Iterator[Defect]:
+def calls(maps: Maps) -> Defects:
     """What is passed as target is a target."""
-    given = {parameter.name for parameter in group.parameters if parameter.mode == "target"}
-    given |= {target.variable for rule in chain for target in rule.targets if target.variable}
-    for parameter, argument in zip(callee.parameters, call.arguments, strict=True):
-        if parameter.mode == "target" and argument not in given:
-            yield Defect(group.file, call.line, f"{argument} is no target, but {callee.name} writes to it")
+    for rule in maps.library.rules:
+        for name, arguments in rule.calls:
+            for declared, argument in zip(maps.library.groups[name].inputs, arguments, strict=True):
+                known = rule.scope.get(argument)
+                if declared["mode"] == "target" and known is not None and not known.target:
+                    yield _at(rule, f"{argument} is no target, but {name} writes to it")
 
 
-def reachable(library: Library) -> Iterator[Defect]:
+def reachable(maps: Maps) -> Defects:
     """Every group is reached from the entry."""
-    reached, pending = set(), [ENTRY[0]]
+    reached, pending = set(), {ENTRY}
     while pending:
-        name = pending.pop()
-        if name not in reached:
-            reached.add(name)
-            pending += [site.call.group for site in library.flow.sites if site.group.name == name]
-    for group in library.groups:
-        if group.name not in reached:
-            yield Defect(group.file, group.line, f"nothing calls {group.name}")
+        reached |= pending
+        called = {name for rule in maps.library.rules if rule.group.name in pending for name, _ in rule.calls}
+        pending = called - reached
+    yield from (
+        f"{each.map}: nothing calls {each.name}"
+        for each in maps.library.groups.values()
+        if each.name not in reached
+    )
 
 
-def variables(library: Library) -> Iterator[Defect]:
-    """Every variable that a rule uses is known there."""
-    for group, chain in library.rules:
-        rule, known = chain[-1], _variables(group, chain)
-        outer = _variables(group, chain[:-1])
-        if rule.source.context not in outer:
-            yield Defect(rule.file, rule.line, f"there is no variable {rule.source.context}")
-        for name in sorted(_used(rule) - known):
-            yield Defect(rule.file, rule.line, f"there is no variable {name}")
+def variables(maps: Maps) -> Defects:
+    """Every variable that a rule uses outside FHIRPath is known there, and none has a reserved name."""
+    for rule in maps.library.rules:
+        used = [*(argument for _, arguments in rule.calls for argument in arguments)]
+        used += [target["context"] for target in rule.targets if "context" in target]
+        used += [
+            each["valueId"]
+            for target in rule.targets
+            for each in target.get("parameter", ())
+            if "valueId" in each
+        ]
+        unknown = {each["context"] for each in rule.sources} - rule.before.keys() | set(
+            used
+        ) - rule.scope.keys()
+        yield from (_at(rule, f"there is no variable {name}") for name in sorted(unknown))
+        reserved = sorted(rule.scope.keys() & set(RESERVED))
+        yield from (_at(rule, f"%{name} means something else in FHIRPath") for name in reserved)
 
 
-def _variables(group: Group, chain: tuple[Rule, ...]) -> set[str]:
-    """Answer the names of all variables that are known inside the last rule of a chain."""
-    found = {parameter.name for parameter in group.parameters}
-    for rule in chain:
-        found |= {rule.source.variable or rule.source.context}
-        found |= {target.variable for target in rule.targets if target.variable}
-    return found
-
-
-def _used(rule: Rule) -> set[str]:
-    """Answer the names of all variables that a rule uses beyond its source."""
-    found = {target.context for target in rule.targets if target.context}
-    found |= {argument for call in rule.calls for argument in call.arguments}
-    found |= {part.name for each in expressions(rule) for part in walk(each) if isinstance(part, Variable)}
-    for target in rule.targets:
-        if target.transform is not None and target.transform.function != "evaluate":
-            found |= {_first(each).name for each in target.transform.arguments if isinstance(each, Member)}
-    return found
-
-
-def _first(member: Member) -> Member:
-    """Answer what a path begins with."""
-    return _first(member.owner) if isinstance(member.owner, Member) else member
-
-
-def variable_names(library: Library) -> Iterator[Defect]:
-    """No variable hides an element: engines take the first name of an expression for a variable if there is one of that name."""
-    for group, chain in library.rules:
-        known = _variables(group, chain)
-        for expression in expressions(chain[-1]):
-            for part in walk(expression):
-                if isinstance(part, Member) and part.owner is None and part.name in known:
-                    yield Defect(
-                        chain[-1].file,
-                        chain[-1].line,
-                        f"the variable {part.name} hides the element {part.name}",
-                    )
-
-
-def reserved_names(library: Library) -> Iterator[Defect]:
-    """No variable has a name that FHIRPath gives another meaning."""
-    for group, chain in library.rules:
-        for name in sorted(_variables(group, chain) & set(RESERVED)):
-            yield Defect(chain[-1].file, chain[-1].line, f"%{name} means something else in FHIRPath")
-
-
-# ---- functions -----------------------------------------------------------------------------------
-
-
-def functions(library: Library) -> Iterator[Defect]:
-    """No function is used that is random or that the engine lacks, nor a display that it drops."""
-    for rule, transform in library.transforms:
-        if transform.function in UNUSABLE:
-            yield Defect(rule.file, rule.line, f"{transform.function}() is random or not to be had")
-        if transform.function == "cc" and len(transform.arguments) > 2:
-            yield Defect(rule.file, rule.line, "cc() drops the display: write the coding element by element")
+def functions(maps: Maps) -> Defects:
+    """No transform is used that is random, nor a display that the engine drops."""
+    for rule in maps.library.rules:
+        for target in rule.targets:
+            if target.get("transform") in UNUSABLE:
+                yield _at(rule, f"{target['transform']}() is random")
+            if target.get("transform") == "cc" and len(target["parameter"]) > 2:
+                yield _at(rule, "cc() drops the display: write the coding element by element")
 
 
 # ---- URLs and codes ------------------------------------------------------------------------------
 
 
-def _known_urls(library: Library) -> set[str]:
-    """Answer the URLs, below the canonical, of all definitions and maps."""
-    folders = {"Profile": "StructureDefinition", "Logical": "StructureDefinition", "CodeSystem": "CodeSystem"}
-    found = {f"StructureMap/{each.header.get('name')}" for each in library.maps} | {"StructureMap/*"}
-    for definition in library.definitions:
-        if folder := folders.get(definition.kind):
-            found.add(f"{folder}/{definition.id}")
-        if definition.keywords.get("InstanceOf") == "ConceptMap":
-            found.add(f"ConceptMap/{definition.name}")
-    return found
+def urls(maps: Maps) -> Defects:
+    """Every URL below the canonical is that of a definition or a map."""
+    known = maps.urls | {f"{CANONICAL}/StructureMap/{name}" for name in [*maps.library.maps, "*"]}
+    for name, each in maps.library.maps.items():
+        for url in sorted(set(re.findall(re.escape(CANONICAL) + r"/[A-Za-z]+/[\w*-]+", json.dumps(each)))):
+            if url not in known:
+                yield f"{name}: there is no {url}"
 
 
-def urls(library: Library) -> Iterator[Defect]:
-    """Every URL below the canonical is that of a profile, a model, a code system, a ConceptMap or a map."""
-    known = _known_urls(library)
-    for file, text in sorted(library.texts.items()):
-        for number, line in enumerate(text.split("\n"), start=1):
-            for url in re.findall(re.escape(CANONICAL) + r"/([A-Za-z]+/[\w*-]+)", line):
-                if url not in known:
-                    yield Defect(file, number, f"there is no {url}")
-
-
-def keys(library: Library) -> Iterator[Defect]:
+def keys(maps: Maps) -> Defects:
     """Every code of DICOM's own scheme by which content is matched is one that PS3.16 defines."""
-    for _, chain in library.rules:
-        for expression in expressions(chain[-1]):
-            for part in walk(expression):
-                key = re.fullmatch(r"DCM#(.*)", part.text) if isinstance(part, Literal) else None
-                if key and key[1] not in DCM_CODES:
-                    yield Defect(chain[-1].file, chain[-1].line, f"DCM has no code {key[1]}")
+    for rule in maps.library.rules:
+        for expression in rule.expressions:
+            for code in re.findall(r"'DCM#(\w+)'", expression):
+                if code not in maps.codes:
+                    yield _at(rule, f"DCM has no code {code}")
 
 
-def codings(library: Library) -> Iterator[Defect]:
+def codings(maps: Maps) -> Defects:
     """Every code of DICOM's own scheme that is written is one that PS3.16 defines, with its meaning as display."""
-    for _, chain in library.rules:
-        values = _literals(chain[-1])
-        for variable, fields in values.items():
-            if fields.get("system") == DCM and "code" in fields:
-                meaning = DCM_CODES.get(fields["code"])
-                display = fields.get("display", meaning)
-                if meaning is None or display is None or meaning.casefold() != display.casefold():
-                    yield Defect(
-                        chain[-1].file,
-                        chain[-1].line,
-                        f"{variable}: DCM#{fields['code']} is {meaning!r}, not {display!r}",
-                    )
+    for rule in maps.library.rules:
+        for fields in written(rule).values():
+            if SCHEMES.get(fields.get("system", "")) == "DCM" and "code" in fields:
+                meaning = maps.codes.get(fields["code"], "")
+                if not meaning or meaning.casefold() != fields.get("display", meaning).casefold():
+                    yield _at(rule, f"DCM#{fields['code']} is {meaning!r}, not {fields.get('display')!r}")
 
 
-def _literals(rule: Rule) -> dict[str, dict[str, str]]:
-    """Answer the fixed texts that a rule writes, by variable and element."""
+def written(rule: Rule) -> dict[str, dict[str, str]]:
+    """Return the constants that a rule writes, by variable and element."""
     found: dict[str, dict[str, str]] = {}
     for target in rule.targets:
-        if target.context and target.transform and target.transform.function == "literal":
-            value = target.transform.arguments[0]
-            if isinstance(value, Literal):
-                found.setdefault(target.context, {})[".".join(target.path)] = value.text
+        if target.get("transform") == "copy" and "valueString" in target["parameter"][0]:
+            found.setdefault(target["context"], {})[target["element"]] = target["parameter"][0]["valueString"]
     return found
 
 
-# ---- element paths -------------------------------------------------------------------------------
+# ---- elements and FHIRPath -----------------------------------------------------------------------
 
-_SAME_TYPE = ("where", "first", "last", "tail", "intersect", "distinct")
-_BOOLEAN: Types = frozenset({"boolean"})
-_RESULTS: dict[str, Types] = {
-    **dict.fromkeys(("exists", "empty", "not", "matches"), _BOOLEAN),
-    "count": frozenset({"integer"}),
-}
+
+@cache
+def parsed(expression: str) -> Node:
+    """Read FHIRPath, each text once."""
+    found: Node = parse(expression)
+    return found
+
+
+def names(node: Node) -> Iterator[str]:
+    """Yield the identifiers below a node."""
+    if node.get("type") == "Identifier":
+        yield node["text"].strip("`")
+    for child in node.get("children", ()):
+        yield from names(child)
 
 
 @dataclass(frozen=True)
-class _Typing:
-    """The types in an expression of one rule, and what is wrong there.
+class Typing:
+    """Follow the types through an expression, and note what is wrong there.
 
     Parameters
     ----------
-    flow
-        Types of elements.
+    library
+        The maps, with the types of elements.
     scope
-        Types of variables.
+        The variables that the expression knows.
     found
         Defects, as they are met.
     """
 
-    flow: Flow
-    scope: Mapping[str, Types]
-    found: list[str]
+    library: Library
+    scope: Scope
+    found: list[str] = field(default_factory=list)
 
-    def element(self, types: Types, name: str) -> Types:
-        """Answer the types of an element, which each of the types must have."""
-        for kind in sorted(types - {UNKNOWN}):
-            if not self.flow.element(frozenset({kind}), (name,)):
-                self.found.append(f"{kind} has no element {name}")
-        return self.flow.element(types, (name,))
+    def element(self, owners: Types, name: str) -> Types:
+        """Return the types of an element, which each of the types must have."""
+        for owner in sorted(owners):
+            if self.library.types.element(owner, name) is None:
+                self.found.append(f"{owner} has no element {name}")
+        return self.library.types.part(owners, name)
 
-    def of(self, expression: Expression, this: Types) -> Types:
-        """Answer the types that an expression has where ``$this`` has the types `this`."""
-        match expression:
-            case This():
+    def of(self, node: Node, this: Types) -> Types:
+        """Return the types that an expression has where ``$this`` has the types `this`."""
+        children = node.get("children", ())
+        match node.get("type"):
+            case "InvocationExpression":
+                return self._invoked(children[1], self.of(children[0], this), this)
+            case "MemberInvocation" | "FunctionInvocation":
+                return self._leading(node, this)
+            case "ThisInvocation":
                 return this
-            case Variable(name):
-                return self.scope.get(name, frozenset({UNKNOWN}))
-            case Literal():
+            case "ExternalConstant":
+                return self._variable(next(names(node)))
+            case "StringLiteral":
                 return frozenset({"string"})
-            case Operation(operator, left, right):
-                return self._operation(operator, self.of(left, this), self.of(right, this))
-            case Member(owner, name):
-                return self.element(self.of(owner, this) if owner else this, name)
-            case Function():
-                return self._function(expression, this)
+            case kind if kind in _LOGICAL:
+                self._truths([self.of(child, this) for child in children])
+                return BOOLEAN
+            case kind:
+                parts = [self.of(child, this) for child in children]
+                return BOOLEAN if kind in _COMPARISONS else UNKNOWN.union(*parts)
 
-    def _operation(self, operator: str, left: Types, right: Types) -> Types:
-        """Answer the types that two operands give."""
-        return left | right if operator in ("|", "&", "+") else _BOOLEAN
+    def _variable(self, name: str) -> Types:
+        if name not in self.scope:
+            self.found.append(f"there is no variable {name}")
+            return UNKNOWN
+        return self.scope[name].types
 
-    def _function(self, function: Function, this: Types) -> Types:
-        """Answer the types that a call gives; arguments of where() and exists() are about its items."""
-        owner = self.of(function.owner, this) if function.owner else this
-        about = owner if function.name in ("where", "exists") else this
-        arguments = [self.of(argument, about) for argument in function.arguments]
-        if function.name == "iif":
-            return frozenset().union(*arguments[1:])
-        if function.name not in _SAME_TYPE and function.name not in _RESULTS:
-            self.found.append(f"{function.name}() is not a function that both engines are known to have")
-        return _RESULTS.get(function.name, owner)
+    def _leading(self, node: Node, this: Types) -> Types:
+        """Engines take the first name of an expression for a variable if there is one of that name."""
+        name = next(names(node))
+        if node["type"] == "MemberInvocation" and name in self.scope:
+            self.found.append(f"the variable {name} hides the element {name}")
+        return self._invoked(node, this, this)
 
+    def _invoked(self, node: Node, owner: Types, this: Types) -> Types:
+        """Return the types of an element or a call; arguments of where() and exists() are about its items."""
+        name = next(names(node))
+        if node["type"] == "MemberInvocation":
+            return self.element(owner, name)
+        (function,) = node["children"]
+        about = owner if name in ("where", "exists") else this
+        given = [self.of(each, about) for part in function["children"][1:] for each in part["children"]]
+        if name in ("where", "exists", "iif"):
+            self._truths(given[:1])
+        if name == "not":
+            self._truths([owner])
+        if name == "iif":
+            return UNKNOWN.union(*given[1:])
+        if name not in _SAME_TYPE and name not in _RESULTS:
+            self.found.append(f"{name}() is not a function that all engines are known to have")
+        return _RESULTS.get(name, owner)
 
-def elements(library: Library) -> Iterator[Defect]:
-    """Every element of a variable whose type follows from the logical model exists there."""
-    for group, chain in library.rules:
-        rule = chain[-1]
-        typing = _Typing(library.flow, library.flow.scope(group, chain), [])
-        _check_rule(rule, library.flow.scope(group, chain[:-1]), typing)
-        for message in typing.found:
-            yield Defect(rule.file, rule.line, message)
-
-
-def _check_rule(rule: Rule, outer: Mapping[str, Types], typing: _Typing) -> None:
-    """Follow the paths and expressions of one rule."""
-    reached = outer.get(rule.source.context, frozenset({UNKNOWN}))
-    for name in rule.source.path:
-        reached = typing.element(reached, name)
-    if rule.source.condition is not None:
-        typing.of(rule.source.condition, frozenset({rule.source.type}) if rule.source.type else reached)
-    for target in rule.targets:
-        if target.transform is not None:
-            _check_transform(target.transform, reached, typing)
+    def _truths(self, given: list[Types]) -> None:
+        if any(not types <= BOOLEAN for types in given):
+            self.found.append("a condition is neither true nor false")
 
 
-def _check_transform(transform: Transform, this: Types, typing: _Typing) -> None:
-    """Follow the paths and expressions of a transform; outside an evaluation a path begins with a variable."""
-    for argument in transform.arguments:
-        if transform.function == "evaluate":
-            typing.of(argument, this)
-        elif isinstance(argument, Member):
-            typing.of(_from_variable(argument), this)
+def elements(maps: Maps) -> Defects:
+    """Every element exists in the type that it is read from or written to; expressions are well typed."""
+    for rule in maps.library.rules:
+        typing = Typing(maps.library, rule.scope)
+        reached = [_source(source, rule, typing) for source in rule.sources]
+        for target in rule.targets:
+            if "element" in target and target["context"] in rule.scope:
+                typing.element(rule.scope[target["context"]].types, target["element"])
+            if target.get("transform") == "evaluate":
+                typing.of(parsed(target["parameter"][-1]["valueString"]), reached[0])
+        yield from (_at(rule, message) for message in dict.fromkeys(typing.found))
 
 
-def _from_variable(expression: Expression) -> Expression:
-    """Answer a path with its first name taken as a variable."""
-    match expression:
-        case Member(None, name):
-            return Variable(name)
-        case Member(owner, name) if owner is not None:
-            return Member(_from_variable(owner), name)
-    return expression
+def _source(source: Mapping[str, str], rule: Rule, typing: Typing) -> Types:
+    """Follow a source and its condition; return the types that it leads to."""
+    held = rule.before.get(source["context"])
+    reached = held.types if held else UNKNOWN
+    if "element" in source:
+        reached = typing.element(reached, source["element"])
+    if "type" in source:
+        reached = frozenset({source["type"]})
+    if "condition" in source and not typing.of(parsed(source["condition"]), reached) <= BOOLEAN:
+        typing.found.append("a condition is neither true nor false")
+    return reached
 
 
-def booleans(library: Library) -> Iterator[Defect]:
-    """Every condition, and every operand of and, or and not(), is a boolean."""
-    for group, chain in library.rules:
-        rule = chain[-1]
-        if rule.source.condition is not None:
-            scope = library.flow.scope(group, chain)
-            reached = library.flow.element(
-                library.flow.scope(group, chain[:-1]).get(rule.source.context, frozenset()), rule.source.path
-            )
-            typing = _Typing(library.flow, scope, [])
-            for part in _truths(rule.source.condition):
-                if not typing.of(part, reached) <= _BOOLEAN | {UNKNOWN}:
-                    yield Defect(rule.file, rule.line, "a condition is neither true nor false")
-
-
-def _truths(expression: Expression) -> Iterator[Expression]:
-    """Answer the parts of a condition that must be true or false."""
-    if isinstance(expression, Operation) and expression.operator in ("and", "or", "xor", "implies"):
-        for part in parts(expression):
-            yield from _truths(part)
-    else:
-        yield expression
-
-
-Check = Callable[[Library], Iterator[Defect]]
+Check = Callable[[Maps], Defects]
 CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
-        *(headers, rule_names, group_names, group_sizes, line_lengths),
-        *(calls, reachable, variables, variable_names, reserved_names, functions),
-        *(urls, keys, codings, elements, booleans),
+        *(headers, rule_names, group_sizes, line_lengths),
+        *(calls, reachable, variables, functions, urls, keys, codings, elements),
     )
 }

@@ -1,26 +1,23 @@
 """The ConceptMaps and the maps say the same: those that are translated by, and those that give an overview.
 
-The seven of the guide tell resources and elements by concept. A map cannot read them: `translate()` answers the first
-equivalent target, and a row here has several, chosen by value type. So each of their rows is looked up in what the mapping
-documentation gathers from the maps.
+The seven of the guide tell resources and elements by concept. A map cannot read them: `translate()` returns the first
+equivalent target, and a row here has several, chosen by value type. So each of their rows is looked up in the index that
+`make docs` makes of the maps.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from sr2fhir.documents.measurement_report import regions
-from tools.publishing.fml import Expression, Literal, Rule, expressions, walk
-from tools.publishing.mapping_pages.concepts import scheme_of
-from tools.publishing.mapping_pages.index import Index
-from tools.publishing.mapping_pages.pages import Guide, Page
-
-from tests.maps.lint import Library
+from sr2fhir.paths import layout
+from tools.guide import docs
+from tools.guide.mapping import SCHEMES, Form, Pages
+from tools.guide.structure_maps import Library, Rule
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr/ConceptMap/"
 OVERVIEW = "-to-fhir"
@@ -41,25 +38,24 @@ class Translation(NamedTuple):
 
 @pytest.fixture(scope="module")
 def concept_maps(definitions_dir: Path) -> dict[str, dict[str, Any]]:
-    """Answer the compiled ConceptMaps by id."""
+    """Return the compiled ConceptMaps by id."""
     found = (json.loads(path.read_bytes()) for path in definitions_dir.glob("ConceptMap-*.json"))
     return {each["id"]: each for each in found}
 
 
 @pytest.fixture(scope="module")
 def translations(library: Library) -> list[Translation]:
-    """Answer all rules that translate."""
+    """Return all rules that translate."""
     return [
-        Translation(rule, argument.text.removeprefix(CANONICAL))
-        for rule, transform in library.transforms
-        if transform.function == "translate"
-        for argument in transform.arguments
-        if isinstance(argument, Literal) and argument.text.startswith(CANONICAL)
+        Translation(rule, target["parameter"][1]["valueString"].removeprefix(CANONICAL))
+        for rule in library.rules
+        for target in rule.targets
+        if target.get("transform") == "translate"
     ]
 
 
 def sources(concept_map: dict[str, Any]) -> set[str]:
-    """Answer the codes that a ConceptMap translates."""
+    """Return the codes that a ConceptMap translates."""
     return {element["code"] for group in concept_map["group"] for element in group["element"]}
 
 
@@ -91,19 +87,12 @@ def test_what_is_translated_is_in_the_concept_map(
 
 
 def _let_through(rule: Rule) -> tuple[set[str], str]:
-    """Answer the codes that the condition of a rule lists, and the pattern that it gives."""
+    """Return the codes that the condition of a rule lists, and the pattern that it gives."""
     texts = [
-        part.text
-        for expression in _conditions(rule)
-        for part in walk(expression)
-        if isinstance(part, Literal) and "://" not in part.text
+        text for each in rule.expressions for text in re.findall(r"'([^']*)'", each) if "://" not in text
     ]
     patterns = [text for text in texts if text.startswith("^")]
     return {text for text in texts if text not in patterns}, "".join(patterns)
-
-
-def _conditions(rule: Rule) -> Iterator[Expression]:
-    return (rule.source.condition,) if rule.source.condition is not None else ()  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(("value_type", "name"), [("SCOORD", "2d"), ("SCOORD3D", "3d")])
@@ -120,81 +109,108 @@ def test_graphic_types_that_are_rendered_are_in_the_concept_map(
 
 
 class Told(NamedTuple):
-    """A row of an overview: where it stands, a concept, and the profile and element that it becomes."""
+    """A row of an overview: a concept (or what is no coded concept), and the profile and element that it becomes."""
 
-    concept_map: str
     key: str | None
     profile: str
     element: str
 
 
-def told(concept_maps: dict[str, dict[str, Any]]) -> Iterator[Told]:
-    """Answer the rows of the overviews; what is no coded concept (a module, a template) has no key."""
-    for name, concept_map in concept_maps.items():
-        for group in concept_map["group"] if name.endswith(OVERVIEW) else ():
-            scheme = scheme_of(group["source"])
-            for element in group["element"]:
-                for target in element.get("target", ()):
-                    profile, _, rest = target["display"].partition(".")
-                    yield Told(name, f"{scheme}#{element['code']}" if scheme else None, profile, rest)
+# Rules that write an element whatever the concept is, but for those that they leave out.
+GENERAL = {
+    "derivedFrom": "DerivedFrom",
+    "component": "ChildComponent",
+    "bodySite": "ObservationSite",
+}
 
 
-def page_of(profile: str, guide: Guide) -> str | None:
-    """Answer the page of a profile by its name; None for a resource or an element without a profile."""
-    name = NAMES.get(profile, profile)
-    return next((each.id for each in guide.definitions if each.kind == "Profile" and each.name == name), None)
+@pytest.fixture(scope="module")
+def rows(concept_maps: dict[str, dict[str, Any]]) -> list[Told]:
+    """Return the rows of the overviews."""
+    return [
+        Told(
+            f"{SCHEMES[group['source']]}#{element['code']}" if group["source"] in SCHEMES else None,
+            profile,
+            rest,
+        )
+        for name, concept_map in concept_maps.items()
+        for group in (concept_map["group"] if name.endswith(OVERVIEW) else ())
+        for element in group["element"]
+        for target in element.get("target", ())
+        for profile, _, rest in [target["display"].partition(".")]
+    ]
+
+
+@pytest.fixture(scope="module")
+def pages(library: Library) -> Pages:
+    """Return the index of concepts and elements."""
+    return Pages(library, docs.roles(layout()), Form())
+
+
+@pytest.fixture(scope="module")
+def types(definitions_dir: Path) -> dict[str, str]:
+    """Return the type of each profile by its name."""
+    found = (json.loads(path.read_bytes()) for path in definitions_dir.glob("StructureDefinition-*.json"))
+    return {each["name"]: each["type"] for each in found}
+
+
+def wanted(row: Told, types: dict[str, str], library: Library) -> str:
+    """Return the path of the element that a row names; that of a choice without its type, as maps write it."""
+    kind = types.get(NAMES.get(row.profile, row.profile), row.profile.removesuffix("[1]"))
+    if not row.element:
+        return kind
+    name = row.element.removesuffix("[1]")
+    choices = [path for path, each in library.types.elements.items() if each["path"] == f"{path}[x]"]
+    return next((path for path in choices if f"{kind}.{name}".startswith(path)), f"{kind}.{name}")
 
 
 def test_every_row_of_an_overview_is_what_the_maps_do(
-    concept_maps: dict[str, dict[str, Any]], guide: Guide, pages: tuple[Page, ...]
+    rows: list[Told], types: dict[str, str], library: Library, pages: Pages
 ) -> None:
-    index, rows = Index(guide, pages), [each for each in told(concept_maps) if each.key]
-    missing = [each for each in rows if not _is_done(each, index, guide, pages)]
-    assert len(rows) > 40
+    coded = [each for each in rows if each.key]
+    missing = [each for each in coded if not is_done(each, wanted(each, types, library), pages, library)]
+    assert len(coded) > 40
     assert not missing
 
 
-def _is_done(row: Told, index: Index, guide: Guide, pages: tuple[Page, ...]) -> bool:
+def is_done(row: Told, element: str, pages: Pages, library: Library) -> bool:
     """Tell whether the maps make the element of a row from its concept."""
-    resource = next(page for page in pages if page.id == page_of(row.profile, guide))
-    entries = index.of_concept(row.key or "")
-    if row.element == "derivedFrom" and _refers(resource, row.key or ""):
+    mentions = pages.found["Concept"].get(row.key or "", [])
+    asked = [
+        path
+        for each in mentions
+        if not each.where.startswith("left out")
+        for path in pages.elements(each.rule)
+    ]
+    if any(path == element or path.startswith(f"{element}.") for path in asked):
         return True
-    if row.element == "focus":
-        return any(entry.target == "ImagingSelection.focus" for entry in entries)
-    wanted = f"{resource.resource}.{row.element}" if row.element else resource.resource
-    return any(_reaches(entry.target, wanted) and entry.page == resource.id for entry in entries)
-
-
-def _reaches(target: str, wanted: str) -> bool:
-    """Tell whether a target is the wanted one, a part of it, or made from what stands in the item."""
-    return target == wanted or target.startswith((f"{wanted}.", f"{wanted} "))
-
-
-def _refers(page: Page, key: str) -> bool:
-    """Tell whether a page has a reference to selections of any kind, from which no rule leaves out the concept."""
-    rules = [row.rules for row in page.rows if row.element == "derivedFrom"]
+    left_out = [each.rule for each in mentions if each.where.startswith("left out")]
     return any(
-        key not in _named(each) and any(rule.source.path == ("referenceSet",) for rule in each)
-        for each in rules
+        element in pages.elements(rule) and rule not in left_out
+        for rule in library.rules
+        if rule.group.name == GENERAL.get(row.element)
     )
 
 
-def _named(rules: tuple[Rule, ...]) -> set[str]:
-    parts = (part for rule in rules for expression in expressions(rule) for part in walk(expression))
-    return {part.text for part in parts if isinstance(part, Literal)}
-
-
-def test_every_target_of_an_overview_exists(
-    concept_maps: dict[str, dict[str, Any]], guide: Guide, pages: tuple[Page, ...]
+def test_a_row_that_the_maps_do_not_do_is_found(
+    types: dict[str, str], library: Library, pages: Pages
 ) -> None:
-    """Also where the source is a module, an attribute or a template: the page of its profile has the element."""
-    by_id = {page.id: page for page in pages}
-    for row in told(concept_maps):
-        page = by_id.get(page_of(row.profile, guide) or "")
-        if page is not None and row.element:
-            assert any(each.element.split(".")[0] == row.element for each in page.rows), row
-        elif page is None:  # a resource of the Bundle, or an element that all observations have
-            name = (row.profile if not row.element else row.element).removesuffix("[1]")
-            elements = {each.element.split(".")[0] for one in pages for each in one.rows}
-            assert name in {one.resource for one in pages} | elements, row
+    for row in (
+        Told("DCM#121071", "ImagingMeasurementGroup", "method"),
+        Told("DCM#999999", "ImagingMeasurementGroup", ""),
+    ):
+        assert not is_done(row, wanted(row, types, library), pages, library), row
+
+
+def test_every_target_of_an_overview_is_written(
+    rows: list[Told], types: dict[str, str], library: Library, pages: Pages
+) -> None:
+    """Also where the source is a module, an attribute or a template."""
+    written = pages.found["Element"]
+    for row in rows:
+        element = wanted(row, types, library)
+        observed = f"Observation.{row.profile}"  # an element that all observations have
+        assert any(
+            path in (element, observed) or path.startswith((f"{element}.", f"{observed}."))
+            for path in written
+        ), row

@@ -2,209 +2,191 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from tools.publishing.mapping_pages.fsh import Definition
+from tools.guide.structure_maps import Library
 
-from tests.maps.lint import CANONICAL, CHECKS, Library
+from tests.maps.lint import CANONICAL, CHECKS, ENTRY, Maps
+
+Content = dict[str, Any]
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_maps_keep_the_rules(name: str, library: Library) -> None:
-    defects = [str(defect) for defect in CHECKS[name](library)]
+def test_maps_keep_the_rules(name: str, maps: Maps) -> None:
+    defects = list(CHECKS[name](maps))
     assert not defects, "\n".join(defects)
 
 
 # ---- planted defects -----------------------------------------------------------------------------
 
-Texts = dict[str, str]
+
+def changed(maps: Maps, change: Callable[[Mapping[str, Content]], object]) -> Maps:
+    """Return the maps with compiled ones changed."""
+    contents = copy.deepcopy(maps.library.maps)
+    change(contents)
+    return replace(maps, library=Library(contents.values(), maps.library.types))
 
 
-@dataclass(frozen=True)
-class Planted:
-    """A defect: the check that must find it, how it is planted, and what is said of it."""
-
-    check: str
-    file: str
-    old: str
-    new: str
-    message: str
-
-    def plant(self, texts: Texts) -> Texts:
-        """Answer the maps with the defect; `old` is a regular expression, its first match is replaced."""
-        changed, count = re.subn(self.old, self.new, texts[self.file], count=1, flags=re.DOTALL)
-        assert count == 1, f"{self.file} has nothing like {self.old}"
-        return {**texts, self.file: changed}
+def with_rule(maps: Maps, rule: Content) -> Maps:
+    """Return the maps with a rule in the entry group, where `sr` is the document and `bundle` the target."""
+    return changed(maps, lambda contents: contents[ENTRY]["group"][0]["rule"].insert(0, rule))
 
 
-NOTHING = r"\Z"
-PATIENT = "Patient.map"
-ENTRY = "MeasurementReport.map"
+def rule(
+    element: str | None = None, condition: str | None = None, *targets: Content, name: str = "x", **more: Any
+) -> Content:
+    """Return a rule that reads an element of the document."""
+    source = {
+        "context": "sr",
+        "element": element,
+        "variable": "read" if element else None,
+        "condition": condition,
+    }
+    source |= more.pop("source", {})
+    present = {key: value for key, value in source.items() if value is not None}
+    return {"name": name, "source": [present], "target": list(targets), **more}
 
 
-def group(rules: str, name: str = "Planted", parameters: str = "source sr, target bundle") -> str:
-    return f"\ngroup {name}({parameters}) {{\n  {rules}\n}}\n"
+def write(element: str, transform: str, *texts: str, context: str = "bundle", **more: Any) -> Content:
+    """Return a target with constants."""
+    parameters = [{"valueString": text} for text in texts]
+    return {"context": context, "element": element, "transform": transform, "parameter": parameters, **more}
 
 
-def in_entry(rule: str) -> tuple[str, str]:
-    """Answer how to put a rule at the beginning of the entry group."""
-    return r"(group MeasurementReport\(.*?\{\n)", rf"\g<1>  {rule}\n"
+def call(name: str, *variables: str) -> Content:
+    return {"dependent": [{"name": name, "parameter": [{"valueId": each} for each in variables]}]}
 
 
-def rule(check: str, text: str, message: str) -> Planted:
-    """Answer a defect in a rule of the entry group, where `sr` is the document and `bundle` the target."""
-    return Planted(check, ENTRY, *in_entry(text), message)
-
-
-PLANTED = [
-    Planted("headers", PATIENT, r"/// url = '\S+'\n", "", "url is None"),
-    Planted("headers", PATIENT, r"StructureMap/Patient'", "StructureMap/Person'", "url is"),
-    Planted(
-        "headers", PATIENT, r"/// name = 'Patient'", "/// name = 'Person'", "name is 'Person', not 'Patient'"
+ID = write("id", "copy", "x")
+CODE, WRONG = "125007", "Measuring Group"
+CODING = [
+    {"context": "bundle", "element": "meta", "variable": "meta"},
+    {"context": "meta", "element": "tag", "variable": "tag"},
+    *(
+        write(element, "copy", text, context="tag")
+        for element, text in (("system", DCM), ("code", CODE), ("display", WRONG))
     ),
-    Planted("headers", PATIENT, r"/// title = '[^']*'", "/// title = ''", "there is no title"),
-    Planted("headers", PATIENT, r"/// status = 'active'", "/// status = 'done'", "status is 'done'"),
-    rule("rule_names", "sr.patient as planted then PatientStub(sr, planted, bundle);", "has no name"),
-    rule(
-        "rule_names",
-        "sr -> bundle.id = 'x' \"x\"; sr -> bundle.id = 'x' \"x\";",
-        "MeasurementReport has 2 rules 'x'",
-    ),
-    Planted(
-        "group_names",
-        PATIENT,
-        NOTHING,
-        group("sr -> bundle.id = 'x' \"x\";", name="Sections"),
-        "2 groups Sections",
-    ),
-    Planted(
-        "group_sizes",
-        PATIENT,
-        NOTHING,
-        group("\n  ".join(f"sr -> bundle.id = 'x' \"x{number}\";" for number in range(40))),
-        "Planted has 42 lines",
-    ),
-    Planted("line_lengths", PATIENT, NOTHING, "// " + 40 * "too " + "long\n", "columns, more than 120"),
-    rule("calls", 'sr then Nowhere(sr, bundle) "x";', "there is no group Nowhere"),
-    rule("calls", 'sr then Entities(sr) "x";', "Entities takes 2 variables, not 1"),
-    rule("calls", 'sr then Entities(bundle, sr) "x";', "sr is no target, but Entities writes to it"),
-    Planted("reachable", PATIENT, NOTHING, group("sr -> bundle.id = 'x' \"x\";"), "nothing calls Planted"),
-    rule(
-        "variables", 'nobody.patient as x then PatientStub(sr, x, bundle) "x";', "there is no variable nobody"
-    ),
-    rule(
-        "variables", 'sr.patient as x then PatientStub(nobody, x, bundle) "x";', "there is no variable nobody"
-    ),
-    rule(
-        "variables", "sr.patient as x where (%nobody.empty()) -> bundle.id = 'x' \"x\";", "no variable nobody"
-    ),
-    rule("variables", "sr.patient as x -> nothing.id = 'x' \"x\";", "there is no variable nothing"),
-    rule("variables", 'sr.patient as x -> bundle.id = nothing "x";', "there is no variable nothing"),
-    rule(
-        "variable_names",
-        "sr.patient as sex where (sex = 'M') -> bundle.id = 'x' \"x\";",
-        "the variable sex hides the element sex",
-    ),
-    rule(
-        "variable_names",
-        "sr.content as key then { sr.content as x where ($this.code.where('DCM#121071' in key).exists())"
-        ' -> bundle.id = \'x\' "inner"; } "x";',
-        "the variable key hides the element key",
-    ),
-    rule(
-        "reserved_names", "sr.patient as context -> bundle.id = 'x' \"x\";", "%context means something else"
-    ),
-    rule("functions", 'sr -> bundle.id = uuid() "x";', "uuid() is random or not to be had"),
-    rule("functions", 'sr -> bundle.id = reference(sr) "x";', "reference() is random"),
-    rule("functions", "sr -> bundle.id = qty('1 mm') \"x\";", "qty() is random"),
-    rule("functions", "sr -> bundle.id = dateOp('x') \"x\";", "dateOp() is random"),
-    rule("functions", "sr -> bundle.id = cc('a', 'b', 'c') \"x\";", "cc() drops the display"),
-    rule(
+]
+PLANTED: list[tuple[str, Content, str]] = [
+    ("rule_names", rule(name="two words"), "letters and digits only"),
+    ("calls", rule(**call("Entities", "bundle", "sr")), "sr is no target, but Entities writes to it"),
+    ("variables", rule("patient", source={"context": "nobody"}), "there is no variable nobody"),
+    ("variables", rule(**call("Entities", "nobody", "bundle")), "there is no variable nobody"),
+    ("variables", rule("patient", None, write("id", "copy", "x", context="nothing")), "no variable nothing"),
+    ("variables", rule(None, None, {**ID, "parameter": [{"valueId": "nothing"}]}), "no variable nothing"),
+    ("variables", rule("patient", source={"variable": "context"}), "%context means something else"),
+    ("functions", rule(None, None, write("id", "uuid")), "uuid() is random"),
+    ("functions", rule(None, None, write("id", "reference", "sr")), "reference() is random"),
+    ("functions", rule(None, None, write("id", "cc", "a", "b", "c")), "cc() drops the display"),
+    (
         "urls",
-        f"sr -> bundle.id = '{CANONICAL}/StructureDefinition/nowhere' \"x\";",
-        "no StructureDefinition/nowhere",
+        rule(None, None, write("id", "copy", f"{CANONICAL}/StructureDefinition/nowhere")),
+        "there is no http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/nowhere",
     ),
-    rule(
-        "urls", f"sr -> bundle.id = '{CANONICAL}/ConceptMap/nowhere' \"x\";", "there is no ConceptMap/nowhere"
+    (
+        "urls",
+        rule(None, None, write("id", "copy", f"{CANONICAL}/ConceptMap/none")),
+        "dicom-sr/ConceptMap/none",
     ),
-    rule(
-        "keys",
-        "sr.content as x where ('DCM#999999' in key) -> bundle.id = 'x' \"x\";",
-        "DCM has no code 999999",
-    ),
-    rule(
-        "codings",
-        "sr -> bundle.tag as tag, tag.system = 'http://dicom.nema.org/resources/ontology/DCM', tag.code = '125007',"
-        " tag.display = 'Measuring Group' \"x\";",
-        "DCM#125007 is 'Measurement Group', not 'Measuring Group'",
-    ),
-    rule("elements", "sr.patent as x -> bundle.id = 'x' \"x\";", "DicomSR has no element patent"),
-    rule(
+    ("keys", rule("content", "'DCM#999999' in key"), "DCM has no code 999999"),
+    ("codings", rule(None, None, *CODING), f"DCM#{CODE} is 'Measurement Group', not '{WRONG}'"),
+    ("elements", rule("patent"), "DicomSR has no element patent"),
+    ("elements", rule(None, None, write("identity", "copy", "x")), "Bundle has no element identity"),
+    ("elements", rule("content", "relation = 'CONTAINS'"), "DicomContentItem has no element relation"),
+    (
         "elements",
-        'sr.content as x -> bundle.id = (%x.positionn) "x";',
-        "DicomContentItem has no element positionn",
-    ),
-    rule(
-        "elements",
-        "sr.content as x where (relation = 'CONTAINS') -> bundle.id = 'x' \"x\";",
-        "no element relation",
-    ),
-    rule(
-        "elements",
-        "sr.content as x where (code.where(value = 'x').exists()) -> bundle.id = 'x' \"x\";",
+        rule("content", "code.where(value = 'x').exists()"),
         "DicomContentItem has no element value",
     ),
-    rule(
+    ("elements", rule("content", None, write("id", "evaluate", "%read.positionn")), "no element positionn"),
+    (
         "elements",
-        'sr.otherStudy as x -> bundle.id = (%x.identifier.number) "x";',
-        "Identifier has no element number",
+        rule("otherStudy", None, write("id", "evaluate", "%read.identifier.number")),
+        "Identifier has no",
     ),
-    rule(
+    ("elements", rule("patient", "%nobody.empty()"), "there is no variable nobody"),
+    (
         "elements",
-        "sr.content as x where (text.lower() = 'x') -> bundle.id = 'x' \"x\";",
-        "lower() is not a function",
+        rule("patient", "sex = 'M'", source={"variable": "sex"}),
+        "the variable sex hides the element sex",
     ),
-    rule("booleans", "sr.patient as x where (sex) -> bundle.id = 'x' \"x\";", "neither true nor false"),
+    ("elements", rule("content", "text.lower() = 'x'"), "lower() is not a function"),
+    ("elements", rule("patient", "sex"), "neither true nor false"),
+    ("elements", rule("patient", "sex and name.exists()"), "neither true nor false"),
+    ("elements", rule("content", "code.where(relationship).exists()"), "neither true nor false"),
 ]
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.check}: {planted.message}")
-def test_planted_defects_are_found(
-    planted: Planted, texts: Texts, library: Library, definitions: tuple[Definition, ...]
-) -> None:
-    before = {str(defect) for defect in CHECKS[planted.check](library)}
-    changed = Library(planted.plant(texts), definitions)
-    found = {str(defect) for defect in CHECKS[planted.check](changed)} - before
-    assert any(planted.message in defect and defect.startswith(planted.file) for defect in found), found
+@pytest.mark.parametrize(("check", "planted", "message"), PLANTED)
+def test_planted_rules_are_found(check: str, planted: Content, message: str, maps: Maps) -> None:
+    found = [
+        defect
+        for defect in CHECKS[check](with_rule(maps, planted))
+        if f"{ENTRY}." in defect or "urls" in check
+    ]
+    assert any(message in defect for defect in found), found
 
 
-def test_types_follow_calls(texts: Texts, definitions: tuple[Definition, ...]) -> None:
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("url", None, "url is None"),
+        ("url", f"{CANONICAL}/StructureMap/Person", "url is"),
+        ("name", "Person", "name is 'Person', not 'Patient'"),
+        ("title", "", "there is no title"),
+        ("status", "done", "status is 'done'"),
+    ],
+)
+def test_wrong_headers_are_found(member: str, value: str | None, message: str, maps: Maps) -> None:
+    planted = changed(maps, lambda contents: contents["Patient"].update({member: value}))
+    assert any(message in defect for defect in CHECKS["headers"](planted))
+
+
+def test_a_group_that_nothing_calls_is_found(maps: Maps) -> None:
+    group = {"name": "Planted", "input": [{"name": "a", "mode": "source"}], "rule": []}
+    planted = changed(maps, lambda contents: contents["Patient"]["group"].append(group))
+    assert list(CHECKS["reachable"](planted)) == ["Patient: nothing calls Planted"]
+
+
+def test_long_groups_and_lines_are_found(maps: Maps) -> None:
+    long = "group Long(source a) {\n" + 40 * '  a -> a "x";\n' + "}\n// " + 40 * "too " + "long\n"
+    planted = replace(maps, texts={"Patient": long})
+    assert list(CHECKS["group_sizes"](planted)) == ["Patient: Long has 42 lines, more than 40"]
+    assert "columns, more than 120" in "".join(CHECKS["line_lengths"](planted))
+
+
+def test_types_follow_calls(maps: Maps) -> None:
     """An element is looked for in what a group is called with, several groups away."""
-    changed = Planted(
-        "elements",
-        ENTRY,
-        *in_entry('sr.patient as planted then Planted(planted, bundle) "planted";'),
-        "",
-    ).plant(texts)
-    inner = group(
-        "x.given as y -> bundle.id = 'x' \"x\";", name="Inner", parameters="source x, target bundle"
-    )
-    outer = group('x.name as y then Inner(y, bundle) "x";', parameters="source x, target bundle")
-    changed[PATIENT] += outer + inner.replace("x.given", "x.sex")
-    defects = [defect.message for defect in CHECKS["elements"](Library(changed, definitions))]
-    assert "HumanName has no element sex" in defects
-    changed[PATIENT] = texts[PATIENT] + outer + inner
-    assert not any(
-        "HumanName" in defect.message for defect in CHECKS["elements"](Library(changed, definitions))
-    )
+
+    def plant(element: str) -> list[str]:
+        def change(contents: Mapping[str, Content]) -> None:
+            inputs = [{"name": "a", "mode": "source"}, {"name": "b", "mode": "target"}]
+            source = {"context": "a", "variable": "y"}
+            outer = {"name": "x", "source": [{**source, "element": "name"}], **call("Inner", "y", "b")}
+            inner = {"name": "x", "source": [{**source, "element": element}]}
+            contents["Patient"]["group"] += [
+                {"name": "Outer", "input": inputs, "rule": [outer]},
+                {"name": "Inner", "input": inputs, "rule": [inner]},
+            ]
+            contents[ENTRY]["group"][0]["rule"].append(rule("patient", **call("Outer", "read", "bundle")))
+
+        return list(CHECKS["elements"](changed(maps, change)))
+
+    assert plant("given") == []
+    assert plant("sex") == ["Patient: Inner.x: HumanName has no element sex"]
 
 
-def test_unknown_types_are_not_guessed(texts: Texts, definitions: tuple[Definition, ...]) -> None:
-    """What a target holds follows from FHIR, not from the logical model: nothing is said of it."""
-    made = 'sr -> create(\'Observation\') as made then { made.whatever as x -> bundle.id = x "inner"; } "planted";'
-    changed = Planted("elements", ENTRY, *in_entry(made), "").plant(texts)
-    assert not any(
-        "whatever" in defect.message for defect in CHECKS["elements"](Library(changed, definitions))
-    )
+def test_types_that_the_maps_do_not_tell_are_not_guessed(maps: Maps) -> None:
+    """A group that is never called with a parameter says nothing of its type."""
+    group = {
+        "name": "Planted",
+        "input": [{"name": "a", "mode": "source"}],
+        "rule": [{"name": "x", "source": [{"context": "a", "element": "whatever"}]}],
+    }
+    planted = changed(maps, lambda contents: contents["Patient"]["group"].append(group))
+    assert list(CHECKS["elements"](planted)) == []

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from tools.publishing import row_table
+from tools.guide import rows
 
 from tests.published import PUBLISHED
 
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Carry the ids of a test's rows along with its result."""
     for item in items:
-        for marker in item.iter_markers(row_table.MARKER):
+        for marker in item.iter_markers(rows.MARKER):
             item.user_properties += [(PROPERTY, str(each)) for each in marker.args]
 
 
@@ -50,7 +50,7 @@ class Results:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the count, and what the Bundles are validated against, where any row was tested."""
     if config.stash[ROWS]:
-        terminalreporter.write_line(summary(config.stash[ROWS], row_table.sections(FOLDER)))
+        terminalreporter.write_line(summary(config.stash[ROWS], rows.sections(FOLDER)))
         terminalreporter.write_line(checked_against(PUBLISHED))
 
 
@@ -62,12 +62,12 @@ def checked_against(published: Path) -> str:
     return f"Bundles of row tests: not validated against the published guide, which is not at hand ({place})"
 
 
-def summary(results: dict[str, bool], sections: Iterable[row_table.Section]) -> str:
+def summary(results: dict[str, bool], sections: Iterable[rows.Section]) -> str:
     """Count the rows: all, those whose tests passed, those with a reason; and, if there are, what is missing."""
-    rows = [row for section in sections for row in section.rows]
-    passed = sum(results.get(row.id, False) for row in rows)
-    failed = sum(not results.get(row.id, True) for row in rows)
-    reasons = sum(bool(row.reason) for row in rows)
-    rest = {"failed": failed, "not run": len(rows) - passed - failed - reasons}
-    counts = [f"{len(rows)} rows", f"{passed} tested", f"{reasons} with a reason"]
+    known = [row for section in sections for row in section.rows]
+    passed = sum(results.get(row.id, False) for row in known)
+    failed = sum(not results.get(row.id, True) for row in known)
+    reasons = sum(bool(row.reason) for row in known)
+    rest = {"failed": failed, "not run": len(known) - passed - failed - reasons}
+    counts = [f"{len(known)} rows", f"{passed} tested", f"{reasons} with a reason"]
     return f"rows of spec section 3: {', '.join(counts + [f'{n} {what}' for what, n in rest.items() if n])}"

@@ -1,16 +1,16 @@
-"""The rows, their rules and their tests fit together, and docs/rows.md says so."""
+"""The rows, their rules and their tests fit together, and the page of them says so."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sr2fhir.paths import layout
-from tools.publishing import row_table
+from tools.guide import docs, rows
 
 from tests.rows.accounting import checked_against, summary
-
-ROOT = layout().sources
 
 ROWS = """
 title = "Measurements"
@@ -28,42 +28,47 @@ class = "UNM"
 reason = "FHIR has no place for it"
 """
 TEST = "import pytest\n\n@pytest.mark.row('3.8.01')\ndef test_code():\n    pass\n"
+RULE = SimpleNamespace(group=SimpleNamespace(map="Patient"), reference="PatientStub.patient")
+MAPS: Any = SimpleNamespace(rules=[RULE])
 
 
 def test_every_row_has_a_test_or_a_reason_and_every_marker_a_row() -> None:
-    assert row_table.problems(ROOT) == []
-
-
-def test_the_page_is_up_to_date() -> None:
-    assert row_table.up_to_date(ROOT), "python -m tools.publishing.row_table"
+    assert rows.problems(layout().sources, docs.library(layout())) == []
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Answer a small project: one map, two rows, one test."""
-    for folder in (row_table.FOLDER, row_table.MAPS, row_table.PAGE.parent):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "maps/Patient.map").write_text(
-        'group PatientStub(source a, target b) {\n  a then X(a, b) "patient";\n}\n'
-    )
+    """Return a small project: two rows, one test."""
+    (tmp_path / rows.FOLDER).mkdir(parents=True)
     write(tmp_path)
     return tmp_path
 
 
-def write(project: Path, rows: str = ROWS, test: str = TEST) -> None:
-    (project / row_table.FOLDER / "rows_3_8.toml").write_text(rows)
-    (project / row_table.FOLDER / "test_rows_3_8.py").write_text(test)
+def write(project: Path, text: str = ROWS, test: str = TEST) -> None:
+    (project / rows.FOLDER / "rows_3_8.toml").write_text(text)
+    (project / rows.FOLDER / "test_rows_3_8.py").write_text(test)
 
 
-def test_the_page_links_rule_and_test_by_line(project: Path) -> None:
-    page = row_table.page(project)
+def test_the_page_links_rule_and_test_by_name(project: Path) -> None:
+    page = rows.page(project, MAPS)
     assert "2 rows; 1 with a test, 1 with a reason why not." in page
     assert "## 3.8 Measurements" in page
     assert (
-        "| 3.8.01 | Concept Name | Observation.code | IG | [Patient: PatientStub.patient](../maps/Patient.map#L2) "
-        "| [test_code](../tests/rows/test_rows_3_8.py#L4) |"
+        "| 3.8.01 | Concept Name | Observation.code | IG "
+        "| [PatientStub.patient](mapping/Patient.md#patientstub-patient) "
+        "| [test_code](../../tests/rows/test_rows_3_8.py) |"
     ) in page
     assert "| 3.8.02 | a \\| b | none | UNM |  | cannot be done: FHIR has no place for it |" in page
+
+
+def test_a_module_is_found_by_its_name_and_what_it_defines(tmp_path: Path) -> None:
+    place = rows.PACKAGE / "documents" / "names.py"
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("class Name:\n    def text(self): ...\n")
+    assert rows.module(tmp_path, "names.py") == place
+    assert rows.module(tmp_path, "model/names.py:Name.text") == place
+    assert rows.module(tmp_path, "names.py:Name.other") is None
+    assert rows.module(tmp_path, "other.py") is None
 
 
 @pytest.mark.parametrize(
@@ -74,43 +79,37 @@ def test_the_page_links_rule_and_test_by_line(project: Path) -> None:
         ("sr = ", "source = ", "has not the members of a row"),
         ('maps = ["maps/Patient.map:PatientStub.patient"]', "", "name the rules in `maps`"),
         ("PatientStub.patient", "PatientStub.name", "there is no rule maps/Patient.map:PatientStub.name"),
-        (
-            'reason = "FHIR has no place for it"',
-            'renderer = ["model/none.py"]',
-            "neither a test nor a reason",
-        ),
-        (
-            'reason = "FHIR has no place for it"',
-            'renderer = ["model/none.py"]',
-            "there is no model/none.py",
-        ),
+        ('reason = "FHIR has no place for it"', 'renderer = ["model/no.py"]', "neither a test nor a reason"),
+        ('reason = "FHIR has no place for it"', 'renderer = ["model/no.py"]', "there is no model/no.py"),
         ('class = "IG"', 'class = "IG"\nreason = "none"', "a test and a reason"),
     ],
 )
 def test_rows_that_are_wrong_are_found(project: Path, old: str, new: str, message: str) -> None:
-    assert row_table.problems(project) == []
-    write(project, rows=ROWS.replace(old, new))
-    assert message in "\n".join(row_table.problems(project))
+    assert rows.problems(project, MAPS) == []
+    write(project, text=ROWS.replace(old, new))
+    assert message in "\n".join(rows.problems(project, MAPS))
+    with pytest.raises(rows.RowError):
+        rows.page(project, MAPS)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("@pytest.mark.row('3.8.01')\n", "", "test_code has no @pytest.mark.row(id)"),
-        ("'3.8.01'", "'3.8.01', '3.8.09'", "there is no row 3.8.09"),
+        ("@pytest.mark.row('3.8.01')\n", "", "test_rows_3_8.py:test_code: there is no row ''"),
+        ("'3.8.01'", "'3.8.01', '3.8.09'", "there is no row '3.8.09'"),
         ("'3.8.01'", "'3.8.02'", "row 3.8.01 has neither a test nor a reason"),
     ],
 )
 def test_tests_that_are_wrong_are_found(project: Path, old: str, new: str, message: str) -> None:
     write(project, test=TEST.replace(old, new))
-    assert message in "\n".join(row_table.problems(project))
+    assert message in "\n".join(rows.problems(project, MAPS))
 
 
 def test_rows_are_counted_by_their_results(project: Path) -> None:
-    sections = row_table.sections(project / row_table.FOLDER)
-    assert summary({"3.8.01": True}, sections) == "rows of spec section 3: 2 rows, 1 tested, 1 with a reason"
-    assert summary({"3.8.01": False}, sections).endswith("0 tested, 1 with a reason, 1 failed")
-    assert summary({}, sections).endswith("0 tested, 1 with a reason, 1 not run")
+    found = rows.sections(project / rows.FOLDER)
+    assert summary({"3.8.01": True}, found) == "rows of spec section 3: 2 rows, 1 tested, 1 with a reason"
+    assert summary({"3.8.01": False}, found).endswith("0 tested, 1 with a reason, 1 failed")
+    assert summary({}, found).endswith("0 tested, 1 with a reason, 1 not run")
 
 
 def test_the_end_of_a_run_tells_whether_the_published_guide_was_at_hand(tmp_path: Path) -> None:

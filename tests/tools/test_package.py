@@ -9,9 +9,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from tools.publishing import examples, guide, ig_folder, narrative, package, pages
-from tools.publishing.resources import Resource
-from tools.publishing.snapshots import clean
+from tools.guide import examples, ig, ig_folder, package
+from tools.guide.resources import Resource
+from tools.guide.snapshots import clean
 
 BASE = "http://hl7.org/fhir/uv/dicom-sr"
 
@@ -107,19 +107,17 @@ class TestManifest:
         assert "date" not in package.manifest(guide_resource().content)
 
 
-class TestNarrative:
+class TestGuide:
     @pytest.mark.parametrize("source", ["a & b < c > d", 'uses "x" // don\'t\n\n  y -> z;\n', "é ↦ 'ü'"])
-    def test_holds_the_map_to_the_letter(self, source: str) -> None:
-        text = narrative.of_map(source)
+    def test_the_narrative_of_a_map_is_its_text_to_the_letter(self, source: str) -> None:
+        text = ig.completed_map(structure_map(), guide_resource(), source).content["text"]
         pre = ElementTree.fromstring(text["div"]).find("{http://www.w3.org/1999/xhtml}pre")
         assert pre is not None
         assert pre.text == "\n" + source
         assert text["status"] == "additional"
 
-
-class TestGuide:
     def test_lists_the_maps_and_drops_what_steers_the_publisher(self) -> None:
-        completed = guide.complete(guide_resource(), [structure_map()])
+        completed = ig.completed_guide(guide_resource(), [structure_map()])
         assert completed.content["definition"] == {
             "resource": [
                 {
@@ -131,11 +129,11 @@ class TestGuide:
         }
 
     def test_maps_get_what_all_definitions_have(self) -> None:
-        dressed = guide.dressed(structure_map(), guide_resource()).content
-        assert dressed["version"] == "1.2.3"
-        assert dressed["publisher"] == "Somebody"
-        assert dressed["experimental"] is False
-        assert dressed["title"] == "Something to Observation"
+        completed = ig.completed_map(structure_map(), guide_resource(), "").content
+        assert completed["version"] == "1.2.3"
+        assert completed["publisher"] == "Somebody"
+        assert completed["experimental"] is False
+        assert completed["title"] == "Something to Observation"
 
 
 class TestSnapshot:
@@ -194,16 +192,16 @@ class TestExamples:
 
 class TestPages:
     def test_a_table_takes_the_place_of_its_mark(self) -> None:
-        filled = pages.filled("before\n\n<!-- table of maps -->\n\nafter\n", {"maps": lambda: "| x |\n"})
+        filled = ig_folder.filled("before\n\n<!-- table of maps -->\n\nafter\n", {"maps": "| x |\n"})
         assert filled == "before\n\n| x |\n\nafter\n"
 
     def test_a_mark_without_table_is_an_error(self) -> None:
         with pytest.raises(KeyError):
-            pages.filled("<!-- table of nothing -->\n", {})
+            ig_folder.filled("<!-- table of nothing -->\n", {})
 
     def test_maps_are_listed_with_what_their_heads_say(self) -> None:
         said = f"Profile: {BASE}/StructureDefinition/volume-surface. Source: a | b,\r\nTID 1411."
-        table = pages.maps_table([structure_map(structure=[{"documentation": said}])])
+        table = ig_folder.maps_table([structure_map(structure=[{"documentation": said}])])
         assert table.splitlines()[2] == (
             "| [Something to Observation](StructureMap-Map.html) "
             "| Profile: [volume-surface](StructureDefinition-volume-surface.html). Source: a &#124; b, TID 1411. |"

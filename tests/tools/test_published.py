@@ -19,7 +19,8 @@ from sr2fhir.engines.jvm import java
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.paths import layout
 from sr2fhir.validation import excuses
-from tools.publishing.build import Published, publish
+from tools.guide.ig import Published, publish
+from tools.guide.resources import map_sources
 
 from tests.tools.example_report import PLACE, REPORTS, to_json
 
@@ -83,7 +84,7 @@ def test_it_holds_all_definitions_maps_and_the_guide(resources: list[dict[str, A
     compiled = {path.stem for path in layout().definitions.glob("*.json")}
     packed = {f"{one['resourceType']}-{one['id']}" for one in resources}
     assert compiled <= packed
-    assert set(of_type(resources, "StructureMap")) == {path.stem for path in layout().maps.rglob("*.map")}
+    assert set(of_type(resources, "StructureMap")) == map_sources(layout()).keys()
     assert set(of_type(resources, "ImplementationGuide")) == {"hl7.fhir.uv.dicom-sr"}
 
 
@@ -143,8 +144,7 @@ def test_maps_carry_their_source(resources: list[dict[str, Any]]) -> None:
     for name, packed in of_type(resources, "StructureMap").items():
         pre = ElementTree.fromstring(packed["text"]["div"])[0]
         source = (pre.text or "").removeprefix("\n")
-        (file,) = layout().maps.rglob(f"{name}.map")
-        assert source == file.read_text(encoding="utf-8")
+        assert source == map_sources(layout())[name].read_text(encoding="utf-8")
         compiled = loads_strict(str(parser.composeString(utilities(context).parse(source, name))))
         assert compiled["group"] == packed["group"]
         assert compiled["structure"] == packed["structure"]
@@ -320,8 +320,19 @@ def test_sushi_lists_pages_definitions_and_examples(
 ) -> None:
     guide = of_type(resources, "ImplementationGuide")["hl7.fhir.uv.dicom-sr"]["definition"]
     pages = [page["sourceUrl"] for page in guide["page"]["page"]]
-    given = {path.stem for path in (published.folder / "input" / "pagecontent").glob("*.md")}
-    assert pages == ["index.html", "background.html", "architecture.html", "mapping.html", "example.html"]
+    given = {
+        path.stem
+        for path in (published.folder / "input" / "pagecontent").glob("*.md")
+        if "-notes" not in path.stem
+    }
+    assert pages == [
+        "index.html",
+        "background.html",
+        "architecture.html",
+        "mapping.html",
+        "concepts.html",
+        "example.html",
+    ]
     assert {page.removesuffix(".html") for page in pages} == given
     listed = {entry["reference"]["reference"]: entry for entry in guide["resource"]}
     others = {
@@ -342,15 +353,13 @@ def test_the_links_of_the_pages_lead_somewhere(published: Published, resources: 
     made |= {f"{page.stem}.html" for page in pages} | {"artifacts.html"}
     links = [link for page in pages for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8"))]
     assert len(links) > 60
-    assert set(links) <= made
+    assert {link.partition("#")[0] for link in links} <= made
 
 
 def test_the_rules_that_the_pages_show_stand_in_the_maps(published: Published) -> None:
     page = (published.folder / "input" / "pagecontent" / "mapping.md").read_text("utf-8")
     shown = [line for line in page.split("```")[1].splitlines() if line.strip()]
-    maps = " ".join(
-        " ".join(path.read_text("utf-8").split()) for path in sorted(layout().maps.rglob("*.map"))
-    )
+    maps = " ".join(" ".join(path.read_text("utf-8").split()) for path in map_sources(layout()).values())
     assert len(shown) == 2
     for rule in shown:
         assert rule in maps

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sr2fhir.paths import COMPILED, DATA, Layout, layout
 from sr2fhir.toolchain.steps import steps_for
-from tools.publishing import wheel
+from tools import wheel
 
 
 @pytest.fixture(scope="module")

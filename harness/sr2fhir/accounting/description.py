@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from sr2fhir.jsontext import dumps
+from sr2fhir.paths import layout
 
 if TYPE_CHECKING:
     from sr2fhir.model import ItemRecord
@@ -93,16 +93,24 @@ def concept(label: str | None) -> str | None:
 def may_show(code: str, scheme: str, meaning: str) -> bool:
     """Tell whether a meaning is certainly not the patient's."""
     if scheme == DCM:
-        return meaning.casefold() in dcm_meanings().get(code, ())
+        return is_dcm_meaning(code, meaning)
     return scheme in PUBLIC_SCHEMES and bool(meaning)
 
 
 @cache
-def dcm_meanings() -> dict[str, list[str]]:
-    """Return the meanings of the codes of DCM (PS3.16 Annex D) in small letters."""
-    text = files(__package__).joinpath("dcm_meanings.json").read_text("utf-8")
-    meanings: dict[str, list[str]] = json.loads(text)["meanings"]
-    return meanings
+def dcm_meanings() -> dict[str, dict[str, Any]]:
+    """Return the codes of DCM (PS3.16 Annex D) with their meanings, from the guide's CodeSystem."""
+    path = layout().definitions / "CodeSystem-dicom-controlled-terminology.json"
+    return {concept["code"]: concept for concept in json.loads(path.read_bytes())["concept"]}
+
+
+def is_dcm_meaning(code: str, meaning: str) -> bool:
+    """Tell whether the standard has a meaning for a code of DCM; capitals do not matter."""
+    known = dcm_meanings().get(code)
+    if known is None:
+        return False
+    meanings = (known["display"], *(each["value"] for each in known.get("designation", ())))
+    return meaning.casefold() in (each.casefold() for each in meanings)
 
 
 def value_digest(item: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""The small context inside this very process, for what set-up and publishing do with maps."""
+"""The small context inside this very process, for what set-up and the tools do with maps."""
 
 from __future__ import annotations
 

@@ -1,0 +1,82 @@
+"""Write what is generated for readers into build/docs: ``python -m tools.guide.docs`` (`make docs`).
+
+The pages of the mapping (``mapping/``) come from the compiled maps and definitions, the table of rows
+(``rows.md``) from tests/rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+from sr2fhir.errors import Sr2FhirError
+from sr2fhir.paths import Layout, layout
+from sr2fhir.toolchain import files
+
+from tools.guide import resources, rows
+from tools.guide.mapping import Form, Pages
+from tools.guide.structure_maps import Library, Types
+
+_KEY = re.compile(r'"(\w+#\w+)"')
+
+
+def library(places: Layout) -> Library:
+    """Read the compiled maps, and the definitions of what they read and write.
+
+    Raises
+    ------
+    SetupError
+        Set-up has not compiled them.
+    """
+    core = resources.read(places.core).content["entry"]
+    definitions = [each.content for each in resources.definitions(places)]
+    types = Types([*(entry["resource"] for entry in core), *definitions])
+    return Library((each.content for each in resources.structure_maps(places)), types)
+
+
+def write(places: Layout, folder: Path) -> None:
+    """Write all pages into a folder; one that is there is replaced.
+
+    Raises
+    ------
+    SetupError
+        Set-up has not been run.
+    RowError
+        Rows, rules and tests do not fit together.
+    """
+    maps, mapping = library(places), folder / "mapping"
+    texts = {name: os.path.relpath(path, mapping) for name, path in resources.map_sources(places).items()}
+    pages = Pages(maps, roles(places), Form(maps=texts))
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in maps.maps.items():
+        files.write(mapping / f"{name}.md", f"# {content['title']}\n\n{pages.of_map(name)}".encode())
+    files.write(mapping / "README.md", f"# The mapping, rule by rule\n\n{pages.index()}".encode())
+    files.write(folder / "rows.md", rows.page(places.sources, maps).encode())
+
+
+def roles(places: Layout) -> dict[str, list[str]]:
+    """Read which concepts have which role, in any document type: keys (``DCM#121071``) by role."""
+    paths = sorted(places.sources.glob("harness/sr2fhir/documents/*/roles.toml"))
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return {role: _KEY.findall(json.dumps(table)) for each in tables for role, table in each.items()}
+
+
+def main() -> int:
+    """Write the pages; return 0 if done, 3 if not."""
+    folder = layout().home / "docs"
+    try:
+        write(layout(), folder)
+    except (Sr2FhirError, rows.RowError) as error:
+        print(f"sr2fhir: {error}", file=sys.stderr)
+        return 3
+    print(folder / "mapping" / "README.md", folder / "rows.md", sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

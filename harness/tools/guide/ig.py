@@ -1,0 +1,110 @@
+"""Publish: from what set-up has compiled to the FHIR package and the folder for the IG Publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from sr2fhir.paths import Layout
+from sr2fhir.toolchain import files
+
+from tools.guide import examples, ig_folder, package, resources, snapshots
+from tools.guide.resources import Resource
+
+_COMMON = ("version", "publisher", "contact", "jurisdiction")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Say what was made.
+
+    Parameters
+    ----------
+    package
+        The FHIR package.
+    folder
+        The folder for the IG Publisher.
+    count
+        How many resources the package holds.
+    examples
+        How many of them are examples.
+    """
+
+    package: Path
+    folder: Path
+    count: int
+    examples: int
+
+
+def publish(places: Layout, out: Path | None = None) -> Published:
+    """Make both.
+
+    Parameters
+    ----------
+    places
+        Where the products of set-up lie.
+    out
+        Where package.tgz and the folder ig go; by default beside the products of set-up.
+
+    Raises
+    ------
+    SetupError
+        Set-up has not been run, SUSHI reports an error, or the engine makes no snapshot.
+    Sr2FhirError
+        A report of fsh/examples cannot be transformed.
+    """
+    archive, folder = (out or places.home) / "package.tgz", (out or places.home) / "ig"
+    content = gather(places, folder)
+    files.write(archive, package.pack(content))
+    return Published(archive, folder, len(content), sum(resource.example for resource in content))
+
+
+def gather(places: Layout, folder: Path) -> list[Resource]:
+    """Collect all resources of the package; makes the folder for the IG Publisher on the way."""
+    made = examples.from_reports(places)
+    definitions = snapshots.with_snapshots(places, resources.definitions(places))
+    listed = ig_folder.build(places, folder, resources.structure_maps(places), made)
+    sources = resources.map_sources(places)
+    maps = [
+        completed_map(entry, listed, sources[entry.content["id"]].read_text(encoding="utf-8"))
+        for entry in resources.structure_maps(places)
+    ]
+    return [*definitions, *maps, completed_guide(listed, maps), *made]
+
+
+def completed_map(entry: Resource, guide: Resource, source: str) -> Resource:
+    """Give a map its text, and what all definitions of the guide have in common; FML has no place for that.
+
+    The text stands in the narrative, as in other published guides. Its status is ``additional``: the comments
+    stand nowhere else in the resource.
+    """
+    common = {name: guide.content[name] for name in _COMMON if name in guide.content}
+    pre = f'<pre class="fml">\n{escape(source, quote=False)}</pre>'
+    text = {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{pre}</div>'}
+    return entry.with_content(**common, experimental=False, text=text)
+
+
+def completed_guide(guide: Resource, maps: Iterable[Resource]) -> Resource:
+    """Complete the ImplementationGuide for the package.
+
+    Parameters
+    ----------
+    guide
+        As SUSHI made it: it lists definitions, examples and pages.
+    maps
+        The StructureMaps, which SUSHI does not read.
+
+    Returns
+    -------
+    Resource
+        With the maps listed, and without the parameters, which only steer the IG Publisher and are coded by a
+        system of its own.
+    """
+    definition = {name: value for name, value in guide.content["definition"].items() if name != "parameter"}
+    listed = [
+        {"reference": {"reference": entry.reference}, "name": entry.content["title"], "isExample": False}
+        for entry in maps
+    ]
+    return guide.with_content(definition={**definition, "resource": [*definition["resource"], *listed]})
