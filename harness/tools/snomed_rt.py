@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydicom.sr.coding import snomed_mapping
+from pydicom.sr._snomed_dict import mapping as snomed_mapping
 
 TARGET = Path(__file__).resolve().parents[1] / "sr2fhir" / "model" / "snomed_rt.json"
 SOURCE = "PS3.16 Annex O by way of pydicom: SNOMED RT identifier to SNOMED CT concept identifier"
