@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import Any
 from zipfile import ZipFile
 
-from sr2fhir import RenderOptions, Sr2FhirError, Transformer
+from sr2fhir import Packaging, RenderOptions, Sr2FhirError, Transformer
 
 from tests.builders import encoded
 from tests.rows.generated import Drawn
@@ -106,7 +106,7 @@ def absent(family: str) -> str | None:
 
 def results(given: Input, engine: Engine) -> Parts:
     """Return what an input becomes: Bundle, report and outcome, or the refusal."""
-    transformer = Transformer(engine, options=RenderOptions(**given.options))
+    transformer = transformer_for(given, engine)
     with environment(given.environment), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of malformed values, which are meant
         try:
@@ -117,6 +117,13 @@ def results(given: Input, engine: Engine) -> Parts:
         except Exception as error:
             return {"refusal": f"{type(error).__name__} (unforeseen)".encode()}
     return {"bundle": result.json, "report": result.report_json, "outcome": result.outcome_json}
+
+
+def transformer_for(given: Input, engine: Engine) -> Transformer:
+    """Return what transforms an input with its options; `bundle` is the type of the Bundle."""
+    options = dict(given.options)
+    packaging = Packaging(options.pop("bundle", "collection"))
+    return Transformer(engine, options=RenderOptions(**options), packaging=packaging)
 
 
 def refusal(error: Sr2FhirError) -> bytes:

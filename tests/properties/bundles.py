@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydicom.dataset import Dataset
-from sr2fhir import RenderOptions, Result, Sr2FhirError, Transformer, read
+from sr2fhir import Result, Sr2FhirError, read
 from tools import record
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Made:
 
 def made(given: record.Input, engine: Engine) -> Made | None:
     """Transform an input; None if it is refused."""
-    transformer = Transformer(engine, options=RenderOptions(**given.options))
+    transformer = record.transformer_for(given, engine)
     with record.environment(given.environment):
         try:
             return Made(given, transformer.transform(given.source, name=given.name))

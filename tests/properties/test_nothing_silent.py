@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from pydicom import config
-from sr2fhir import RenderOptions, Result, Sr2FhirError, Transformer
+from sr2fhir import Result, Sr2FhirError
 from tools import record
 
 from tests.builders import encoded
@@ -120,7 +120,7 @@ def shows(one: Made, report: Dataset, mutation: Mutation, engine: Engine) -> boo
 def transformed(data: bytes, given: record.Input, engine: Engine) -> Result | None:
     """Transform a report as another is; None if it is refused."""
     try:
-        return Transformer(engine, options=RenderOptions(**given.options)).transform(data, name=given.name)
+        return record.transformer_for(given, engine).transform(data, name=given.name)
     except Sr2FhirError:
         return None
 
