@@ -139,7 +139,7 @@ def samples() -> str:
 
 def find(names: list[str]) -> Iterator[Input]:
     """Find the inputs."""
-    from sr2fhir.runs.inputs import discover
+    from sr2fhir.cli.sources import discover
 
     return discover(names, skipped=lambda _: None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -85,7 +86,7 @@ def run(words: Sequence[str]) -> int:
     """Load the subcommand that is named, and run it."""
     modules = {name: import_module(f"sr2fhir.cli.{name}") for name in needed(words)}
     arguments = parser(modules).parse_args(words)
-    prepare(arguments)
+    prepare(getattr(arguments, "log_level", None))
     code: int = modules[arguments.command].run(arguments)
     return code
 
@@ -163,13 +164,10 @@ def join_signed(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-def prepare(arguments: argparse.Namespace) -> None:
+def prepare(level: str | None) -> None:
     """Set up logging, and keep the warnings of libraries, which quote values, off the terminal."""
-    import warnings
-
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    level = getattr(arguments, "log_level", None)
     if level:
         from sr2fhir.cli.logs import configure
 

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(data: bytes, file: Path | None) -> None:
     """Write to a file or standard output."""
-    from sr2fhir.runs.writing import replace_file, writing
+    from sr2fhir.runs.sinks.files import replace_file, writing
 
     if file is None:
         sys.stdout.buffer.write(data)

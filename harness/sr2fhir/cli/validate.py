@@ -147,7 +147,7 @@ class Session:
         """Write the OperationOutcome."""
         from sr2fhir.jsontext import dumps
         from sr2fhir.outcome import outcome
-        from sr2fhir.runs.writing import replace_file, writing
+        from sr2fhir.runs.sinks.files import replace_file, writing
 
         with writing(file):
             replace_file(file, dumps(outcome(self.entries), indent=True) + b"\n")
@@ -197,7 +197,7 @@ def expand(names: Iterable[str]) -> Iterator[str]:
 
 def bundles(folder: Path) -> list[str]:
     """Find the Bundles below a folder."""
-    from sr2fhir.runs.writing import BUNDLE
+    from sr2fhir.runs.sinks.files import BUNDLE
 
     found = [str(path) for path in sorted(folder.rglob(f"*{BUNDLE}"))]
     if not found:

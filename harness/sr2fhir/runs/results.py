@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -73,29 +73,46 @@ class Written:
     ----------
     where
         Where the Bundle is, or the OperationOutcome.
-    digest
-        Of the files written; empty where nobody will compare them.
+    digests
+        SHA-256 of what was written, by file or part of one; empty where nobody will compare them.
     lines
-        What the run is to write, since it needs the order of the inputs.
+        What is to be written at the end of the run, since it needs the order of the inputs.
     """
 
     where: str | None = None
-    digest: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a worker hands over: the result, the digest of the input's bytes, and what was written."""
+    """What a worker hands over.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of the input's bytes; empty if it cannot be read.
+    job
+        Number of the job that is done; 0 where there is no table of jobs.
+    """
 
     result: FileResult
-    source: str = ""
+    digest: str = ""
     written: Written = Written()
+    job: int = 0
 
 
 @dataclass
 class Summary:
-    """Add up a run."""
+    """Add up a run.
+
+    Parameters
+    ----------
+    resumed
+        Inputs that an interrupted run or another command had done.
+    repeated, differing
+        Resources that stood in an earlier input too, and those of them with other content (NDJSON).
+    """
 
     files: int = 0
     failed: int = 0
@@ -115,7 +132,7 @@ class Summary:
         self.skipped += 1
 
     def resume(self, result: FileResult) -> None:
-        """Add what an interrupted run had done."""
+        """Add what was done before, or by another command."""
         self.resumed += 1
         self.add(result)
 
