@@ -1,4 +1,4 @@
-"""What `sr2fhir transform` does once the engine is starting: find inputs, and work on them here or in a pool."""
+"""What `sr2fhir transform` does once the engine is starting: find inputs, and work on them."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 """The table of jobs: what is to be done, who does it, and what came of it.
 
-A row stands for one input. The table lies in an SQLite file in the folder of the results, or in any SQLite or
-PostgreSQL database that is named by its URL and that several processes, also on several machines, share. What was
-committed outlasts the end of the process at any moment.
+A row stands for one input. The table lies in an SQLite file in the folder of the results, or in a database
+that is named by its URL and that several processes share: SQLite on one machine, PostgreSQL on several. What
+was committed outlasts the end of the process at any moment.
 
 ::
 
     waiting ──claim──▶ leased ──record──▶ done | failed | refused
-       ▲                 │ the lease runs out, or is released
+       ▲                 │ it is given back
        └─────────────────┘
 
-A lease says until when a row belongs to its owner. It is renewed as results are recorded. An input whose owner
-is gone can be claimed by anybody once the lease has run out. Times are those of the database.
+A lease says until when a row belongs to its owner. It is renewed as results are recorded. When it has run
+out, its owner is taken for gone, and any process can claim the row. Times are those of the database.
 """
 
 from __future__ import annotations
@@ -24,29 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    ColumnElement,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    and_,
-    create_engine,
-    delete,
-    event,
-    func,
-    literal_column,
-    make_url,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -55,42 +33,49 @@ from sr2fhir.outcome import unexpected
 from sr2fhir.runs.results import COUNTS, FileResult
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Engine
-
     from sr2fhir.runs.results import Done
 
 WAITING, LEASED, DONE, FAILED, REFUSED = "waiting", "leased", "done", "failed", "refused"
 OVER = (DONE, FAILED, REFUSED)
 FREE = {"state": WAITING, "owner": None, "until": None}
 LEASE_S = 600.0
+DATABASE_HINT = "See that the database is there and that you may write to it"
 PAGE = 100
+# results that are committed together, and how long one waits for others
+BATCH, BATCH_S = 32, 1.0
 # row of the work that comes after the last input: it has neither a name nor a place among them
 LAST = ("", -1)
 
-jobs = Table(
+jobs = sa.Table(
     "jobs",
-    MetaData(),
-    Column("id", Integer, primary_key=True),
-    Column("queue", String, nullable=False),  # the folder of the results
-    Column("input", String, nullable=False),  # its name, as found
-    Column("number", Integer),  # place in the order of the inputs; none if this run has not come to it yet
-    Column("options", String, nullable=False),  # digest of all that decides about results beside the input
-    Column("state", String, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("owner", String),
-    Column("until", Float),  # seconds since 1970
-    Column("digest", String),  # SHA-256 of the input
-    Column("output", String),  # where the Bundle or the OperationOutcome is
-    Column("digests", JSON),  # SHA-256 of each output
-    Column("counts", JSON),
-    Column("error", JSON),  # class, where, message, hint
-    UniqueConstraint("queue", "number"),
-    Index("jobs_by_input", "queue", "input"),
-    Index("jobs_by_state", "queue", "state"),
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    # the folder of the results, and the name of the input as found
+    sa.Column("queue", sa.String, nullable=False),
+    sa.Column("input", sa.String, nullable=False),
+    # place in the order of the inputs; none if the run has not come to it yet
+    sa.Column("number", sa.Integer),
+    # digest of all that decides about results beside the input
+    sa.Column("options", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # who has it, until when: seconds since 1970
+    sa.Column("owner", sa.String),
+    sa.Column("until", sa.Float),
+    # SHA-256 of the input; where the Bundle or the OperationOutcome is; SHA-256 of each output
+    sa.Column("digest", sa.String),
+    sa.Column("output", sa.String),
+    sa.Column("digests", sa.JSON),
+    sa.Column("counts", sa.JSON),
+    # class, where, message, hint
+    sa.Column("error", sa.JSON),
+    sa.UniqueConstraint("queue", "number"),
+    sa.Index("jobs_by_input", "queue", "input"),
+    sa.Index("jobs_by_state", "queue", "state"),
 )
 
 # How the dialects insert where a row may be there already, and how they tell the time.
-INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 CLOCK = {
     "sqlite": "CAST(strftime('%s', 'now') AS REAL)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
@@ -106,6 +91,7 @@ class Job(NamedTuple):
     input: str
     number: int | None
     state: str
+    owner: str | None
     attempts: int
     digest: str | None
     output: str | None
@@ -136,12 +122,13 @@ class Jobs:
     Parameters
     ----------
     url
-        Of the database, `sqlite:///…` or `postgresql://…`; or the path of an SQLite file, which this process then
-        has for itself.
+        Of the database, `sqlite:///…` or `postgresql://…`; or the path of an SQLite file, which this process
+        then has for itself.
     queue
         Name of what the jobs belong to.
     options
-        Digest of all that decides about results beside the inputs. What was done with another one is done again.
+        Digest of all that decides about results beside the inputs. What was done with another one is done
+        again.
     lease_s
         Seconds that a job belongs to its owner.
 
@@ -155,11 +142,12 @@ class Jobs:
 
     def __init__(self, url: str | Path, queue: str, options: str, *, lease_s: float = LEASE_S) -> None:
         self._file = url if isinstance(url, Path) else None
-        self._url = make_url(f"sqlite:///{url}") if isinstance(url, Path) else url_of(url)
+        self._url = sa.make_url(f"sqlite:///{url}") if isinstance(url, Path) else url_of(url)
         self._queue, self._options, self._lease_s = queue, options, lease_s
         self.owner = uuid4().hex
-        self._renewed = time.monotonic()
-        self._here = jobs.c.queue == queue
+        self._results: list[dict[str, Any]] = []
+        self._committed = self._renewed = time.monotonic()
+        self._is_new = False
         try:
             self._connection = self._connect()
         except ModuleNotFoundError as error:
@@ -169,12 +157,37 @@ class Jobs:
                 raise self._refusal(error) from error
             self._file.unlink()
             self._connection = self._connect()
-        self._insert = INSERT[self._url.get_backend_name()]
-        self._now: ColumnElement[float] = literal_column(CLOCK[self._url.get_backend_name()], Float)
+        self._make_statements(self._url.get_backend_name())
 
-    def _connect(self) -> Connection:
+    def _make_statements(self, dialect: str) -> None:
+        """Make once what is executed for each input."""
+        self._here = jobs.c.queue == self._queue
+        self._now: sa.ColumnElement[float] = sa.literal_column(CLOCK[dialect], sa.Float)
+        self._free = sa.or_(
+            jobs.c.state == WAITING, sa.and_(jobs.c.state == LEASED, jobs.c.until < self._now)
+        )
+        lease = {
+            "state": LEASED,
+            "owner": self.owner,
+            "until": self._now + self._lease_s,
+            "options": self._options,
+        }
+        place = sa.or_(jobs.c.number.is_(None), jobs.c.number == sa.bindparam("number"))
+        self._known = (
+            sa.select(*_COLUMNS)
+            .where(self._here, jobs.c.input == sa.bindparam("input"), place)
+            .order_by(jobs.c.number.is_(None), jobs.c.id)
+            .limit(1)
+        )
+        self._claimed = sa.update(jobs).values(**lease, attempts=jobs.c.attempts + 1).returning(*_COLUMNS)
+        new = INSERT[dialect](jobs).values(
+            **lease, attempts=1, queue=self._queue, input=sa.bindparam("input"), number=sa.bindparam("number")
+        )
+        self._made = new.on_conflict_do_nothing().returning(*_COLUMNS)
+
+    def _connect(self) -> sa.Connection:
         """Open the database and make the table."""
-        engine = create_engine(self._url, **self._arguments())
+        engine = sa.create_engine(self._url, **self._arguments())
         if self._url.get_backend_name() == "sqlite":
             prepare_sqlite(engine, exclusive=self._file is not None)
         connection = engine.connect()
@@ -193,7 +206,7 @@ class Jobs:
         return {"connect_args": {"timeout": 0 if self._file else 60}}
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Iterator[sa.Connection]:
         """Do all that is done within, or nothing."""
         try:
             with self._connection.begin():
@@ -205,15 +218,10 @@ class Jobs:
         """Say why the table cannot be used, without the values that a statement had."""
         cause = getattr(error, "orig", None) or error
         reason = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
-        if self._file is None:
-            place, hint = (
-                self._url.render_as_string(),
-                "See that the database is there and that you may write to it",
-            )
-        else:
-            place, hint = str(self._file.parent), "See that there is room and that the folder is yours"
-            if reason == "SQLITE_BUSY":
-                return in_use(str(self._file.parent.parent))
+        if self._file and reason == "SQLITE_BUSY":
+            return in_use(str(self._file.parent.parent))
+        place = str(self._file.parent) if self._file else self._url.render_as_string()
+        hint = "See that there is room and that the folder is yours" if self._file else DATABASE_HINT
         return Sr2FhirError(f"the record of the run cannot be written ({reason})", where=place, hint=hint)
 
     # ---- a run
@@ -237,7 +245,7 @@ class Jobs:
             Others work on it, and it is not to be resumed or has other options.
         """
         with self._transaction() as connection:
-            others = select(jobs.c.options).where(
+            others = sa.select(jobs.c.options).where(
                 self._here, jobs.c.state == LEASED, jobs.c.until > self._now
             )
             found = None if self._file else connection.execute(others.limit(1)).scalar()
@@ -246,123 +254,119 @@ class Jobs:
                     return False
                 raise in_use(self._queue)
             # an SQLite file of ours: who had it has ended, and its leases with it
-            gone = and_(self._here, jobs.c.number == LAST[1]) if resume else self._here
-            stale = or_(~jobs.c.state.in_((WAITING, DONE)), jobs.c.options != self._options)
-            connection.execute(delete(jobs).where(gone))
-            connection.execute(update(jobs).where(self._here).values(number=None))
-            connection.execute(update(jobs).where(self._here, stale).values({**FREE, "attempts": 0}))
+            gone = sa.and_(self._here, jobs.c.number == LAST[1]) if resume else self._here
+            stale = sa.or_(~jobs.c.state.in_((WAITING, DONE)), jobs.c.options != self._options)
+            connection.execute(sa.delete(jobs).where(gone))
+            self._is_new = not resume and self._file is not None
+            connection.execute(sa.update(jobs).where(self._here).values(number=None))
+            connection.execute(sa.update(jobs).where(self._here, stale).values({**FREE, "attempts": 0}))
         return True
 
-    def enter(self, name: str, number: int) -> Job:
-        """Enter an input, unless there is a row for it, and return the row as it was found or made.
+    def take(self, name: str, number: int) -> Job:
+        """Enter an input unless there is a row for it, and claim it unless it is over or somebody has it.
 
         Parameters
         ----------
         number
-            Its place in the order of the inputs; the same name can have several places. In a row that was found it
-            is None where only a run that was interrupted has worked on it.
+            Its place in the order of the inputs; the same name can have several places.
+
+        Returns
+        -------
+        Job
+            If it is over, as it was found: its number is None if only an interrupted run has worked on it.
 
         Raises
         ------
         UsageError
             Another process has another input in this place.
         """
-        known = select(*_COLUMNS).where(
-            self._here, jobs.c.input == name, or_(jobs.c.number.is_(None), jobs.c.number == number)
-        )
-        values = {
-            "queue": self._queue,
-            "input": name,
-            "number": number,
-            "options": self._options,
-            "state": WAITING,
-        }
-        new = self._insert(jobs).values(values).on_conflict_do_nothing().returning(*_COLUMNS)
+        values = {"input": name, "number": number}
         with self._transaction() as connection:
-            row = connection.execute(known.order_by(jobs.c.number, jobs.c.id).limit(1)).first()
-            if row is not None and row.number is None:
-                connection.execute(update(jobs).where(jobs.c.id == row.id).values(number=number))
-            row = row or connection.execute(new).first() or connection.execute(known).first()
-        if row is None:
-            raise UsageError(
-                "another run into this folder has other inputs",
-                where=self._queue,
-                hint="Give both the same inputs",
-            )
+            known = None if self._is_new else connection.execute(self._known, values).first()
+            made = None if known else connection.execute(self._made, values).first()
+            row = known or made or connection.execute(self._known, values).first()
+            if row is None:
+                raise other_inputs(self._queue)
+            if row.number is None:
+                connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(number=number))
+            if not made and row.state not in OVER:
+                row = connection.execute(self._claimed.where(jobs.c.id == row.id, self._free)).first() or row
         return Job(*row)
 
+    def retake(self, job: Job) -> Job:
+        """Claim a job that was over, since its input or output is not what it was."""
+        with self._transaction() as connection:
+            found = connection.execute(
+                self._claimed.where(jobs.c.id == job.id, jobs.c.state == job.state)
+            ).first()
+        return Job(*found) if found else self.look(job)
+
     def claim(self, limit: int = 1, *, only: Job | None = None) -> list[Job]:
-        """Take jobs that nobody has, the first ones in their order, or a certain one.
+        """Claim jobs that no process has, the first ones in their order, or a certain one.
 
         Returns
         -------
         list of Job
-            What is ours until the lease runs out; empty if there is none to be had.
+            What is ours until the lease runs out; empty if there is none.
         """
-        free = or_(jobs.c.state == WAITING, and_(jobs.c.state == LEASED, jobs.c.until < self._now))
-        wanted = select(jobs.c.id).where(
-            self._here, free, jobs.c.id == only.id if only else jobs.c.number >= 0
-        )
-        # PostgreSQL passes over what another process is claiming at this moment; SQLite has one writer at a time
+        wanted = sa.select(jobs.c.id).where(self._here, self._free)
+        wanted = wanted.where(jobs.c.id == only.id if only else jobs.c.number >= 0)
+        # PostgreSQL passes over what another process is claiming just now; SQLite has one writer at a time
         chosen = wanted.order_by(jobs.c.number).limit(limit).with_for_update(skip_locked=True).cte()
-        claimed = (
-            update(jobs)
-            .where(jobs.c.id.in_(select(chosen.c.id)))
-            .values(
-                state=LEASED,
-                owner=self.owner,
-                until=self._now + self._lease_s,
-                attempts=jobs.c.attempts + 1,
-                options=self._options,
-            )
-        )
         with self._transaction() as connection:
-            rows = connection.execute(claimed.returning(*_COLUMNS)).all()
+            rows = connection.execute(self._claimed.where(jobs.c.id.in_(sa.select(chosen.c.id)))).all()
         return sorted((Job(*row) for row in rows), key=lambda job: job.number or 0)
 
     def look(self, job: Job) -> Job:
         """Return what the table says of a job now."""
+        self._commit()
         with self._transaction() as connection:
-            return Job(*connection.execute(select(*_COLUMNS).where(jobs.c.id == job.id)).one())
-
-    def reopen(self, job: Job) -> None:
-        """Let a job be done again whose input or output is not what it was."""
-        again = update(jobs).where(jobs.c.id == job.id, jobs.c.state == job.state).values(FREE)
-        with self._transaction() as connection:
-            connection.execute(again)
+            return Job(*connection.execute(sa.select(*_COLUMNS).where(jobs.c.id == job.id)).one())
 
     def record(self, done: Done) -> None:
-        """Record what became of a job of ours, and renew the leases of the others in time."""
+        """Record what became of a job of ours; it is committed together with others."""
         error = done.result.error
-        values = {
-            "state": DONE if error is None else REFUSED if isinstance(error, InputError) else FAILED,
-            "digest": done.digest,
-            "output": done.written.where,
-            "digests": done.written.digests,
-            "counts": {name: getattr(done.result, name) for name in (*COUNTS, "invalid")},
-            "error": None if error is None else error_of(error),
-        }
-        ours = and_(self._here, jobs.c.owner == self.owner, jobs.c.state == LEASED)
+        state = DONE if error is None else REFUSED if isinstance(error, InputError) else FAILED
+        self._results.append(
+            {
+                "job": done.job,
+                "state": state,
+                "digest": done.digest,
+                "output": done.written.where,
+                "digests": done.written.digests,
+                "counts": {name: getattr(done.result, name) for name in (*COUNTS, "invalid")},
+                "error": None if error is None else error_of(error),
+            }
+        )
+        if len(self._results) >= BATCH or time.monotonic() - self._committed > BATCH_S:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Commit results, and renew the leases of what is in work in time."""
+        if not self._results:
+            return
+        ours = sa.and_(jobs.c.owner == self.owner, jobs.c.state == LEASED)
+        results, self._results, self._committed = self._results, [], time.monotonic()
         with self._transaction() as connection:
-            connection.execute(update(jobs).where(ours, jobs.c.id == done.job).values(values))
-            if time.monotonic() - self._renewed > self._lease_s / 4:
-                connection.execute(update(jobs).where(ours).values(until=self._now + self._lease_s))
-                self._renewed = time.monotonic()
+            connection.execute(sa.update(jobs).where(ours, jobs.c.id == sa.bindparam("job")), results)
+            if self._committed - self._renewed > self._lease_s / 4:
+                connection.execute(sa.update(jobs).where(ours).values(until=self._now + self._lease_s))
+                self._renewed = self._committed
 
     def finish(self, job: Job) -> None:
         """Record that a job of ours without an input is done."""
         with self._transaction() as connection:
-            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=DONE))
+            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(state=DONE))
 
     def over(self) -> Iterator[Job]:
         """Read the jobs that have a result, in the order of the inputs, some at a time."""
+        self._commit()
         number = -1
-        wanted = (
-            select(*_COLUMNS).where(self._here, jobs.c.state.in_(OVER)).order_by(jobs.c.number).limit(PAGE)
-        )
+        wanted = sa.select(*_COLUMNS).where(self._here, jobs.c.state.in_(OVER))
+        page = wanted.order_by(jobs.c.number).limit(PAGE)
         while True:
             with self._transaction() as connection:
-                rows = connection.execute(wanted.where(jobs.c.number > number)).all()
+                rows = connection.execute(page.where(jobs.c.number > number)).all()
             yield from (Job(*row) for row in rows)
             if len(rows) < PAGE:
                 return
@@ -370,32 +374,38 @@ class Jobs:
 
     def count(self, *states: str) -> int:
         """Count the jobs in certain states."""
-        counted = select(func.count()).select_from(jobs).where(self._here, jobs.c.state.in_(states))
+        self._commit()
+        counted = sa.select(sa.func.count()).select_from(jobs).where(self._here, jobs.c.state.in_(states))
         with self._transaction() as connection:
             return connection.execute(counted).scalar_one()
 
     def close(self) -> None:
         """Give back what was claimed and not done, and close the database."""
-        ours = and_(self._here, jobs.c.owner == self.owner, jobs.c.state == LEASED)
+        if self._connection.closed:
+            return
+        ours = sa.and_(self._here, jobs.c.owner == self.owner, jobs.c.state == LEASED)
         try:
+            self._commit()
             with self._transaction() as connection:
-                connection.execute(update(jobs).where(ours).values({**FREE, "attempts": jobs.c.attempts - 1}))
+                connection.execute(
+                    sa.update(jobs).where(ours).values({**FREE, "attempts": jobs.c.attempts - 1})
+                )
         finally:
             self._connection.close()
             self._connection.engine.dispose()
 
 
-def prepare_sqlite(engine: Engine, *, exclusive: bool) -> None:
-    """Have SQLite keep its log beside the file, begin transactions as writers, and if wanted lock the file."""
+def prepare_sqlite(engine: sa.Engine, *, exclusive: bool) -> None:
+    """Have SQLite keep its log beside the file, begin each transaction as a writer, and lock the file."""
 
-    @event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # else Python would begin transactions, and later than we do
         for pragma in ("locking_mode = EXCLUSIVE", *PRAGMAS) if exclusive else PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
+    @sa.event.listens_for(engine, "begin")
+    def _(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -405,7 +415,7 @@ def is_damage(error: Exception) -> bool:
     return isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
 
 
-def url_of(text: str) -> URL:
+def url_of(text: str) -> sa.URL:
     """Read the URL of a database.
 
     Raises
@@ -414,7 +424,7 @@ def url_of(text: str) -> URL:
         It is none, or of a kind that cannot be used.
     """
     try:
-        url = make_url(text)
+        url = sa.make_url(text)
         known = url.get_backend_name() in INSERT
     except (ArgumentError, NoSuchModuleError):
         known = False
@@ -434,12 +444,15 @@ def in_use(folder: str) -> UsageError:
     )
 
 
+def other_inputs(folder: str) -> UsageError:
+    """Make the error for inputs that are not those of the other processes."""
+    return UsageError(
+        "another run into this folder has other inputs", where=folder, hint="Give all the same inputs"
+    )
+
+
 def error_of(error: Exception) -> dict[str, str | None]:
     """Make of an error what the table keeps: it names no patient, as no message of ours does."""
-    known = error if isinstance(error, Sr2FhirError) else None
-    return {
-        "class": type(error).__name__,
-        "message": known.message if known else unexpected(error),
-        "where": known and known.where,
-        "hint": known and known.hint,
-    }
+    message = error.message if isinstance(error, Sr2FhirError) else unexpected(error)
+    members = {name: getattr(error, name, None) for name in ("where", "hint")}
+    return {"class": type(error).__name__, "message": message, **members}

@@ -37,7 +37,7 @@ MakeWork = Callable[[Engine], Work[Item, Done]]
 
 # Items that a worker has at a time: one in work, one to go on with.
 AHEAD = 2
-# Items begun after the first one that is not done, for each worker: while one takes long, so many others are done.
+# Items taken after the first one that is not done, for each worker: so many are done while one takes long.
 WINDOW = 64
 # How often an item is tried whose worker dies.
 TRIES = 2

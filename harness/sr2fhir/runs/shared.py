@@ -1,7 +1,7 @@
 """A run of many inputs into one folder: what is done, by whom, and what is left when it was interrupted.
 
-All that is unfinished lies in one hidden folder within that of the results: the table of jobs, unless it is in a
-database elsewhere, files that are half written, and lines of NDJSON. It is removed when the run has come to its end.
+All that is unfinished lies in one hidden folder within that of the results: the table of jobs (unless it is
+in a database elsewhere), half-written files, and lines of NDJSON. It is removed at the end of the run.
 """
 
 from __future__ import annotations
@@ -101,10 +101,10 @@ class SharedRun:
             self.folder.rmdir()  # where nothing was written
 
     def _finish(self) -> bool:
-        """Do what is left when all inputs are done, unless another process does; tell whether this one did."""
-        job = self.jobs.enter(*LAST)
+        """Do what comes after the last input, unless another process does it; tell whether this one did."""
+        job = self.jobs.take(*LAST)
         while not job.is_over:
-            if self.jobs.claim(only=job):
+            if job.owner == self.jobs.owner or self.jobs.claim(only=job):
                 self.sink.finish(self.jobs, self.summary)
                 self.jobs.finish(job)
                 return True
@@ -115,10 +115,10 @@ class SharedRun:
     # ---- inputs
 
     def __call__(self, items: Iterable[Input], work: Working) -> Iterator[FileResult]:
-        """Do all inputs that are not done, record them as they are done, and yield results in the order of inputs.
+        """Do all inputs that are not done, record them, and yield results in the order of the inputs.
 
-        An input that fails is a result too. Only what concerns the whole run is raised. What is done already is
-        added to the summary and not yielded; what another process works on comes last, if it does not do it.
+        An input that fails is a result too. Only what concerns the whole run is raised. What is done already
+        is added to the summary and not yielded; what another process began and left comes last.
         """
         elsewhere: list[tuple[Input, Job]] = []
         yield from self._results(work, self._tasks(items, elsewhere))
@@ -139,13 +139,13 @@ class SharedRun:
     def _tasks(self, items: Iterable[Input], elsewhere: list[tuple[Input, Job]]) -> Iterator[Task]:
         """Claim inputs one by one as they are found, but for those that are done."""
         for number, item in enumerate(items):
-            job = self.jobs.enter(item.name, number)
+            job = self.jobs.take(item.name, number)
             if job.is_over and self._is_valid(job, item):
                 self.summary.resume(job.result)
                 continue
             if job.is_over:
-                self.jobs.reopen(job)
-            if self.jobs.claim(only=job):
+                job = self.jobs.retake(job)
+            if job.owner == self.jobs.owner:
                 yield Task(item, job.id)
             else:
                 elsewhere.append((item, job))

@@ -1,4 +1,4 @@
-"""What decides about results, and what a worker does with one input: read it, transform it, write what comes out."""
+"""What decides about results, and what is done with one input: read, transform, write."""
 
 from __future__ import annotations
 
@@ -70,9 +70,8 @@ class Settings:
         # how long an engine may take decides whether there is a result, not what it is
         settings = replace(self, engine_options=replace(self.engine_options, timeout_s=0, install=False))
         environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
-        digest = sha256(
-            repr((settings, in_force(None), environment, sr2fhir.__version__)).encode(errors="replace")
-        )
+        deciding = (settings, in_force(None), environment, sr2fhir.__version__)
+        digest = sha256(repr(deciding).encode(errors="replace"))
         for file in sorted((places or layout()).compiled_maps.glob("*.json")):
             digest.update(sha256(file.read_bytes()).digest())
         return digest.hexdigest()

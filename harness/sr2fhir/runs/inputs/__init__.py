@@ -1,4 +1,4 @@
-"""Inputs of a run: each is a document, has a name, is opened only when it is read, and can be sent to a worker process."""
+"""Inputs of a run: each has a name, is opened only when it is read, and can be sent to a worker process."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ class Search:
     """A search for inputs. What is found comes in the order of names.
 
     An input has a name that no other has unless it is given twice: its path below the base. What cannot be
-    read is an input too, which raises when read. What is plainly no document is yielded as skipped: a file that
-    is named, or has an ending of documents (.dcm, .dicom, .dic, .json), never is.
+    read is an input too, which raises when read. What is plainly no document is yielded as skipped. A file
+    that is named, or has an ending of documents (.dcm, .dicom, .dic, .json), is never skipped.
 
     Parameters
     ----------

@@ -62,8 +62,8 @@ def shared_sink(name: str, folder: Path, work: Path, run: str, form: Format) -> 
     folder
         Of the results.
     work
-        Folder for what is not at its end; what lies in it is there for the next run if this one is interrupted, but
-        for what lies in its subfolder with the name of the run.
+        Folder for what is unfinished. The next run finds it if this one is interrupted, but not what lies in
+        the folder within it that has the name of the run.
     run
         Name of this run, which no other has.
     form

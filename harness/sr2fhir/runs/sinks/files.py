@@ -37,8 +37,8 @@ class FileSink:
     Parameters
     ----------
     target
-        Folder of the results, in which each input keeps its path and whole name, so that no two inputs share a
-        file: `a.dcm.bundle.json`. Or, for one input, the file of its Bundle.
+        Folder of the results, in which each input keeps its path and whole name, so that no two inputs share
+        a file: `a.dcm.bundle.json`. Or, for one input, the file of its Bundle.
     bundle_ending
         Ending of the Bundle's file.
     parts

@@ -45,10 +45,10 @@ FILES = frozenset({*(f"{name}{ENDING}" for name in TYPES), OUTCOMES, REPORTS})
 
 
 class NdjsonSink:
-    """Split results into lines, keep them in one file for the run, and write them at the end in the order of the inputs.
+    """Split results into lines, keep them in a file of the run, and sort them into NDJSON files at the end.
 
-    Where the lines of an input lie in that file is recorded with its job. So whatever was written without being
-    recorded is passed over, and it does not matter in which order, or by which run, inputs were done.
+    Where the lines of an input lie in the file of the run is recorded with its job. So what was written and
+    not recorded does no harm, and it does not matter in which order, or by which run, inputs were done.
 
     Parameters
     ----------
@@ -108,9 +108,10 @@ class NdjsonSink:
             return b""
 
     def finish(self, jobs: Jobs, summary: Summary) -> None:
-        """Write the files and move them to their place; remove those of an earlier run that this one has not written.
+        """Write the files and move them to their place; remove those of an earlier run that this one has not.
 
-        A resource that several inputs have in common is written once; if they differ in its content, each content is.
+        A resource that several inputs have in common is written once; if they differ in its content, each
+        content is.
         """
         parts = self.work / self.run
         with ExitStack() as stack, writing(parts / OUTCOMES):
