@@ -5,8 +5,6 @@ Files are written beside their place and then moved there, so none is ever half 
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from sr2fhir.errors import Sr2FhirError
+from sr2fhir.files import replace_file, sha256
 from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import from_error
 from sr2fhir.runs.results import Written
@@ -102,7 +101,7 @@ class FileSink:
         """Tell whether the files of an input are still what was written."""
         folder = self.base(name).parent
         try:
-            return all(digest_of((folder / file).read_bytes()) == digest for file, digest in digests.items())
+            return all(sha256(folder / file) == digest for file, digest in digests.items())
         except OSError:
             return False
 
@@ -194,13 +193,3 @@ def writing(base: Path) -> Iterator[None]:
         raise Sr2FhirError(
             message, where=str(base.parent), hint="See that there is room and that the folder is yours"
         ) from error
-
-
-def replace_file(path: Path, data: bytes, parts: Path | None = None) -> None:
-    """Write a file beside its place, or into a folder for that, and move it there."""
-    part = (parts or path.parent) / f".sr2fhir-{os.getpid()}-{threading.get_ident()}.part"
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
