@@ -167,13 +167,15 @@ def opened(url: str, tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
 def test_a_second_process_has_to_say_that_it_joins(opened: Callable[..., Jobs]) -> None:
     first = opened()
     assert first.begin(resume=False)
-    first.take("a", 0)
     second = opened()
     with pytest.raises(UsageError, match="another run"):
         second.begin(resume=False)
     assert not second.begin(resume=True)
     with pytest.raises(UsageError, match="another run"):
         opened(options="two").begin(resume=True)
+    first.close()
+    second.close()
+    assert opened().begin(resume=False)
 
 
 def test_a_job_belongs_to_one(opened: Callable[..., Jobs]) -> None:

@@ -69,6 +69,7 @@ class Running:
             self.summary,
             resume=arguments.resume,
             database=arguments.jobs_db,
+            lease_s=arguments.jobs_lease,
         ) as run:
             make_work = MakeWork(self.settings, run.sink)
             if arguments.jobs == 1:

@@ -14,6 +14,7 @@ from sr2fhir.cli.options import (
     add_render_options,
     count,
     engine_options,
+    seconds,
 )
 from sr2fhir.cli.terminal import Stopwatch, Terminal, printable, show, summary_lines
 from sr2fhir.errors import EngineUnavailableError, UsageError
@@ -36,6 +37,7 @@ alone; on standard output it takes the place of the Bundle. With --ndjson all in
 Observation.ndjson and so on, reports.jsonl, and OperationOutcome.ndjson.
 """
 FORMATS = ("json", "xml")
+LEASE_S = 600.0
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
@@ -77,6 +79,14 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         metavar="URL",
         help="database in which several commands share a run (sqlite:///FILE or postgresql://USER@HOST/NAME);"
         " all but the first join it with --resume",
+    )
+    command.add_argument(
+        "--jobs-lease",
+        type=seconds,
+        default=LEASE_S,
+        metavar="SECONDS",
+        help="with --jobs-db, time after which others take over from a command that records nothing more"
+        f" (default: {LEASE_S:g})",
     )
     command.add_argument(
         "--format",

@@ -11,7 +11,8 @@ was committed outlasts the end of the process at any moment.
        └─────────────────┘
 
 A lease says until when a row belongs to its owner. It is renewed as results are recorded. When it has run
-out, its owner is taken for gone, and any process can claim the row. Times are those of the database.
+out, its owner is taken for gone, and any process can claim the row. Times are those of the database. A row in
+the state `running` stands for a process that works on the run, whether it has a job just now or not.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 WAITING, LEASED, DONE, FAILED, REFUSED = "waiting", "leased", "done", "failed", "refused"
 OVER = (DONE, FAILED, REFUSED)
+# of a row that stands for a process and not for an input
+RUNNING = "running"
 FREE = {"state": WAITING, "owner": None, "until": None}
 LEASE_S = 600.0
 DATABASE_HINT = "See that the database is there and that you may write to it"
@@ -166,12 +169,8 @@ class Jobs:
         self._free = sa.or_(
             jobs.c.state == WAITING, sa.and_(jobs.c.state == LEASED, jobs.c.until < self._now)
         )
-        lease = {
-            "state": LEASED,
-            "owner": self.owner,
-            "until": self._now + self._lease_s,
-            "options": self._options,
-        }
+        self._lease = {"owner": self.owner, "until": self._now + self._lease_s, "attempts": 1}
+        claimed = {"state": LEASED, "options": self._options}
         place = sa.or_(jobs.c.number.is_(None), jobs.c.number == sa.bindparam("number"))
         self._known = (
             sa.select(*_COLUMNS)
@@ -179,10 +178,10 @@ class Jobs:
             .order_by(jobs.c.number.is_(None), jobs.c.id)
             .limit(1)
         )
-        self._claimed = sa.update(jobs).values(**lease, attempts=jobs.c.attempts + 1).returning(*_COLUMNS)
-        new = INSERT[dialect](jobs).values(
-            **lease, attempts=1, queue=self._queue, input=sa.bindparam("input"), number=sa.bindparam("number")
-        )
+        again = {**self._lease, "attempts": jobs.c.attempts + 1}
+        self._claimed = sa.update(jobs).values(**claimed, **again).returning(*_COLUMNS)
+        place_of_new: dict[str, Any] = {name: sa.bindparam(name) for name in ("input", "number")}
+        new = INSERT[dialect](jobs).values(**claimed, **self._lease, **place_of_new, queue=self._queue)
         self._made = new.on_conflict_do_nothing().returning(*_COLUMNS)
 
     def _connect(self) -> sa.Connection:
@@ -245,22 +244,28 @@ class Jobs:
             Others work on it, and it is not to be resumed or has other options.
         """
         with self._transaction() as connection:
-            others = sa.select(jobs.c.options).where(
-                self._here, jobs.c.state == LEASED, jobs.c.until > self._now
-            )
-            found = None if self._file else connection.execute(others.limit(1)).scalar()
-            if found is not None:
-                if resume and found == self._options:
-                    return False
+            found = None if self._file else connection.execute(self._others()).scalar()
+            if found is not None and (not resume or found != self._options):
                 raise in_use(self._queue)
-            # an SQLite file of ours: who had it has ended, and its leases with it
-            gone = sa.and_(self._here, jobs.c.number == LAST[1]) if resume else self._here
-            stale = sa.or_(~jobs.c.state.in_((WAITING, DONE)), jobs.c.options != self._options)
-            connection.execute(sa.delete(jobs).where(gone))
-            self._is_new = not resume and self._file is not None
-            connection.execute(sa.update(jobs).where(self._here).values(number=None))
-            connection.execute(sa.update(jobs).where(self._here, stale).values({**FREE, "attempts": 0}))
-        return True
+            if found is None:
+                self._begin_alone(connection, resume)
+            here = {"queue": self._queue, "options": self._options, "input": self.owner, "state": RUNNING}
+            connection.execute(sa.insert(jobs).values(**here, **self._lease))
+        return found is None
+
+    def _others(self) -> sa.Select[Any]:
+        """Find the options of another process that works on the run."""
+        at_work = sa.and_(jobs.c.state.in_((LEASED, RUNNING)), jobs.c.until > self._now)
+        return sa.select(jobs.c.options).where(self._here, at_work).limit(1)
+
+    def _begin_alone(self, connection: sa.Connection, resume: bool) -> None:
+        """Forget what is not to be kept. Who had leases has ended."""
+        gone = sa.or_(jobs.c.number == LAST[1], jobs.c.state == RUNNING) if resume else sa.true()
+        stale = sa.or_(~jobs.c.state.in_((WAITING, DONE)), jobs.c.options != self._options)
+        connection.execute(sa.delete(jobs).where(self._here, gone))
+        connection.execute(sa.update(jobs).where(self._here).values(number=None))
+        connection.execute(sa.update(jobs).where(self._here, stale).values({**FREE, "attempts": 0}))
+        self._is_new = not resume and self._file is not None
 
     def take(self, name: str, number: int) -> Job:
         """Enter an input unless there is a row for it, and claim it unless it is over or somebody has it.
@@ -345,12 +350,14 @@ class Jobs:
         """Commit results, and renew the leases of what is in work in time."""
         if not self._results:
             return
-        ours = sa.and_(jobs.c.owner == self.owner, jobs.c.state == LEASED)
+        ours = jobs.c.owner == self.owner
         results, self._results, self._committed = self._results, [], time.monotonic()
+        recorded = sa.update(jobs).where(ours, jobs.c.state == LEASED, jobs.c.id == sa.bindparam("job"))
+        renewed = sa.update(jobs).where(ours, jobs.c.state.in_((LEASED, RUNNING)))
         with self._transaction() as connection:
-            connection.execute(sa.update(jobs).where(ours, jobs.c.id == sa.bindparam("job")), results)
+            connection.execute(recorded, results)
             if self._committed - self._renewed > self._lease_s / 4:
-                connection.execute(sa.update(jobs).where(ours).values(until=self._now + self._lease_s))
+                connection.execute(renewed.values(until=self._lease["until"]))
                 self._renewed = self._committed
 
     def finish(self, job: Job) -> None:
@@ -383,13 +390,13 @@ class Jobs:
         """Give back what was claimed and not done, and close the database."""
         if self._connection.closed:
             return
-        ours = sa.and_(self._here, jobs.c.owner == self.owner, jobs.c.state == LEASED)
+        ours = sa.and_(self._here, jobs.c.owner == self.owner)
+        given_back = {**FREE, "attempts": jobs.c.attempts - 1}
         try:
             self._commit()
             with self._transaction() as connection:
-                connection.execute(
-                    sa.update(jobs).where(ours).values({**FREE, "attempts": jobs.c.attempts - 1})
-                )
+                connection.execute(sa.update(jobs).where(ours, jobs.c.state == LEASED).values(given_back))
+                connection.execute(sa.delete(jobs).where(ours, jobs.c.state == RUNNING))
         finally:
             self._connection.close()
             self._connection.engine.dispose()

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sr2fhir.errors import EngineError
-from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
+from sr2fhir.runs.jobs import DONE, LAST, LEASE_S, Job, Jobs
 from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
 from sr2fhir.runs.sinks import WORK_FOLDER, SharedSink, shared_sink
 from sr2fhir.runs.sinks.files import writing
@@ -49,6 +49,8 @@ class SharedRun:
     database
         URL of the table of jobs, for several processes to share; by default it lies in the folder, and this
         process alone can write there.
+    lease_s
+        Seconds after which others take over from a process that records nothing more.
 
     Raises
     ------
@@ -59,13 +61,22 @@ class SharedRun:
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, summary: Summary, *, resume: bool, database: str | None = None
+        self,
+        settings: Settings,
+        folder: Path,
+        summary: Summary,
+        *,
+        resume: bool,
+        database: str | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.folder, self.summary, self.database = folder, summary, database
         self.work = folder / WORK_FOLDER
         with writing(self.work / FILE):
             pass  # makes the folder, or says why it cannot be made
-        self.jobs = Jobs(database or self.work / FILE, str(folder.resolve()), settings.digest())
+        self.jobs = Jobs(
+            database or self.work / FILE, str(folder.resolve()), settings.digest(), lease_s=lease_s
+        )
         form = "ndjson" if settings.ndjson else "files"
         self.sink: SharedSink = shared_sink(form, folder, self.work, self.jobs.owner, settings.format)
         try:
