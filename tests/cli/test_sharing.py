@@ -23,8 +23,7 @@ FORMS = [(), ("--ndjson",)]
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Run a PostgreSQL server, or skip where there is none."""
-    if reason := databases.missing():
-        pytest.skip(reason)
+    databases.require_postgres()
     with databases.scratch() as folder, databases.postgres(folder / "pg") as url:
         yield url
 

@@ -13,8 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 DEBIAN_USER = "postgres"
+
+
+def require_postgres() -> None:
+    """Skip a test where no PostgreSQL server can be started; where all have to run, fail."""
+    if reason := missing():
+        (pytest.fail if os.environ.get("SR2FHIR_TEST_ONLINE") else pytest.skip)(reason)
 
 
 def missing() -> str | None:

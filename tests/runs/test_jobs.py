@@ -134,8 +134,7 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(url: str, w
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a PostgreSQL server, or skip where there is none."""
-    if reason := databases.missing():
-        pytest.skip(reason)
+    databases.require_postgres()
     # not below the folder of pytest, which other users may not enter
     with databases.scratch() as folder, databases.postgres(folder / "pg") as url:
         yield url

@@ -65,7 +65,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, print a line for each input and each difference, and answer the exit code."""
+    """Compare, print a line for each input and each difference, and return the exit code."""
     terminal = Terminal(sys.stdout)
     inputs = arguments.inputs or [samples()]
     with ExitStack() as stack:
@@ -122,7 +122,7 @@ def parsed(named: Iterable[str]) -> dict[str, str | None]:
 
 
 def samples() -> str:
-    """Answer the folder of the samples.
+    """Return the folder of the samples.
 
     Raises
     ------

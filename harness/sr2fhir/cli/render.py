@@ -31,7 +31,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Render, write the document, print the findings to standard error, and answer the exit code."""
+    """Render, write the document, print the findings to standard error, and return the exit code."""
     from sr2fhir.jsontext import dumps
     from sr2fhir.transformer import render
 

@@ -83,7 +83,7 @@ class Terminal:
         Parameters
         ----------
         count
-            Counts what there is to do, or answers None where nobody can; called in a thread of its own, so
+            Counts what there is to do, or returns None where nobody can; called in a thread of its own, so
             that work need not wait for it.
         """
         if not (enabled and self.is_live):

@@ -65,7 +65,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Validate, print the findings, and answer the exit code."""
+    """Validate, print the findings, and return the exit code."""
     from sr2fhir.transformer import make_engine
 
     files = list(expand(arguments.inputs))
