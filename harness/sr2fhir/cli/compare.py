@@ -19,6 +19,10 @@ from sr2fhir.cli.options import (
 )
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import EngineUnavailableError, InputError, UsageError
+from sr2fhir.jsontext import dumps
+from sr2fhir.outcome import describe
+from sr2fhir.paths import layout
+from sr2fhir.transformer import render
 from sr2fhir.wording import plural
 
 if TYPE_CHECKING:
@@ -129,8 +133,6 @@ def samples() -> str:
     UsageError
         An installed package carries none.
     """
-    from sr2fhir.paths import layout
-
     folder = layout().sources / "samples"
     if not folder.is_dir():
         raise UsageError("there are no samples here", hint="Name what to compare with --inputs")
@@ -179,7 +181,6 @@ class Session:
     def one(self, item: Input) -> None:
         """Compare what the engines make of one input."""
         from sr2fhir.comparing import compare
-        from sr2fhir.transformer import render
 
         try:
             source = item.read(None)
@@ -196,8 +197,6 @@ class Session:
 
     def fail(self, name: str, error: Exception) -> None:
         """Print why there is nothing to compare."""
-        from sr2fhir.outcome import describe
-
         self.failed += 1
         text = printable(describe(error, known=name))
         self.terminal.line(f"{self.terminal.sign('failed')} {printable(name)}  {text}")
@@ -241,7 +240,5 @@ STATES = {"same": "the same", "known": "the same but for known differences", "di
 
 def shown(value: object) -> str:
     """Write a value as JSON, cut where it is long; a dash where there is none."""
-    from sr2fhir.jsontext import dumps
-
     text = "-" if value is None else dumps(value).decode()
     return text if len(text) <= WIDTH else f"{text[:WIDTH]}…"

@@ -13,7 +13,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
+from sr2fhir.cli.logs import configure
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
+from sr2fhir.outcome import describe
 
 COMMANDS = ("transform", "render", "validate", "compare", "engine", "setup", "info")
 
@@ -145,8 +147,6 @@ def prepare(level: str | None) -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     if level:
-        from sr2fhir.cli.logs import configure
-
         configure(level)
 
 
@@ -161,8 +161,6 @@ def report(error: BaseException) -> int:
 
 def sentence(error: BaseException) -> str:
     """Describe an error in one line, without patient data."""
-    from sr2fhir.outcome import describe
-
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Protocol, TextIO
 
@@ -96,8 +97,6 @@ class Terminal:
 @contextmanager
 def live_bar(terminal: Terminal, count: Callable[[], int | None]) -> Iterator[Bar]:
     """Show a progress bar with the rate, and the remaining time once it is known how much there is to do."""
-    from threading import Thread
-
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.text import Text

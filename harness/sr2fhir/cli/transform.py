@@ -19,7 +19,7 @@ from sr2fhir.cli.options import (
 from sr2fhir.cli.terminal import Stopwatch, Terminal, printable, show, summary_lines
 from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe
-from sr2fhir.runs import Summary
+from sr2fhir.runs import LEASE_S, Summary
 from sr2fhir.toolchain.freshness import REMEDY, outdated
 from sr2fhir.wording import plural
 
@@ -37,7 +37,6 @@ alone; on standard output it takes the place of the Bundle. With --ndjson all in
 Observation.ndjson and so on, reports.jsonl, and OperationOutcome.ndjson.
 """
 FORMATS = ("json", "xml")
-LEASE_S = 600.0
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:

@@ -10,4 +10,7 @@ one process or several; `work` does one input; `sinks` put results where they be
 
 from sr2fhir.runs.results import FileResult, Summary
 
-__all__ = ["FileResult", "Summary"]
+__all__ = ["LEASE_S", "FileResult", "Summary"]
+
+# seconds that a job belongs to its owner
+LEASE_S = 600.0

@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from sr2fhir.errors import InputError, Sr2FhirError, UsageError
 from sr2fhir.outcome import unexpected
+from sr2fhir.runs import LEASE_S
 from sr2fhir.runs.results import COUNTS, FileResult
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ OVER = (DONE, FAILED, REFUSED)
 # of a row that stands for a process and not for an input
 RUNNING = "running"
 FREE = {"state": WAITING, "owner": None, "until": None}
-LEASE_S = 600.0
 DATABASE_HINT = "See that the database is there and that you may write to it"
 PAGE = 100
 # results that are committed together, and how long one waits for others

@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sr2fhir.errors import EngineError
-from sr2fhir.runs.jobs import DONE, LAST, LEASE_S, Job, Jobs
+from sr2fhir.runs import LEASE_S
+from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
 from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
 from sr2fhir.runs.sinks import WORK_FOLDER, SharedSink, shared_sink
 from sr2fhir.runs.sinks.files import writing

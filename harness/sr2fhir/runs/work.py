@@ -7,13 +7,15 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from traceback import extract_tb
 from typing import TYPE_CHECKING, NamedTuple
 
 import sr2fhir
+from sr2fhir.dicom.limits import in_force
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
 from sr2fhir.outcome import REPORT_IT, unexpected
 from sr2fhir.paths import Layout, layout
-from sr2fhir.runs.results import Done, FileResult, Written
+from sr2fhir.runs.results import Done, FileResult, Written, digest_of
 from sr2fhir.transformer import ENGINE_VARIABLE, URL_VARIABLE, Transformer
 
 if TYPE_CHECKING:
@@ -65,8 +67,6 @@ class Settings:
 
         Where one of them has changed, results of an interrupted run are not kept.
         """
-        from sr2fhir.dicom.limits import in_force
-
         # how long an engine may take decides whether there is a result, not what it is
         settings = replace(self, engine_options=replace(self.engine_options, timeout_s=0, install=False))
         environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
@@ -157,11 +157,6 @@ def digest_of_input(item: Input) -> str:
         return ""
 
 
-def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of bytes."""
-    return sha256(data).hexdigest()
-
-
 def portable(error: Exception, name: str | None = None) -> Sr2FhirError:
     """Make of any error one that says the same in another process.
 
@@ -178,8 +173,6 @@ def log_stack(name: str, error: BaseException) -> None:
     """Log where an error came from, without its text, which may hold patient data."""
     if not logger.isEnabledFor(logging.DEBUG):
         return
-    from traceback import extract_tb
-
     frames = "; ".join(
         f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)
     )

@@ -31,8 +31,8 @@ class SharedSink(Sink, Protocol):
     """Take the results of many inputs. What follows is called in one process only."""
 
     def keep(self, written: Written) -> Written:
-        """Keep the lines that a worker returned, before the job is recorded as done."""
-        ...
+        """Keep the lines that a worker returned, if any, before the job is recorded as done."""
+        return written
 
     def holds(self, name: str, digests: dict[str, str]) -> bool:
         """Tell whether what was written of an input is still there, byte for byte."""
@@ -40,11 +40,11 @@ class SharedSink(Sink, Protocol):
 
     def finish(self, jobs: Jobs, summary: Summary) -> None:
         """Do what is to be done after the last input, and tell the summary what inputs had in common."""
-        ...
+        return
 
     def close(self) -> None:
         """Close files."""
-        ...
+        return
 
 
 # name, and where the function is that makes the sink; its parameters are those of `shared_sink`

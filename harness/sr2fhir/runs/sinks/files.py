@@ -15,13 +15,10 @@ from sr2fhir.errors import Sr2FhirError
 from sr2fhir.files import replace_file, sha256
 from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import from_error
-from sr2fhir.runs.results import Written
-from sr2fhir.runs.work import digest_of
+from sr2fhir.runs.results import Written, digest_of
+from sr2fhir.runs.sinks import SharedSink, Sink
 
 if TYPE_CHECKING:
-    from sr2fhir.runs.jobs import Jobs
-    from sr2fhir.runs.results import Summary
-    from sr2fhir.runs.sinks import Sink
     from sr2fhir.transformer import Format, Result
 
 UNNAMED = "input"
@@ -30,7 +27,7 @@ OTHER_BUNDLE = {".bundle.json": ".bundle.xml", ".bundle.xml": ".bundle.json"}
 
 
 @dataclass(frozen=True)
-class FileSink:
+class FileSink(SharedSink):
     """Write three files for each input: report, Bundle, and the outcome last.
 
     Parameters
@@ -91,12 +88,6 @@ class FileSink:
         base = self.base(name)
         return add_ending(base, REPORT), add_ending(base, self.bundle_ending), add_ending(base, OUTCOME)
 
-    # For many inputs
-
-    def keep(self, written: Written) -> Written:
-        """Keep nothing: the files are there."""
-        return written
-
     def holds(self, name: str, digests: dict[str, str]) -> bool:
         """Tell whether the files of an input are still what was written."""
         folder = self.base(name).parent
@@ -104,12 +95,6 @@ class FileSink:
             return all(sha256(folder / file) == digest for file, digest in digests.items())
         except OSError:
             return False
-
-    def finish(self, jobs: Jobs, summary: Summary) -> None:
-        """Do nothing: the files are there."""
-
-    def close(self) -> None:
-        """Close nothing."""
 
 
 @dataclass(frozen=True)

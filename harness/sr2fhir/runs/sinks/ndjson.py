@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.outcome import from_error
-from sr2fhir.runs.results import Line, Written
+from sr2fhir.runs.results import Line, Written, digest_of
+from sr2fhir.runs.sinks import SharedSink
 from sr2fhir.runs.sinks.files import writing
-from sr2fhir.runs.work import digest_of
 
 if TYPE_CHECKING:
     from sr2fhir.runs.jobs import Jobs
@@ -44,7 +44,7 @@ TYPES = (
 FILES = frozenset({*(f"{name}{ENDING}" for name in TYPES), OUTCOMES, REPORTS})
 
 
-class NdjsonSink:
+class NdjsonSink(SharedSink):
     """Split results into lines, keep them in a file of the run, and sort them into NDJSON files at the end.
 
     Where the lines of an input lie in the file of the run is recorded with its job. So what was written and
