@@ -97,6 +97,13 @@ def test_a_damaged_file_is_made_anew(content: bytes, file: Path) -> None:
         assert states(jobs) == {}
 
 
+def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
+    file = tmp_path / "a?b=c#d%20 é" / "jobs.sqlite"
+    file.parent.mkdir()
+    begun(file).close()
+    assert file.is_file()
+
+
 def test_one_run_at_a_time_in_a_folder(file: Path) -> None:
     with closing(begun(file)) as jobs:
         with pytest.raises(UsageError, match="another run") as refused:

@@ -44,6 +44,8 @@ RUNNING = "running"
 FREE = {"state": WAITING, "owner": None, "until": None}
 DATABASE_HINT = "See that the database is there and that you may write to it"
 PAGE = 100
+# how long one waits for another process that is writing
+PATIENCE_S = 60
 # results that are committed together, and how long one waits for others
 BATCH, BATCH_S = 32, 1.0
 # row of the work that comes after the last input: it has neither a name nor a place among them
@@ -145,7 +147,9 @@ class Jobs:
 
     def __init__(self, url: str | Path, queue: str, options: str, *, lease_s: float = LEASE_S) -> None:
         self._file = url if isinstance(url, Path) else None
-        self._url = sa.make_url(f"sqlite:///{url}") if isinstance(url, Path) else url_of(url)
+        # made of its parts: the name of a folder may hold what means something in a URL
+        own = sa.URL.create("sqlite", database=str(url))
+        self._url = own if self._file else url_of(str(url))
         self._queue, self._options, self._lease_s = queue, options, lease_s
         self.owner = uuid4().hex
         self._results: list[dict[str, Any]] = []
@@ -186,9 +190,11 @@ class Jobs:
 
     def _connect(self) -> sa.Connection:
         """Open the database and make the table."""
-        engine = sa.create_engine(self._url, **self._arguments())
         if self._url.get_backend_name() == "sqlite":
+            engine = sa.create_engine(self._url, connect_args={"timeout": 0 if self._file else PATIENCE_S})
             prepare_sqlite(engine, exclusive=self._file is not None)
+        else:
+            engine = sa.create_engine(self._url)
         connection = engine.connect()
         try:
             with connection.begin():
@@ -198,11 +204,6 @@ class Jobs:
             engine.dispose()
             raise
         return connection
-
-    def _arguments(self) -> dict[str, Any]:
-        if self._url.get_backend_name() != "sqlite":
-            return {}
-        return {"connect_args": {"timeout": 0 if self._file else 60}}
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
