@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from sr2fhir.outcome import describe
 from sr2fhir.runs import FileResult, Summary
 from sr2fhir.wording import listed, plural
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -22,22 +25,6 @@ UNICODE = {"ok": "✔", "failed": "✘", "to": "→"}
 ASCII = {"ok": "ok", "failed": "FAILED", "to": "->"}
 COLOURS = {"ok": "\x1b[32m", "failed": "\x1b[31m"}
 RESET = "\x1b[0m"
-
-
-class Bar(Protocol):
-    """Show how far a run has come."""
-
-    def line(self, text: str) -> None:
-        """Print a line above the bar."""
-        ...
-
-    def advance(self) -> None:
-        """Count one file."""
-        ...
-
-    def skip_to(self, number: int) -> None:
-        """Count so many files that were done before."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -71,60 +58,71 @@ class Terminal:
         encoding = self.stream.encoding or "ascii"
         print(text.encode(encoding, "replace").decode(encoding), file=self.stream, flush=True)
 
+
+class Bar:
+    """Print lines, and below them how far a run has come where somebody is looking on.
+
+    Parameters
+    ----------
+    progress
+        The bar; None where there is none.
+    """
+
+    def __init__(self, terminal: Terminal, progress: Progress | None = None) -> None:
+        self._terminal, self._progress = terminal, progress
+        self._begin = perf_counter()
+        self._done = self._earlier = 0
+
+    def line(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self._progress is None:
+            self._terminal.line(text)
+        else:
+            from rich.text import Text
+
+            self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
     def advance(self) -> None:
-        """Count nothing: there is no bar."""
+        """Count one file."""
+        self._done += 1
+        self._move(1)
 
     def skip_to(self, number: int) -> None:
-        """Count nothing: there is no bar."""
+        """Count so many files that were done before."""
+        before, self._earlier = self._earlier, number
+        if number > before:
+            self._move(number - before)
 
-    @contextmanager
-    def bar(self, count: Callable[[], int | None], *, enabled: bool = True) -> Iterator[Bar]:
-        """Show a progress bar, if it is wanted and somebody is looking on.
-
-        Parameters
-        ----------
-        count
-            Counts what there is to do, or returns None where nobody can; called in a thread of its own, so
-            that work need not wait for it.
-        """
-        if not (enabled and self.is_live):
-            yield self
-            return
-        with live_bar(self, count) as bar:
-            yield bar
+    def _move(self, number: int) -> None:
+        if self._progress is not None:
+            rate = f"{self._done / (perf_counter() - self._begin):.1f}/s"
+            self._progress.update(self._progress.task_ids[0], advance=number, rate=rate)
 
 
 @contextmanager
-def live_bar(terminal: Terminal, count: Callable[[], int | None]) -> Iterator[Bar]:
-    """Show a progress bar with the rate, and the remaining time once it is known how much there is to do."""
+def bar(terminal: Terminal, count: Callable[[], int | None], *, enabled: bool = True) -> Iterator[Bar]:
+    """Show a bar with the rate, and the remaining time once it is known how much there is to do.
+
+    Parameters
+    ----------
+    count
+        Counts what there is to do, or returns None where nobody can; called in a thread of its own, so
+        that work need not wait for it.
+    enabled
+        Whether a bar is wanted; there is none where nobody is looking on.
+    """
+    if not (enabled and terminal.is_live):
+        yield Bar(terminal)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
 
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("transforming"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(file=terminal.stream), transient=True) as progress:
         task = progress.add_task("", total=None, rate="")
         Thread(target=lambda: progress.update(task, total=count()), daemon=True).start()
-
-        class Live:
-            begin = perf_counter()
-            done = earlier = 0
-
-            def line(self, text: str) -> None:
-                progress.console.print(Text.from_ansi(text), soft_wrap=True)
-
-            def advance(self) -> None:
-                self.done += 1
-                rate = f"{self.done / (perf_counter() - self.begin):.1f}/s"
-                progress.update(task, advance=1, rate=rate)
-
-            def skip_to(self, number: int) -> None:
-                if number > self.earlier:
-                    progress.update(task, advance=number - self.earlier)
-                    self.earlier = number
-
-        yield Live()
+        yield Bar(terminal, progress)
 
 
 def printable(text: str) -> str:
@@ -144,18 +142,13 @@ def show(
     quiet: bool,
 ) -> None:
     """Add up results and print a line for each as it comes; if quiet, for failures only."""
-    with terminal.bar(count, enabled=not quiet) as bar:
+    with bar(terminal, count, enabled=not quiet) as shown:
         for result in results:
-            bar.skip_to(summary.resumed)
+            shown.skip_to(summary.resumed)
             summary.add(result)
-            show_one(result, bar, terminal, quiet)
-
-
-def show_one(result: FileResult, bar: Bar, terminal: Terminal, quiet: bool) -> None:
-    """Print the line of one result and move the bar on."""
-    bar.advance()
-    if not (quiet and result.ok):
-        bar.line(file_line(result, terminal))
+            shown.advance()
+            if not (quiet and result.ok):
+                shown.line(file_line(result, terminal))
 
 
 def file_line(result: FileResult, terminal: Terminal) -> str:

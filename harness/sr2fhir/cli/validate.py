@@ -18,6 +18,7 @@ from sr2fhir.errors import Sr2FhirError, UsageError
 from sr2fhir.files import replace_file
 from sr2fhir.jsontext import JsonError, dumps, loads_strict
 from sr2fhir.outcome import error_issue, outcome
+from sr2fhir.runs.results import without_frames
 from sr2fhir.runs.sinks.files import BUNDLE, writing
 from sr2fhir.wording import listed, plural
 
@@ -102,14 +103,12 @@ class Session:
 
     def one(self, file: str, engine: Engine) -> None:
         """Validate one file."""
-        from sr2fhir.runs.work import portable  # loads pydicom
-
         try:
             issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
         except BrokenPipeError:
             raise
         except Exception as problem:
-            error = portable(problem, file)
+            error = without_frames(problem, file)
             error.source = error.source or file
             self.counts["error"] += 1
             self.entries.append(error_issue(error))

@@ -26,7 +26,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sr2fhir.engines.base import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
-from sr2fhir.runs.work import portable
+from sr2fhir.runs.results import without_frames
 from sr2fhir.threads import Threads
 
 Item = TypeVar("Item")
@@ -328,7 +328,7 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Reply:
     try:
         return Reply(call(*arguments))
     except Exception as error:
-        return Reply(error=portable(error))
+        return Reply(error=without_frames(error))
 
 
 class DistantEngine:

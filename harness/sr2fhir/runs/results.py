@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from sr2fhir.errors import Sr2FhirError
+from sr2fhir.outcome import REPORT_IT, unexpected
+
 if TYPE_CHECKING:
     from sr2fhir.runs.inputs import Skipped
 
@@ -106,6 +109,23 @@ class Done:
 def digest_of(data: bytes) -> str:
     """Return the SHA-256 of bytes."""
     return sha256(data).hexdigest()
+
+
+def without_frames(error: Exception, name: str | None = None) -> Sr2FhirError:
+    """Make of any error one that says the same and can be sent to another process.
+
+    It keeps no frame that it passed through, and with them not the input, which would otherwise stay in
+    memory for as long as the error.
+
+    Parameters
+    ----------
+    name
+        Of the input, for an error that is none of ours.
+    """
+    if not isinstance(error, Sr2FhirError):
+        return Sr2FhirError(unexpected(error), source=name, hint=REPORT_IT)
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
 
 
 @dataclass

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import sr2fhir
 from sr2fhir.dicom.limits import in_force
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
-from sr2fhir.outcome import REPORT_IT, unexpected
 from sr2fhir.paths import Layout, layout
-from sr2fhir.runs.results import Done, FileResult, Written, digest_of
+from sr2fhir.runs.results import Done, FileResult, Written, digest_of, without_frames
 from sr2fhir.transformer import ENGINE_VARIABLE, URL_VARIABLE, Transformer
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class MakeWork:
     sink: Sink
 
     def __call__(self, engine: Engine) -> Callable[[Task], Done]:
-        """Make it."""
+        """Make the function that does the work."""
         return partial(work_on, self.settings.transformer(engine), self.sink)
 
 
@@ -134,7 +133,7 @@ def counted(result: Result, where: str | None) -> FileResult:
 def failure(sink: Sink, task: Task, error: Exception, digest: str = "") -> Done:
     """Write the outcome of a failure; no place is told where even that cannot be written."""
     name = task.item.name
-    told = portable(error, name)
+    told = without_frames(error, name)
     try:
         written = sink.fail(name, told)
     except Sr2FhirError as second:
@@ -155,18 +154,6 @@ def digest_of_input(item: Input) -> str:
         return digest_of(item.read())
     except InputError:
         return ""
-
-
-def portable(error: Exception, name: str | None = None) -> Sr2FhirError:
-    """Make of any error one that says the same in another process.
-
-    It keeps no frame that it passed through, and with them not the input, which would otherwise stay in
-    memory for as long as the error.
-    """
-    if not isinstance(error, Sr2FhirError):
-        return Sr2FhirError(unexpected(error), source=name, hint=REPORT_IT)
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)
 
 
 def log_stack(name: str, error: BaseException) -> None:
