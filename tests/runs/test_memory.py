@@ -30,7 +30,7 @@ NOISE = tracemalloc.Filter(inclusive=False, filename_pattern=pathlib.__file__)
 def used(folder: Path, number: int, ndjson: bool) -> int:
     """Return how many bytes a run holds at its end, over a list of so many files that are no reports."""
     (folder / "list.txt").write_text("a.dcm\n" * number)
-    settings = Settings(None, EngineOptions(), RenderOptions(), ndjson=ndjson)
+    settings = Settings(None, EngineOptions(), RenderOptions(), sink="ndjson" if ndjson else "files")
     summary = Summary()
     tracemalloc.start()
     with SharedRun(settings, folder / f"out{number}", summary, resume=False) as run:

@@ -21,7 +21,7 @@ OTHERS = [
     replace(SETTINGS, keep_lineage=True),
     replace(SETTINGS, validate=True),
     replace(SETTINGS, format="xml"),
-    replace(SETTINGS, ndjson=True),
+    replace(SETTINGS, sink="ndjson"),
 ]
 
 

@@ -29,7 +29,7 @@ def inputs(*contents: str) -> list[BytesInput]:
 class Decided:
     """Settings of which the digest is known."""
 
-    ndjson: bool
+    sink: str
     mark: str
     format: str = "json"
 
@@ -44,7 +44,7 @@ class Run:
     folder: Path
     worked_on: list[str] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
-    ndjson = False
+    sink = "files"
 
     def write(self, item: BytesInput) -> Written:
         raise NotImplementedError
@@ -54,7 +54,7 @@ class Run:
     ) -> list[str]:
         """Run, stopping after so many inputs; return which were worked on."""
         self.worked_on, self.summary = [], Summary()
-        settings = cast(Settings, Decided(self.ndjson, mark))
+        settings = cast(Settings, Decided(self.sink, mark))
         try:
             with SharedRun(settings, self.folder, self.summary, **{"resume": True, **options}) as run:
                 for result in run(items, partial(one_by_one, partial(self.work, stop_after))):
@@ -91,7 +91,7 @@ class FilesRun(Run):
 class NdjsonRun(Run):
     """Write a line for each word of an input, to the file of its first letter."""
 
-    ndjson = True
+    sink = "ndjson"
 
     def write(self, item: BytesInput) -> Written:
         words = [word for word in item.data.decode().split() if word != "bad"]

@@ -48,7 +48,7 @@ class Running:
             keep_lineage=arguments.keep_lineage,
             validate=arguments.validate,
             format=destination.format,
-            ndjson=arguments.ndjson,
+            sink="ndjson" if arguments.ndjson else "files",
         )
 
     @contextmanager

@@ -78,8 +78,9 @@ class SharedRun:
         self.jobs = Jobs(
             database or self.work / FILE, str(folder.resolve()), settings.digest(), lease_s=lease_s
         )
-        form = "ndjson" if settings.ndjson else "files"
-        self.sink: SharedSink = shared_sink(form, folder, self.work, self.jobs.owner, settings.format)
+        self.sink: SharedSink = shared_sink(
+            settings.sink, folder, self.work, self.jobs.owner, settings.format
+        )
         try:
             self._prepare(resume)
         except BaseException:

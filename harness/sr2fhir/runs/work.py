@@ -39,8 +39,8 @@ class Settings:
         As in `sr2fhir.transformer.make_engine`.
     render, keep_lineage, validate, format
         As in `sr2fhir.Transformer`.
-    ndjson
-        Whether inputs share a file for each type of resource.
+    sink
+        Where the results of many inputs go: a name in `sr2fhir.runs.sinks.SINKS`.
     """
 
     engine: str | None
@@ -49,7 +49,7 @@ class Settings:
     keep_lineage: bool = False
     validate: bool = False
     format: Format = "json"
-    ndjson: bool = False
+    sink: str = "files"
 
     def transformer(self, engine: Engine) -> Transformer:
         """Make the transformer."""
