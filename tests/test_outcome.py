@@ -55,7 +55,9 @@ def test_a_failure_of_a_map_names_file_line_and_rule() -> None:
         line=31,
         source="a.dcm",
     )
-    place = "maps/measurement-report/ImagingMeasurement.map:31; rule ImagingMeasurement/ImagingMeasurement/value"
+    place = (
+        "maps/measurement-report/ImagingMeasurement.map:31; rule ImagingMeasurement/ImagingMeasurement/value"
+    )
     assert from_error(error)["issue"][0]["diagnostics"] == f"a.dcm; {place}"
     assert describe(error) == f"a.dcm: the map failed. {place}"
     assert describe(error, known="a.dcm") == f"the map failed. {place}"

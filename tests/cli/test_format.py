@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 from sr2fhir.cli import main as cli
+from sr2fhir.cli.destination import choose
 from sr2fhir.errors import UsageError
-from sr2fhir.runs.destination import choose_format
 
 from tests.comparing.doubles import Altered
 
@@ -87,10 +87,10 @@ def test_validate_says_that_it_takes_json(
 def test_the_format_is_what_is_asked_for_or_what_the_name_says(
     out: str | None, wanted: str | None, format: str
 ) -> None:
-    assert choose_format(out, wanted) == format  # type: ignore[arg-type]
+    assert choose(["a.dcm"], out, wanted).format == format  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("out", "wanted"), [("a.json", "xml"), ("a.xml", "json")])
 def test_a_name_that_says_another_format_is_wrong_use(out: str, wanted: str) -> None:
     with pytest.raises(UsageError, match="is no name for"):
-        choose_format(out, wanted)  # type: ignore[arg-type]
+        choose(["a.dcm"], out, wanted)  # type: ignore[arg-type]

@@ -7,8 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from sr2fhir.cli.lines import Stopwatch, duration, file_line, show, summary_lines
-from sr2fhir.cli.terminal import Terminal, printable
+from sr2fhir.cli.terminal import Stopwatch, Terminal, duration, file_line, printable, show, summary_lines
 from sr2fhir.errors import NotDicomError
 from sr2fhir.runs import FileResult, Summary
 from sr2fhir.wording import listed, plural

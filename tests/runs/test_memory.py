@@ -9,15 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sr2fhir import runs
-from sr2fhir.runs.books import FilesBook
-from sr2fhir.runs.inputs import discover
-from sr2fhir.runs.ndjson import NdjsonSink
-from sr2fhir.runs.ndjson_book import NdjsonBook
+from sr2fhir.cli.sources import discover
+from sr2fhir.engines import EngineOptions
+from sr2fhir.model import RenderOptions
+from sr2fhir.runs.pool import one_by_one
 from sr2fhir.runs.results import Summary
-from sr2fhir.runs.work import Work
-from sr2fhir.runs.writing import WORK_FOLDER, folder_sink
-from sr2fhir.transformer import Transformer
+from sr2fhir.runs.shared import SharedRun
+from sr2fhir.runs.work import MakeWork, Settings
 
 from tests.runs.toys import ToyEngine
 
@@ -30,16 +28,14 @@ NOISE = tracemalloc.Filter(inclusive=False, filename_pattern=pathlib.__file__)
 
 
 def used(folder: Path, number: int, ndjson: bool) -> int:
-    """Answer how many bytes a run holds at its end, over a list of so many files that are no reports."""
+    """Return how many bytes a run holds at its end, over a list of so many files that are no reports."""
     (folder / "list.txt").write_text("a.dcm\n" * number)
-    out, summary = folder / f"out{number}", Summary()
-    files = folder_sink(out, out / WORK_FOLDER)
-    sink = NdjsonSink(out) if ndjson else files
-    book = NdjsonBook(summary, out, "x", resume=False) if ndjson else FilesBook(files, out, "x", resume=False)
+    settings = Settings(None, EngineOptions(), RenderOptions(), sink="ndjson" if ndjson else "files")
+    summary = Summary()
     tracemalloc.start()
-    with book:
-        work = partial(map, Work(Transformer(ToyEngine()), sink))
-        for result in runs.run(discover([f"@{folder}/list.txt"]), work, book, summary):
+    with SharedRun(settings, folder / f"out{number}", summary, resume=False) as run:
+        work = partial(one_by_one, MakeWork(settings, run.sink)(ToyEngine()))
+        for result in run(discover([f"@{folder}/list.txt"]), work):
             summary.add(result)
             if summary.files == number:
                 gc.collect()

@@ -13,8 +13,8 @@ from sr2fhir.errors import DamagedError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import loads_strict
 from sr2fhir.result import Result
-from sr2fhir.runs.ndjson import FILES, OUTCOMES, REPORTS, NdjsonSink
 from sr2fhir.runs.results import Line
+from sr2fhir.runs.sinks.ndjson import FILES, OUTCOMES, REPORTS, NdjsonSink
 
 EXPECTED = Path(__file__).parents[1] / "samples" / "expected"
 BUNDLES = sorted(EXPECTED.glob("*.bundle.json"))
@@ -26,7 +26,7 @@ def result(bundle: bytes, *findings: Finding) -> Result:
 
 
 def lines_of(bundle: Path) -> tuple[Line, ...]:
-    return NdjsonSink(Path("out")).write(result(bundle.read_bytes())).lines
+    return NdjsonSink(Path("out"), Path("work"), "run").write(result(bundle.read_bytes())).lines
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
@@ -79,12 +79,16 @@ def test_references_lead_to_lines(file: Path) -> None:
 def test_numbers_keep_their_text() -> None:
     resource = {"resourceType": "Observation", "id": "1", "valueQuantity": {"value": "N"}}
     bundle = json.dumps({"entry": [{"fullUrl": "urn:uuid:1", "resource": resource}]})
-    (line, _) = NdjsonSink(Path("out")).write(result(bundle.replace('"N"', "0.00000012500").encode())).lines
+    (line, _) = (
+        NdjsonSink(Path("out"), Path("work"), "run")
+        .write(result(bundle.replace('"N"', "0.00000012500").encode()))
+        .lines
+    )
     assert line.text.endswith(b'"valueQuantity":{"value":0.00000012500}}')
 
 
 def test_reports_and_findings_name_the_input() -> None:
-    written = NdjsonSink(Path("out")).write(result(b'{"entry": []}', FINDING))
+    written = NdjsonSink(Path("out"), Path("work"), "run").write(result(b'{"entry": []}', FINDING))
     lines = {line.file: json.loads(line.text) for line in written.lines}
     assert written.where == "out"
     assert set(lines) == {REPORTS, OUTCOMES}
@@ -94,12 +98,15 @@ def test_reports_and_findings_name_the_input() -> None:
 
 
 def test_what_went_well_has_no_outcome() -> None:
-    assert [line.file for line in NdjsonSink(Path("out")).write(result(b'{"entry": []}')).lines] == [REPORTS]
+    assert [
+        line.file
+        for line in NdjsonSink(Path("out"), Path("work"), "run").write(result(b'{"entry": []}')).lines
+    ] == [REPORTS]
 
 
 def test_a_failure_is_an_outcome_that_names_the_input_once() -> None:
     error = DamagedError("cut off", source="in/a.dcm", hint="Fetch it again")
-    (line,) = NdjsonSink(Path("out")).fail("in/a.dcm", error).lines
+    (line,) = NdjsonSink(Path("out"), Path("work"), "run").fail("in/a.dcm", error).lines
     (issue,) = json.loads(line.text)["issue"]
     assert (line.file, line.key) == (OUTCOMES, None)
     assert (issue["severity"], issue["diagnostics"]) == ("fatal", "in/a.dcm; Fetch it again")

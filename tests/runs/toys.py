@@ -47,6 +47,16 @@ def squares(_: Engine) -> Callable[[int], int]:
     return work
 
 
+def first_waits(_: Engine) -> Callable[[int], int]:
+    """Take long for the first item."""
+
+    def work(number: int) -> int:
+        time.sleep(1 if number == 0 else 0)
+        return number
+
+    return work
+
+
 def process_ids(_: Engine) -> Callable[[int], int]:
     """Answer in which process each item is worked on."""
 

@@ -19,6 +19,10 @@ from sr2fhir.cli.options import (
 )
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import EngineUnavailableError, InputError, UsageError
+from sr2fhir.jsontext import dumps
+from sr2fhir.outcome import describe
+from sr2fhir.paths import layout
+from sr2fhir.pipeline import render
 from sr2fhir.wording import plural
 
 if TYPE_CHECKING:
@@ -65,7 +69,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, print a line for each input and each difference, and answer the exit code."""
+    """Compare, print a line for each input and each difference, and return the exit code."""
     terminal = Terminal(sys.stdout)
     inputs = arguments.inputs or [samples()]
     with ExitStack() as stack:
@@ -122,15 +126,13 @@ def parsed(named: Iterable[str]) -> dict[str, str | None]:
 
 
 def samples() -> str:
-    """Answer the folder of the samples.
+    """Return the folder of the samples.
 
     Raises
     ------
     UsageError
         An installed package carries none.
     """
-    from sr2fhir.paths import layout
-
     folder = layout().sources / "samples"
     if not folder.is_dir():
         raise UsageError("there are no samples here", hint="Name what to compare with --inputs")
@@ -139,7 +141,7 @@ def samples() -> str:
 
 def find(names: list[str]) -> Iterator[Input]:
     """Find the inputs."""
-    from sr2fhir.runs.inputs import discover
+    from sr2fhir.cli.sources import discover
 
     return discover(names, skipped=lambda _: None)
 
@@ -179,7 +181,6 @@ class Session:
     def one(self, item: Input) -> None:
         """Compare what the engines make of one input."""
         from sr2fhir.comparing import compare
-        from sr2fhir.pipeline import render
 
         try:
             source = item.read(None)
@@ -196,8 +197,6 @@ class Session:
 
     def fail(self, name: str, error: Exception) -> None:
         """Print why there is nothing to compare."""
-        from sr2fhir.outcome import describe
-
         self.failed += 1
         text = printable(describe(error, known=name))
         self.terminal.line(f"{self.terminal.sign('failed')} {printable(name)}  {text}")
@@ -241,7 +240,5 @@ STATES = {"same": "the same", "known": "the same but for known differences", "di
 
 def shown(value: object) -> str:
     """Write a value as JSON, cut where it is long; a dash where there is none."""
-    from sr2fhir.jsontext import dumps
-
     text = "-" if value is None else dumps(value).decode()
     return text if len(text) <= WIDTH else f"{text[:WIDTH]}…"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
@@ -34,8 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the information."""
     information = gather(layout())
     if arguments.json:
-        import json
-
         print(json.dumps(information, indent=2, ensure_ascii=False))
         return 0
     terminal = Terminal(sys.stdout)
@@ -90,8 +90,6 @@ def java_version() -> str:
 
 def engine_versions(pins: Path) -> dict[str, str]:
     """Read the pinned versions of the HL7 engine and of the FHIR packages."""
-    import tomllib
-
     if not pins.is_file():
         return {"HL7 engine": MISSING}
     content = tomllib.loads(pins.read_text("utf-8"))

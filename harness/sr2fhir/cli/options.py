@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sr2fhir.engines.base import EngineOptions
 from sr2fhir.errors import UsageError
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.base import EngineOptions
     from sr2fhir.model import RenderOptions
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -75,8 +77,6 @@ def add_server_options(group: argparse._ActionsContainer) -> None:
 
 def engine_options(arguments: argparse.Namespace, *, batch: bool = False) -> EngineOptions:
     """Make the engine's options."""
-    from sr2fhir.engines.base import EngineOptions
-
     return EngineOptions(
         batch=batch,
         url=arguments.engine_url,
@@ -200,9 +200,5 @@ def parse_table(file: Path) -> Any:
     """Parse a JSON or TOML file."""
     text = file.read_text("utf-8")
     if file.suffix.lower() == ".toml":
-        import tomllib
-
         return tomllib.loads(text)
-    import json
-
     return json.loads(text)

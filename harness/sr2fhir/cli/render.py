@@ -8,6 +8,10 @@ from pathlib import Path
 
 from sr2fhir.cli.options import Subparsers, add_command, add_render_options, render_options
 from sr2fhir.cli.terminal import Terminal, printable
+from sr2fhir.files import replace_file
+from sr2fhir.jsontext import dumps
+from sr2fhir.pipeline import render
+from sr2fhir.runs.sinks.files import writing
 
 EXAMPLES = """\
   sr2fhir render report.dcm                    the DicomSR document on standard output
@@ -31,10 +35,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Render, write the document, print the findings to standard error, and answer the exit code."""
-    from sr2fhir.jsontext import dumps
-    from sr2fhir.pipeline import render
-
+    """Render, write the document, print the findings to standard error, and return the exit code."""
     standard = arguments.input == STANDARD_INPUT
     source = sys.stdin.buffer.read() if standard else arguments.input
     name = "standard input" if standard else Path(arguments.input).name
@@ -48,8 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(data: bytes, file: Path | None) -> None:
     """Write to a file or standard output."""
-    from sr2fhir.runs.writing import replace_file, writing
-
     if file is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
 from time import perf_counter
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from sr2fhir.outcome import describe
+from sr2fhir.runs import FileResult, Summary
+from sr2fhir.wording import listed, plural
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 UNICODE = {"ok": "✔", "failed": "✘", "to": "→"}
 ASCII = {"ok": "ok", "failed": "FAILED", "to": "->"}
 COLOURS = {"ok": "\x1b[32m", "failed": "\x1b[31m"}
 RESET = "\x1b[0m"
-
-
-class Bar(Protocol):
-    """Show how far a run has come."""
-
-    def line(self, text: str) -> None:
-        """Print a line above the bar."""
-        ...
-
-    def advance(self) -> None:
-        """Count one file."""
-        ...
-
-    def skip_to(self, number: int) -> None:
-        """Count so many files that were done before."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -62,64 +58,200 @@ class Terminal:
         encoding = self.stream.encoding or "ascii"
         print(text.encode(encoding, "replace").decode(encoding), file=self.stream, flush=True)
 
+
+class Bar:
+    """Print lines, and below them how far a run has come where somebody is looking on.
+
+    Parameters
+    ----------
+    progress
+        The bar; None where there is none.
+    """
+
+    def __init__(self, terminal: Terminal, progress: Progress | None = None) -> None:
+        self._terminal, self._progress = terminal, progress
+        self._begin = perf_counter()
+        self._done = self._earlier = 0
+
+    def line(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self._progress is None:
+            self._terminal.line(text)
+        else:
+            from rich.text import Text
+
+            self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
     def advance(self) -> None:
-        """Count nothing: there is no bar."""
+        """Count one file."""
+        self._done += 1
+        self._move(1)
 
     def skip_to(self, number: int) -> None:
-        """Count nothing: there is no bar."""
+        """Count so many files that were done before."""
+        before, self._earlier = self._earlier, number
+        if number > before:
+            self._move(number - before)
 
-    @contextmanager
-    def bar(self, count: Callable[[], int | None], *, enabled: bool = True) -> Iterator[Bar]:
-        """Show a progress bar, if it is wanted and somebody is looking on.
-
-        Parameters
-        ----------
-        count
-            Counts what there is to do, or answers None where nobody can; called in a thread of its own, so
-            that work need not wait for it.
-        """
-        if not (enabled and self.is_live):
-            yield self
-            return
-        with live_bar(self, count) as bar:
-            yield bar
+    def _move(self, number: int) -> None:
+        if self._progress is not None:
+            rate = f"{self._done / (perf_counter() - self._begin):.1f}/s"
+            self._progress.update(self._progress.task_ids[0], advance=number, rate=rate)
 
 
 @contextmanager
-def live_bar(terminal: Terminal, count: Callable[[], int | None]) -> Iterator[Bar]:
-    """Show a progress bar with the rate, and the remaining time once it is known how much there is to do."""
-    from threading import Thread
+def bar(terminal: Terminal, count: Callable[[], int | None], *, enabled: bool = True) -> Iterator[Bar]:
+    """Show a bar with the rate, and the remaining time once it is known how much there is to do.
 
+    Parameters
+    ----------
+    count
+        Counts what there is to do, or returns None where nobody can; called in a thread of its own, so
+        that work need not wait for it.
+    enabled
+        Whether a bar is wanted; there is none where nobody is looking on.
+    """
+    if not (enabled and terminal.is_live):
+        yield Bar(terminal)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
 
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("transforming"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(file=terminal.stream), transient=True) as progress:
         task = progress.add_task("", total=None, rate="")
         Thread(target=lambda: progress.update(task, total=count()), daemon=True).start()
-
-        class Live:
-            begin = perf_counter()
-            done = earlier = 0
-
-            def line(self, text: str) -> None:
-                progress.console.print(Text.from_ansi(text), soft_wrap=True)
-
-            def advance(self) -> None:
-                self.done += 1
-                rate = f"{self.done / (perf_counter() - self.begin):.1f}/s"
-                progress.update(task, advance=1, rate=rate)
-
-            def skip_to(self, number: int) -> None:
-                if number > self.earlier:
-                    progress.update(task, advance=number - self.earlier)
-                    self.earlier = number
-
-        yield Live()
+        yield Bar(terminal, progress)
 
 
 def printable(text: str) -> str:
     """Make control characters of a file name visible, so that it stays on its line."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+# ---- a run
+
+
+def show(
+    results: Iterable[FileResult],
+    summary: Summary,
+    terminal: Terminal,
+    count: Callable[[], int | None],
+    *,
+    quiet: bool,
+) -> None:
+    """Add up results and print a line for each as it comes; if quiet, for failures only."""
+    with bar(terminal, count, enabled=not quiet) as shown:
+        for result in results:
+            shown.skip_to(summary.resumed)
+            summary.add(result)
+            shown.advance()
+            if not (quiet and result.ok):
+                shown.line(file_line(result, terminal))
+
+
+def file_line(result: FileResult, terminal: Terminal) -> str:
+    """Say in one line what became of an input."""
+    sign, name = terminal.sign("ok" if result.ok else "failed"), printable(result.name)
+    if result.error is not None:
+        return f"{sign} {name}  {printable(describe(result.error, known=result.name))}"
+    counts = listed((result.resources, "resource"), (result.errors, "error"), (result.warnings, "warning"))
+    state = "" if result.invalid is None else f", {validity(result.invalid)}"
+    return f"{sign} {name}  {counts}{state}  {terminal.signs['to']} {printable(str(result.where))}"
+
+
+def validity(errors: int) -> str:
+    """Say what the validator found."""
+    return plural(errors, "validation error") if errors else "valid"
+
+
+@dataclass
+class Stopwatch:
+    """Tell how fast a run was."""
+
+    begin: float = field(default_factory=perf_counter)
+
+    def lines(self, summary: Summary, terminal: Terminal) -> Iterator[str]:
+        """Say it on a terminal only: what is kept in a file is the same for the same inputs."""
+        seconds = perf_counter() - self.begin
+        number = summary.files - summary.resumed
+        text = f"{plural(number, 'input')} in {duration(seconds)}, {number / seconds:,.1f} a second"
+        logger.info("%s", text)
+        if terminal.is_live and number > 1:
+            yield text
+
+
+def duration(seconds: float) -> str:
+    """Write a time: `8.3 s`, `2 min 5 s`, `1 h 0 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_of_hour = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes_of_hour} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def summary_lines(
+    summary: Summary,
+    place: Path | None,
+    *,
+    validated: bool,
+    ndjson: bool = False,
+    xml: bool = False,
+    shared: bool = False,
+) -> Iterator[str]:
+    """Sum up a run and say what to do next.
+
+    Parameters
+    ----------
+    place
+        Where the results are; None for standard output.
+    validated
+        Whether the Bundles were checked in this run.
+    ndjson
+        Whether inputs share their files.
+    xml
+        Whether the Bundles are XML, which cannot be validated later.
+    shared
+        Whether other commands had a part in the run.
+    """
+    counts = ((summary.resources, "resource"), (summary.errors, "error"), (summary.warnings, "warning"))
+    when = "before or by other commands" if shared else "before the interruption"
+    earlier = f" ({summary.resumed:,} of them {when})" if summary.resumed else ""
+    state = f"{summary.done:,} transformed, {summary.failed:,} failed"
+    checked = f", {validity(summary.invalid)}" if validated else ""
+    yield (
+        f"{plural(summary.files, 'input')}{earlier}: {state}; "
+        + ", ".join(plural(*each) for each in counts)
+        + checked
+    )
+    if place is not None:
+        yield from advice(summary, printable(str(place)), validated or xml, NDJSON if ndjson else FILES)
+
+
+# where reports and outcomes are
+FILES = {"reports": "the report beside each Bundle says", "outcomes": "the outcome files of {}"}
+NDJSON = {"reports": "reports.jsonl says", "outcomes": "{}/OperationOutcome.ndjson"}
+
+
+def advice(summary: Summary, place: str, validated: bool, names: dict[str, str]) -> Iterator[str]:
+    """Say where things are and what to do next."""
+    outcomes = names["outcomes"].format(place)
+    if summary.skipped:
+        yield f"{plural(summary.skipped, 'file')} passed over; --log-level info says which and why"
+    if summary.repeated:
+        yield f"{plural(summary.repeated, 'resource')} stood in an earlier input too and were written once"
+    if summary.differing:
+        verb = "repeats" if summary.differing == 1 else "repeat"
+        yield f"{plural(summary.differing, 'resource')} {verb} an id with other content: the last line counts"
+    if summary.done and summary.unmapped:
+        lost = plural(
+            summary.unmapped, "content item or header attribute", "content items or header attributes"
+        )
+        yield f"{lost} reached no element; {names['reports']} which and why"
+    if summary.failed:
+        yield f"What failed, where and how to mend it also stands in {outcomes}"
+    if summary.done and not validated and names is FILES:
+        yield f"Next: check the Bundles with `sr2fhir validate {place}`"
+    if summary.invalid:
+        yield f"What the validator found stands in {outcomes}"

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
-from sr2fhir.cli.lines import Stopwatch, show, summary_lines
+from sr2fhir import engines
+from sr2fhir.cli.destination import Destination, choose, is_single
 from sr2fhir.cli.options import (
     Subparsers,
     add_command,
     add_engine_option,
     add_render_options,
     count,
-    render_options,
+    engine_options,
+    seconds,
 )
-from sr2fhir.cli.terminal import Terminal, printable
+from sr2fhir.cli.terminal import Stopwatch, Terminal, printable, show, summary_lines
 from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe
-from sr2fhir.packaging import BUNDLE_TYPES, FORMATS, Packaging
+from sr2fhir.packaging import BUNDLE_TYPES, FORMATS
+from sr2fhir.runs import LEASE_S, Summary
+from sr2fhir.toolchain.freshness import REMEDY, outdated
 from sr2fhir.wording import plural
-
-if TYPE_CHECKING:
-    from sr2fhir.engines import Engine, EngineOptions
-    from sr2fhir.runs import Summary
-    from sr2fhir.runs.destination import Destination
-    from sr2fhir.runs.inputs import Input, Skipped
-    from sr2fhir.runs.results import Done
-    from sr2fhir.runs.work import MakeWork, Recipe
 
 EXAMPLES = """\
   sr2fhir transform report.dcm                      out/report.dcm.bundle.json, .report.json, .outcome.json
@@ -44,8 +37,6 @@ item, and what reached none and why), and an OperationOutcome. An input that fai
 alone; on standard output it takes the place of the Bundle. With --ndjson all inputs share Patient.ndjson,
 Observation.ndjson and so on, reports.jsonl, and OperationOutcome.ndjson.
 """
-STANDARD_INPUT = "-"
-LIST_SIGN = "@"
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
@@ -83,6 +74,20 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         "--resume", action="store_true", help="go on with a run into this folder that was interrupted"
     )
     command.add_argument(
+        "--jobs-db",
+        metavar="URL",
+        help="database in which several commands share a run (sqlite:///FILE or postgresql://USER@HOST/NAME);"
+        " all but the first join it with --resume",
+    )
+    command.add_argument(
+        "--jobs-lease",
+        type=seconds,
+        default=LEASE_S,
+        metavar="SECONDS",
+        help="with --jobs-db, time after which others take over from a command that records nothing more"
+        f" (default: {LEASE_S:g})",
+    )
+    command.add_argument(
         "--format",
         choices=FORMATS,
         help="format of the Bundles (default: what the ending of --out says, else json)",
@@ -99,20 +104,17 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Transform all inputs, print a line for each and a summary, and answer the exit code."""
-    from sr2fhir.runs import Summary
-    from sr2fhir.runs.destination import choose, choose_format
-
+    """Transform all inputs, print a line for each and a summary, and return the exit code."""
     check_ndjson(arguments)
-    arguments.format = choose_format(arguments.out, arguments.format)
     destination = choose(arguments.inputs, arguments.out, arguments.format, ndjson=arguments.ndjson)
+    check_database(arguments, destination)
     terminal = Terminal(sys.stderr if arguments.quiet or destination.place is None else sys.stdout)
     summary, stopwatch = Summary(), Stopwatch()
     try:
         transform(arguments, destination, terminal, summary)
     except (EngineUnavailableError, KeyboardInterrupt) as error:
         return stopped(error, destination, summary)
-    form = {"ndjson": arguments.ndjson, "xml": arguments.format == "xml"}
+    form = {"ndjson": arguments.ndjson, "xml": destination.format == "xml", "shared": bool(arguments.jobs_db)}
     lines = summary_lines(summary, destination.place, validated=arguments.validate, **form)
     for line in () if arguments.quiet else (*lines, *stopwatch.lines(summary, terminal), *freshness_lines()):
         terminal.line(line)
@@ -123,6 +125,29 @@ def check_ndjson(arguments: argparse.Namespace) -> None:
     """Refuse a transaction as NDJSON, which has no place for its requests."""
     if arguments.ndjson and arguments.bundle != "collection":
         raise UsageError(f"--ndjson cannot hold a {arguments.bundle}", hint="Leave --bundle out")
+
+
+def check_database(arguments: argparse.Namespace, destination: Destination) -> None:
+    """Refuse to share a run that has one input."""
+    if arguments.jobs_db and not destination.is_shared:
+        raise UsageError("--jobs-db is for many inputs into one folder", hint="Leave --jobs-db out")
+
+
+def transform(
+    arguments: argparse.Namespace, destination: Destination, terminal: Terminal, summary: Summary
+) -> None:
+    """Transform all inputs and print a line for each."""
+    options = engine_options(arguments, batch=not is_single(arguments.inputs))
+    engine = engines.make_engine(arguments.engine, options)
+    try:
+        # Java starts while Python loads this, and with it pydicom
+        from sr2fhir.cli.running import Running
+
+        running = Running(arguments, options, destination, engine, summary)
+        with running.results() as results:
+            show(results, summary, terminal, running.count_inputs, quiet=arguments.quiet)
+    finally:
+        engine.close()
 
 
 def stopped(
@@ -149,86 +174,4 @@ def stopped(
 
 def freshness_lines() -> tuple[str, ...]:
     """Warn where the compiled maps are not those of the sources."""
-    from sr2fhir.toolchain.freshness import REMEDY, outdated
-
     return (f"Note: {REMEDY}",) if outdated() else ()
-
-
-def transform(
-    arguments: argparse.Namespace, destination: Destination, terminal: Terminal, summary: Summary
-) -> None:
-    """Transform all inputs and print a line for each."""
-    from sr2fhir import runs
-    from sr2fhir.cli.options import engine_options
-    from sr2fhir.engines import make_engine
-    from sr2fhir.runs.destination import is_single
-
-    options = engine_options(arguments, batch=not is_single(arguments.inputs))
-    # first of all: Java starts while Python still loads pydicom
-    engine = make_engine(arguments.engine, options)
-    from sr2fhir.runs.work import MakeWork
-
-    try:
-        recipe = recipe_of(arguments, options)
-        work = working(arguments, destination, MakeWork(recipe, destination.sink), engine)
-        items = find(arguments.inputs, destination, summary.skip)
-        with destination.book(recipe, summary, resume=arguments.resume) as book:
-            done = runs.run(items, work, book, summary)
-            number = partial(count_inputs, arguments.inputs, destination)
-            show(done, summary, terminal, number, quiet=arguments.quiet)
-    finally:
-        engine.close()
-
-
-def working(
-    arguments: argparse.Namespace, destination: Destination, make_work: MakeWork, engine: Engine
-) -> Callable[[Iterable[Input]], Iterator[Done]]:
-    """Work in this process, or in several."""
-    if arguments.jobs == 1 or not destination.is_shared:
-        return partial(map, make_work(engine))
-    from sr2fhir.runs.work import lost
-    from sr2fhir.runs.workers import Workers
-
-    prepare = partial(prepare_worker, arguments)
-    return Workers(arguments.jobs, engine, make_work, partial(lost, destination.sink), prepare)
-
-
-def prepare_worker(arguments: argparse.Namespace) -> None:
-    """Set a worker process up as this one was."""
-    from sr2fhir.cli.main import prepare, travel_light
-
-    travel_light()
-    prepare(arguments)
-
-
-def recipe_of(arguments: argparse.Namespace, engine_options: EngineOptions) -> Recipe:
-    """Gather what decides about the results."""
-    from sr2fhir.runs.work import Recipe
-
-    return Recipe(
-        arguments.engine,
-        engine_options,
-        render_options(arguments),
-        Packaging(arguments.bundle),
-        keep_lineage=arguments.keep_lineage,
-        validate=arguments.validate,
-        format=arguments.format,
-    )
-
-
-def find(
-    inputs: Sequence[str], destination: Destination, skipped: Callable[[Skipped], None]
-) -> Iterator[Input]:
-    """Find the inputs, but none in the folder of the results."""
-    from sr2fhir.runs.inputs import discover
-
-    return discover(inputs, leave_out=[destination.place] if destination.place else [], skipped=skipped)
-
-
-def count_inputs(inputs: Sequence[str], destination: Destination) -> int | None:
-    """Count the inputs; standard input counts as one, and a list that is read from it cannot be counted."""
-    if f"{LIST_SIGN}{STANDARD_INPUT}" in inputs:
-        return None
-    named = [name for name in inputs if name != STANDARD_INPUT]
-    found = sum(1 for _ in find(named, destination, lambda _: None))
-    return found + len(inputs) - len(named)

@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sr2fhir import engines
 from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import Sr2FhirError, UsageError
+from sr2fhir.files import replace_file
+from sr2fhir.jsontext import JsonError, dumps, loads_strict
+from sr2fhir.outcome import error_issue, outcome
+from sr2fhir.runs.results import without_frames
+from sr2fhir.runs.sinks.files import BUNDLE, writing
 from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
@@ -65,11 +71,9 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Validate, print the findings, and answer the exit code."""
-    from sr2fhir.engines import make_engine
-
+    """Validate, print the findings, and return the exit code."""
     files = list(expand(arguments.inputs))
-    engine = make_engine(arguments.engine, engine_options(arguments))
+    engine = engines.make_engine(arguments.engine, engine_options(arguments))
     try:
         return Session(arguments, Terminal(sys.stdout)).run(files, engine)
     finally:
@@ -99,15 +103,12 @@ class Session:
 
     def one(self, file: str, engine: Engine) -> None:
         """Validate one file."""
-        from sr2fhir.outcome import error_issue
-        from sr2fhir.runs.work import portable
-
         try:
             issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
         except BrokenPipeError:
             raise
         except Exception as problem:
-            error = portable(problem, file)
+            error = without_frames(problem, file)
             error.source = error.source or file
             self.counts["error"] += 1
             self.entries.append(error_issue(error))
@@ -145,10 +146,6 @@ class Session:
 
     def write(self, file: Path) -> None:
         """Write the OperationOutcome."""
-        from sr2fhir.jsontext import dumps
-        from sr2fhir.outcome import outcome
-        from sr2fhir.runs.writing import replace_file, writing
-
         with writing(file):
             replace_file(file, dumps(outcome(self.entries), indent=True) + b"\n")
 
@@ -197,8 +194,6 @@ def expand(names: Iterable[str]) -> Iterator[str]:
 
 def bundles(folder: Path) -> list[str]:
     """Find the Bundles below a folder."""
-    from sr2fhir.runs.writing import BUNDLE
-
     found = [str(path) for path in sorted(folder.rglob(f"*{BUNDLE}"))]
     if not found:
         hint = f"Name the files themselves. {JSON_HINT}"
@@ -208,8 +203,7 @@ def bundles(folder: Path) -> list[str]:
 
 def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> tuple[ValidationIssue, ...]:
     """Parse a file strictly and validate it."""
-    from sr2fhir.jsontext import JsonError, loads_strict
-    from sr2fhir.validation import validate
+    from sr2fhir.validation import validate  # heavy
 
     data = load(file)
     if data.lstrip()[:1] == b"<":

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
+
+from sr2fhir.errors import Sr2FhirError
+from sr2fhir.outcome import REPORT_IT, unexpected
 
 if TYPE_CHECKING:
     from sr2fhir.runs.inputs import Skipped
@@ -73,29 +77,68 @@ class Written:
     ----------
     where
         Where the Bundle is, or the OperationOutcome.
-    digest
-        Of the files written; empty where nobody will compare them.
+    digests
+        SHA-256 of what was written, by file or part of one; empty where nobody will compare them.
     lines
-        What the run is to write, since it needs the order of the inputs.
+        What is to be written at the end of the run, since it needs the order of the inputs.
     """
 
     where: str | None = None
-    digest: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a worker hands over: the result, the digest of the input's bytes, and what was written."""
+    """What a worker hands over.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of the input's bytes; empty if it cannot be read.
+    job
+        Number of the job that is done; 0 where there is no table of jobs.
+    """
 
     result: FileResult
-    source: str = ""
+    digest: str = ""
     written: Written = Written()
+    job: int = 0
+
+
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of bytes."""
+    return sha256(data).hexdigest()
+
+
+def without_frames(error: Exception, name: str | None = None) -> Sr2FhirError:
+    """Make of any error one that says the same and can be sent to another process.
+
+    It keeps no frame that it passed through, and with them not the input, which would otherwise stay in
+    memory for as long as the error.
+
+    Parameters
+    ----------
+    name
+        Of the input, for an error that is none of ours.
+    """
+    if not isinstance(error, Sr2FhirError):
+        return Sr2FhirError(unexpected(error), source=name, hint=REPORT_IT)
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
 
 
 @dataclass
 class Summary:
-    """Add up a run."""
+    """Add up a run.
+
+    Parameters
+    ----------
+    resumed
+        Inputs that an interrupted run or another command had done.
+    repeated, differing
+        Resources that stood in an earlier input too, and those of them with other content (NDJSON).
+    """
 
     files: int = 0
     failed: int = 0
@@ -115,7 +158,7 @@ class Summary:
         self.skipped += 1
 
     def resume(self, result: FileResult) -> None:
-        """Add what an interrupted run had done."""
+        """Add what was done before, or by another command."""
         self.resumed += 1
         self.add(result)
 

@@ -1,29 +1,38 @@
-"""What a worker does with one input: read it, transform it, write what comes out."""
+"""What decides about results, and what is done with one input: read, transform, write."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import os
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from traceback import extract_tb
+from typing import TYPE_CHECKING, NamedTuple
 
+import sr2fhir
+from sr2fhir.dicom.limits import in_force
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
-from sr2fhir.outcome import REPORT_IT, unexpected
 from sr2fhir.packaging import Format, Packaging
-from sr2fhir.runs.results import Done, FileResult, Written
+from sr2fhir.paths import Layout, layout
+from sr2fhir.runs.results import Done, FileResult, Written, digest_of, without_frames
+from sr2fhir.settings import ENGINE_VARIABLE, URL_VARIABLE
 from sr2fhir.transformer import Transformer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sr2fhir.engines import Engine, EngineOptions
     from sr2fhir.model import RenderOptions
     from sr2fhir.result import Result
     from sr2fhir.runs.inputs import Input
-    from sr2fhir.runs.writing import Sink
+    from sr2fhir.runs.sinks import Sink
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Settings:
     """All that decides about results beside the inputs and the program; can be sent to another process.
 
     Parameters
@@ -32,6 +41,8 @@ class Recipe:
         As in `sr2fhir.engines.make_engine`.
     options, packaging, keep_lineage, validate, format
         As in `sr2fhir.Transformer`.
+    sink
+        Where the results of many inputs go: a name in `sr2fhir.runs.sinks.SINKS`.
     """
 
     engine: str | None
@@ -41,6 +52,7 @@ class Recipe:
     keep_lineage: bool = False
     validate: bool = False
     format: Format = "json"
+    sink: str = "files"
 
     def __post_init__(self) -> None:
         """Refuse what cannot go together, before any work is begun."""
@@ -57,54 +69,60 @@ class Recipe:
             format=self.format,
         )
 
+    def digest(self, places: Layout | None = None) -> str:
+        """Return a digest of the settings, the limits, the version of the program, and the compiled maps.
 
-@dataclass(frozen=True)
-class Work:
-    """Do the work on one input after the other.
-
-    Parameters
-    ----------
-    transformer
-        Transforms them.
-    sink
-        Takes what comes out.
-    """
-
-    transformer: Transformer
-    sink: Sink
-
-    def __call__(self, item: Input) -> Done:
-        """Transform one input and write what comes out.
-
-        Raises
-        ------
-        EngineUnavailableError, SetupError
-            There is no engine to work with, which concerns the other inputs too.
+        Where one of them has changed, results of an interrupted run are not kept.
         """
-        digest = ""
-        try:
-            data = item.read(self.transformer.settings.limits)
-            digest = digest_of(data)
-            result = self.transformer.transform(data, name=item.name)
-            written = self.sink.write(result)
-            return Done(counted(result, written.where), digest, written)
-        except (EngineUnavailableError, SetupError, BrokenPipeError):
-            raise
-        except Exception as error:
-            log_stack(item.name, error)
-            return failure(self.sink, item, error, digest)
+        # how long an engine may take decides whether there is a result, not what it is
+        settings = replace(self, engine_options=replace(self.engine_options, timeout_s=0, install=False))
+        environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
+        deciding = (settings, in_force(None), environment, sr2fhir.__version__)
+        digest = sha256(repr(deciding).encode(errors="replace"))
+        for file in sorted((places or layout()).compiled_maps.glob("*.json")):
+            digest.update(sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+class Task(NamedTuple):
+    """An input, and the number of its job; 0 where there is no table of jobs."""
+
+    item: Input
+    job: int = 0
 
 
 @dataclass(frozen=True)
 class MakeWork:
-    """Make the work of a worker."""
+    """Make, of an engine, the function that does the work of a process."""
 
-    recipe: Recipe
+    settings: Settings
     sink: Sink
 
-    def __call__(self, engine: Engine) -> Work:
-        """Make the work."""
-        return Work(self.recipe.transformer(engine), self.sink)
+    def __call__(self, engine: Engine) -> Callable[[Task], Done]:
+        """Make the function that does the work."""
+        return partial(work_on, self.settings.transformer(engine), self.sink)
+
+
+def work_on(transformer: Transformer, sink: Sink, task: Task) -> Done:
+    """Transform one input and write what comes out.
+
+    Raises
+    ------
+    EngineUnavailableError, SetupError
+        There is no engine to work with, which concerns the other inputs too.
+    """
+    digest, item = "", task.item
+    try:
+        data = item.read(transformer.settings.limits)
+        digest = digest_of(data)
+        result = transformer.transform(data, name=item.name)
+        written = sink.write(result)
+        return Done(counted(result, written.where), digest, written, task.job)
+    except (EngineUnavailableError, SetupError, BrokenPipeError):
+        raise
+    except Exception as error:
+        log_stack(item.name, error)
+        return failure(sink, task, error, digest)
 
 
 def counted(result: Result, where: str | None) -> FileResult:
@@ -120,56 +138,36 @@ def counted(result: Result, where: str | None) -> FileResult:
     )
 
 
-def failure(sink: Sink, item: Input, error: Exception, digest: str = "") -> Done:
+def failure(sink: Sink, task: Task, error: Exception, digest: str = "") -> Done:
     """Write the outcome of a failure; no place is told where even that cannot be written."""
-    told = portable(error, item.name)
+    name = task.item.name
+    told = without_frames(error, name)
     try:
-        written = sink.fail(item.name, told)
+        written = sink.fail(name, told)
     except Sr2FhirError as second:
-        log_stack(item.name, second)
+        log_stack(name, second)
         written = Written()
-    return Done(FileResult(item.name, written.where, error=told), digest, written)
+    return Done(FileResult(name, written.where, error=told), digest, written, task.job)
 
 
-def lost(sink: Sink, item: Input, error: Sr2FhirError) -> Done:
-    """Write the outcome of an input that its worker died of."""
-    error.source = item.name
-    return failure(sink, item, error, digest_of_input(item))
+def lost(sink: Sink, task: Task, error: Sr2FhirError) -> Done:
+    """Write the outcome of an input that its workers died of."""
+    error.source = task.item.name
+    return failure(sink, task, error, digest_of_input(task.item))
 
 
 def digest_of_input(item: Input) -> str:
-    """Answer the digest of an input's bytes as they are now; nothing if it cannot be read."""
+    """Return the digest of an input's bytes as they are now; nothing if it cannot be read."""
     try:
         return digest_of(item.read())
     except InputError:
         return ""
 
 
-def digest_of(data: bytes) -> str:
-    """Answer the digest of an input's bytes."""
-    from hashlib import sha256
-
-    return sha256(data).hexdigest()
-
-
-def portable(error: Exception, name: str | None = None) -> Sr2FhirError:
-    """Make of any error one that says the same in another process.
-
-    It lets go of the frames that it passed through, and with them of the input, which would otherwise stay in
-    memory for as long as the error.
-    """
-    if not isinstance(error, Sr2FhirError):
-        return Sr2FhirError(unexpected(error), source=name, hint=REPORT_IT)
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)
-
-
 def log_stack(name: str, error: BaseException) -> None:
     """Log where an error came from, without its text, which may hold patient data."""
     if not logger.isEnabledFor(logging.DEBUG):
         return
-    from traceback import extract_tb
-
     frames = "; ".join(
         f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)
     )

@@ -17,8 +17,15 @@ from sr2fhir.dicom.limits import MEGABYTE, Limits, in_force
 from sr2fhir.dicom.signature import HEAD_SIZE, is_array, kind_of
 from sr2fhir.dicom.source import printable, unreadable
 from sr2fhir.errors import DamagedError, InputError
-from sr2fhir.runs.inputs.candidates import hidden, reason_to_skip
-from sr2fhir.runs.inputs.model import BytesInput, FailedInput, Input, Skipped, or_failure
+from sr2fhir.runs.inputs import (
+    BytesInput,
+    FailedInput,
+    Input,
+    Skipped,
+    hidden,
+    or_failure,
+    reason_to_skip,
+)
 
 CHUNK = MEGABYTE
 OPEN_AT_ONCE = 4

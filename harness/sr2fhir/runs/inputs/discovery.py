@@ -1,14 +1,10 @@
-"""Find inputs: files, folders, patterns, archives, lists and standard input, without reading ahead."""
+"""Find inputs in files, folders and streams, without reading ahead."""
 
 from __future__ import annotations
 
-import glob
 import io
-import logging
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,123 +12,77 @@ from sr2fhir.dicom.limits import Limits, in_force
 from sr2fhir.dicom.signature import HEAD_SIZE, is_array, kind_of
 from sr2fhir.dicom.source import bytes_of, bytes_of_file, printable, unreadable
 from sr2fhir.errors import InputError
+from sr2fhir.runs.inputs import (
+    BytesInput,
+    FailedInput,
+    FileInput,
+    Input,
+    Skipped,
+    hidden,
+    or_failure,
+    reason_to_skip,
+)
 from sr2fhir.runs.inputs.archives import inputs_of_archive, inputs_of_array
-from sr2fhir.runs.inputs.candidates import hidden, reason_to_skip
-from sr2fhir.runs.inputs.model import BytesInput, FailedInput, FileInput, Input, Skipped, or_failure
-
-STANDARD_INPUT = "-"
-STANDARD_INPUT_NAME = "standard input"
-LIST_SIGN = "@"
-COMMENT_SIGN = "#"
-
-logger = logging.getLogger(__name__)
-
-
-def log_skipped(skipped: Skipped) -> None:
-    """Log what was passed over."""
-    logger.info("%s", skipped)
-
-
-def discover(
-    sources: Iterable[str | os.PathLike[str]],
-    *,
-    limits: Limits | None = None,
-    leave_out: Iterable[Path] = (),
-    skipped: Callable[[Skipped], None] = log_skipped,
-    stdin: BinaryIO | None = None,
-) -> Iterator[Input]:
-    """Find the inputs that sources stand for, in the order of the sources and, within each, of names.
-
-    Parameters
-    ----------
-    sources
-        Each a file; a folder, walked to its depths; a pattern with `*`, `?`, `[…]` or `**`; a ZIP archive,
-        also one in a folder; `@list`, a file with a source per line, `@-` for such a list on standard input;
-        or `-`, a document on standard input. A JSON array of several instances gives an input for each.
-    limits
-        By default those of the environment, see `sr2fhir.dicom.Limits`.
-    leave_out
-        Folders not to walk into, such as that of the results.
-    skipped
-        Called for each file or folder that is passed over, because it is plainly no document. A file that is
-        named, or has an ending of documents (.dcm, .dicom, .dic, .json), is never passed over.
-    stdin
-        Standard input, where it is not that of the process.
-
-    Yields
-    ------
-    Input
-        With a name that no other input has unless it is given twice: the path below the folder named, or
-        below what all sources have in common. What cannot be read is an input too, which raises when read.
-    """
-    given = [os.fspath(source) for source in sources]
-    search = Search(base_of(given), in_force(limits), frozenset(map(absolute, leave_out)), stdin)
-    for source in given:
-        for found in search.inputs_of(source):
-            if isinstance(found, Skipped):
-                skipped(found)
-            else:
-                yield found
-
-
-def base_of(sources: list[str]) -> Path:
-    """Find the folder below which inputs are named: the only one given, else what all have in common."""
-    if len(sources) == 1 and Path(sources[0]).is_dir():
-        return absolute(sources[0])
-    parents = [folder_of(source) for source in sources if source != STANDARD_INPUT]
-    try:
-        return Path(os.path.commonpath(parents)) if parents else Path.cwd()
-    except ValueError:  # on different drives
-        return Path.cwd()
-
-
-def folder_of(source: str) -> Path:
-    """Find the folder that a source is in; for a pattern, the deepest one without a sign of patterns."""
-    path = absolute(source).parent if Path(source).exists() or source[:1] != LIST_SIGN else Path.cwd()
-    while glob.has_magic(str(path)) and not path.exists():
-        path = path.parent
-    return path
-
-
-def absolute(path: str | os.PathLike[str]) -> Path:
-    """Make a path absolute without following links."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
 
 
 class Search:
-    """A search for inputs.
+    """A search for inputs. What is found comes in the order of names.
+
+    An input has a name that no other has unless it is given twice: its path below the base. What cannot be
+    read is an input too, which raises when read. What is plainly no document is yielded as skipped. A file
+    that is named, or has an ending of documents (.dcm, .dicom, .dic, .json), is never skipped.
 
     Parameters
     ----------
     base
         Folder below which inputs are named.
-    limits, leave_out, stdin
-        See `discover`.
+    limits
+        By default those of the environment, see `sr2fhir.dicom.Limits`.
+    leave_out
+        Folders not to walk into, such as that of the results.
     """
 
     def __init__(
-        self, base: Path, limits: Limits, leave_out: frozenset[Path], stdin: BinaryIO | None
+        self, base: Path, limits: Limits | None = None, leave_out: frozenset[Path] = frozenset()
     ) -> None:
         self._base = base
-        self._limits = limits
+        self._limits = in_force(limits)
         self._leave_out = leave_out
-        self._stdin = stdin
 
-    def inputs_of(self, source: str, *, listed: bool = False) -> Iterator[Input | Skipped]:
-        """Find the inputs of one source; one that stands in a list is no list itself."""
-        path = absolute(source)
-        if source == STANDARD_INPUT:
-            return self._of_standard_input()
-        if path.is_dir():
-            return self._of_folder(path)
-        if source.startswith(LIST_SIGN) and not listed and not path.exists():
-            return self._of_list(source.removeprefix(LIST_SIGN))
-        if glob.has_magic(source) and not path.exists():
-            return self._of_pattern(source)
-        return self._of_file(path)
+    def of_path(self, path: Path) -> Iterator[Input | Skipped]:
+        """Find the inputs of a file, an archive or a folder that is named."""
+        return self._of_folder(path) if path.is_dir() else self._of_file(path)
+
+    def of_matches(self, paths: list[Path], *, deep: bool) -> Iterator[Input | Skipped]:
+        """Find the inputs of what matches a pattern.
+
+        Parameters
+        ----------
+        deep
+            Whether what is in the folders among the matches matches too.
+        """
+        for path in paths:
+            if not path.is_dir():
+                yield from self._of_found_file(path)
+            elif not deep:
+                yield from self._walk(path)
+
+    def of_stream(self, stream: BinaryIO, name: str) -> Iterator[Input | Skipped]:
+        """Read a stream whole, as it can be read once only, and find the inputs in it."""
+        try:
+            data = bytes_of(stream, self._limits)
+        except InputError as error:
+            yield FailedInput(name, error)
+            return
+        if kind_of(data[:HEAD_SIZE]) == "zip":
+            yield from inputs_of_archive(io.BytesIO(data), name, self._limits)
+        elif is_array(data[:HEAD_SIZE]):
+            yield from inputs_of_array(data, name)
+        else:
+            yield BytesInput(name, data)
 
     def _name(self, path: Path) -> str:
-        """Name a file or folder by its path below the base; what a list names elsewhere by its whole path."""
+        """Name a file or folder by its path below the base; what is elsewhere by its whole path."""
         inside = path.relative_to(self._base if path.is_relative_to(self._base) else path.anchor)
         return printable(inside.as_posix() if inside.parts else path.name)
 
@@ -166,7 +116,7 @@ class Search:
     # Folders
 
     def _of_folder(self, folder: Path) -> Iterator[Input | Skipped]:
-        """Walk a folder in the order of names."""
+        """Walk a folder."""
         return or_failure(self._walk(folder), self._name(folder), "folder")
 
     def _walk(self, top: Path) -> Iterator[Input | Skipped]:
@@ -206,53 +156,10 @@ class Search:
             return "it is hidden"
         return "it is a link to a folder" if entry.is_symlink() else None
 
-    # Patterns, lists, standard input
 
-    def _of_pattern(self, pattern: str) -> Iterator[Input | Skipped]:
-        """Take what a pattern matches, in the order of names."""
-        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute patterns
-        for match in matches:
-            path = absolute(match)
-            if not path.is_dir():
-                yield from self._of_found_file(path)
-            elif "**" not in pattern:  # which has matched all that is in it
-                yield from self._walk(path)
-        if not matches:
-            error = InputError(
-                "no file matches the pattern", hint="Check it; `**` stands for folders of any depth"
-            )
-            yield FailedInput(printable(pattern), error)
-
-    def _of_list(self, file: str) -> Iterator[Input | Skipped]:
-        """Take the sources that a file lists, one a line, without empty lines and comments (#)."""
-        try:
-            with self._opened_list(file) as lines:
-                for line in lines:
-                    source = line.decode("utf-8", "surrogateescape").strip()
-                    if source and not source.startswith(COMMENT_SIGN):
-                        yield from self.inputs_of(source, listed=True)
-        except OSError as error:
-            yield FailedInput(printable(file), unreadable(error))
-
-    def _opened_list(self, file: str) -> AbstractContextManager[BinaryIO]:
-        """Open a list; standard input stays open."""
-        if file == STANDARD_INPUT:
-            return nullcontext(self._stdin or sys.stdin.buffer)
-        return Path(file).open("rb")
-
-    def _of_standard_input(self) -> Iterator[Input | Skipped]:
-        """Read standard input whole, as it can be read once only."""
-        try:
-            data = bytes_of(self._stdin or sys.stdin.buffer, self._limits)
-        except InputError as error:
-            yield FailedInput(STANDARD_INPUT_NAME, error)
-            return
-        if kind_of(data[:HEAD_SIZE]) == "zip":
-            yield from inputs_of_archive(io.BytesIO(data), STANDARD_INPUT_NAME, self._limits)
-        elif is_array(data[:HEAD_SIZE]):
-            yield from inputs_of_array(data, STANDARD_INPUT_NAME)
-        else:
-            yield BytesInput(STANDARD_INPUT_NAME, data)
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Make a path absolute without following links."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
 
 
 def head_of(path: Path) -> bytes:

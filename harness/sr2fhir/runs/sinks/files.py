@@ -1,100 +1,101 @@
-"""Where results go: a folder, a file or a stream.
+"""Three files for each input, in a folder or beside a file; or the Bundle alone, in a stream.
 
 Files are written beside their place and then moved there, so none is ever half there.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
-from sr2fhir.errors import Sr2FhirError, UsageError
+from sr2fhir.errors import Sr2FhirError
+from sr2fhir.files import replace_file, sha256
+from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import from_error
-from sr2fhir.runs.results import Written
+from sr2fhir.runs.results import Written, digest_of
+from sr2fhir.runs.sinks import SharedSink, Sink
 
 if TYPE_CHECKING:
+    from sr2fhir.packaging import Format
     from sr2fhir.result import Result
 
 UNNAMED = "input"
-# Within a folder of results: what a run needs that is not at its end.
-WORK_FOLDER = ".sr2fhir"
 BUNDLE, REPORT, OUTCOME = ".bundle.json", ".report.json", ".outcome.json"
 OTHER_BUNDLE = {".bundle.json": ".bundle.xml", ".bundle.xml": ".bundle.json"}
 
 
-class Sink(Protocol):
-    """Take results and failures."""
-
-    def write(self, result: Result) -> Written:
-        """Write what came of an input, or answer the lines that the run is to write."""
-        ...
-
-    def fail(self, name: str, error: Exception) -> Written:
-        """Do so with the OperationOutcome of an input that failed."""
-        ...
-
-
 @dataclass(frozen=True)
-class FileSink:
-    """Write three files for each input: Bundle, report, and the outcome last.
+class FileSink(SharedSink):
+    """Write three files for each input: report, Bundle, and the outcome last.
 
     Parameters
     ----------
-    base
-        Answers, for the name of an input, the path to which the endings of the three files are added.
+    target
+        Folder of the results, in which each input keeps its path and whole name, so that no two inputs share
+        a file: `a.dcm.bundle.json`. Or, for one input, the file of its Bundle.
     bundle_ending
         Ending of the Bundle's file.
     parts
         Folder where files are written before they are moved to their place; by default that of the place.
-        Where one is given, the digest of what was written is answered.
+        Where one is given, the digests of what was written are returned.
+    is_file
+        Whether the target is a file.
     """
 
-    base: Callable[[str], Path]
+    target: Path
     bundle_ending: str = BUNDLE
     parts: Path | None = None
+    is_file: bool = False
+
+    def base(self, name: str) -> Path:
+        """Return the path to which the endings of the three files are added."""
+        return self.target.with_suffix("") if self.is_file else self.target / safe_path(name)
 
     def write(self, result: Result) -> Written:
         """Write report, Bundle and outcome."""
         contents = (result.report_json, result.content, result.outcome_json)
-        places = self.places(result.name)
-        with writing(places[0]):
-            for place, content in zip(places, contents, strict=True):
-                replace_file(place, content, self.parts)
-            for place in self._other_bundle(result.name):
-                place.unlink(missing_ok=True)
-        return Written(str(places[1]), digest_of(contents) if self.parts else "")
+        files = dict(zip(self.files(result.name), contents, strict=True))
+        _, bundle, _ = files
+        with writing(bundle):
+            for file, content in files.items():
+                replace_file(file, content, self.parts)
+            for file in self._other_bundle(result.name):
+                file.unlink(missing_ok=True)
+        return Written(str(bundle), self._digests(files))
 
     def fail(self, name: str, error: Exception) -> Written:
         """Write the outcome alone, and remove what an earlier run may have left beside it."""
-        report, bundle, outcome = self.places(name)
+        report, bundle, outcome = self.files(name)
+        content = outcome_bytes(error)
         with writing(outcome):
-            for place in (report, bundle, *self._other_bundle(name)):
-                place.unlink(missing_ok=True)
-            replace_file(outcome, outcome_bytes(error), self.parts)
-        return Written(str(outcome))
+            for file in (report, bundle, *self._other_bundle(name)):
+                file.unlink(missing_ok=True)
+            replace_file(outcome, content, self.parts)
+        return Written(str(outcome), self._digests({outcome: content}))
+
+    def _digests(self, files: dict[Path, bytes]) -> dict[str, str]:
+        return {file.name: digest_of(content) for file, content in files.items()} if self.parts else {}
 
     def _other_bundle(self, name: str) -> list[Path]:
-        """Answer where an earlier run may have left the Bundle in the other format."""
+        """Return where an earlier run may have left the Bundle in the other format."""
         other = OTHER_BUNDLE.get(self.bundle_ending)
         return [add_ending(self.base(name), other)] if other else []
 
-    def places(self, name: str) -> tuple[Path, Path, Path]:
-        """Answer where report, Bundle and outcome of an input go, in the order in which they are written."""
+    def files(self, name: str) -> tuple[Path, Path, Path]:
+        """Return where report, Bundle and outcome of an input go, in the order in which they are written."""
         base = self.base(name)
         return add_ending(base, REPORT), add_ending(base, self.bundle_ending), add_ending(base, OUTCOME)
 
-    def digest(self, name: str) -> str | None:
-        """Answer the digest of the files that an input has; None if one is missing."""
+    def holds(self, name: str, digests: dict[str, str]) -> bool:
+        """Tell whether the files of an input are still what was written."""
+        folder = self.base(name).parent
         try:
-            return digest_of(place.read_bytes() for place in self.places(name))
+            return all(sha256(folder / file) == digest for file, digest in digests.items())
         except OSError:
-            return None
+            return False
 
 
 @dataclass(frozen=True)
@@ -140,19 +141,9 @@ class SingleSink:
             raise Sr2FhirError("the input holds several documents", hint="Name a folder with --out")
 
 
-def folder_sink(folder: Path, parts: Path | None = None) -> FileSink:
-    """Keep path and whole name of each input, so that no two inputs share a file: `a.dcm.bundle.json`."""
-    return FileSink(partial(in_folder, folder), parts=parts)
-
-
-def in_folder(folder: Path, name: str) -> Path:
-    """Answer the path of an input below a folder."""
-    return folder / safe_path(name)
-
-
-def file_sink(file: Path) -> FileSink:
-    """Write the Bundle to the file that is named, report and outcome beside it."""
-    return FileSink(lambda _: file.with_suffix(""), bundle_ending=file.suffix)
+def shared_files(folder: Path, work: Path, run: str, form: Format) -> FileSink:
+    """Make the sink of a folder that many inputs share."""
+    return FileSink(folder, f".bundle.{form}", work / run)
 
 
 def safe_path(name: str) -> Path:
@@ -168,19 +159,7 @@ def add_ending(base: Path, ending: str) -> Path:
 
 def outcome_bytes(error: Exception) -> bytes:
     """Make the OperationOutcome of a failure."""
-    from sr2fhir.jsontext import dumps
-
     return dumps(from_error(error), indent=True) + b"\n"
-
-
-def digest_of(contents: Iterable[bytes]) -> str:
-    """Answer the digest of several contents, each with its size, so that they cannot run into each other."""
-    from hashlib import sha256
-
-    digest = sha256()
-    for content in contents:
-        digest.update(b"%d:" % len(content) + content)
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -200,28 +179,3 @@ def writing(base: Path) -> Iterator[None]:
         raise Sr2FhirError(
             message, where=str(base.parent), hint="See that there is room and that the folder is yours"
         ) from error
-
-
-def replace_file(path: Path, data: bytes, parts: Path | None = None) -> None:
-    """Write a file beside its place, or into a folder for that, and move it there."""
-    part = (parts or path.parent) / f".sr2fhir-{os.getpid()}-{threading.get_ident()}.part"
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be one.
-
-    Raises
-    ------
-    UsageError
-        Something else has its name.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(
-            f"{folder} is a file, and a folder is needed for the results",
-            hint="Name another folder with --out",
-        )

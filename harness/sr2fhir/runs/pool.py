@@ -1,35 +1,43 @@
-"""The seam behind which many inputs are worked on: one after the other, or several at once.
+"""Work on many inputs: one after the other in this process, or several at once in processes of their own.
 
-Processes, not threads: reading, rendering and finishing are Python and would wait for one another, and what
+Processes, not threads: reading, rendering and accounting are Python and would wait for one another, and what
 kills a process (Java, or the system when memory runs out) takes no other input with it. Each worker has a
 pipe of its own and no lock is shared, so that one that dies leaves none behind. The engine stays here, one
 for all: Java's compiler and memory are needed once, and each worker asks for its services through the pipe.
+
+Results come as they are ready, each with its place in the order; `in_order` passes them on in it.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from threading import Lock
-from typing import Generic, TypeVar, cast
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sr2fhir.engines.base import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
-from sr2fhir.runs.worker import Answer, MakeWork, Request, reply, serve
+from sr2fhir.runs.results import without_frames
 from sr2fhir.threads import Threads
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+Work = Callable[[Item], Done]
+# makes the work of a process, of the engine; can be pickled, as items and results can
+MakeWork = Callable[[Engine], Work[Item, Done]]
 
 # Items that a worker has at a time: one in work, one to go on with.
 AHEAD = 2
-# Items taken and not yet passed on, for each worker: while one takes long, so many others are done.
+# Items taken after the first one that is not done, for each worker: so many are done while one takes long.
 WINDOW = 64
 # How often an item is tried whose worker dies.
 TRIES = 2
@@ -37,9 +45,46 @@ PATIENCE_S = 5.0
 MEMORY_HINT = "Memory may have run out: take fewer --jobs, or split the report"
 
 
+@dataclass(frozen=True)
+class Outcome(Generic[Done]):
+    """The result of the item in a place of the order, or the error that ends the run."""
+
+    number: int
+    done: Done | None = None
+    error: Exception | None = None
+
+
+def in_order(outcomes: Iterable[Outcome[Done]]) -> Iterator[Done]:
+    """Pass on results in the order of their items.
+
+    Raises
+    ------
+    Exception
+        What ends the run, when its turn has come.
+    """
+    waiting: dict[int, Outcome[Done]] = {}
+    turn = 0
+    for outcome in outcomes:
+        waiting[outcome.number] = outcome
+        while (ready := waiting.pop(turn, None)) is not None:
+            turn += 1
+            if ready.error is not None:
+                raise ready.error
+            yield cast(Done, ready.done)
+
+
+def one_by_one(work: Work[Item, Done], items: Iterable[Item]) -> Generator[Outcome[Done], None, None]:
+    """Work on items in this process."""
+    for number, item in enumerate(items):
+        yield Outcome(number, work(item))
+
+
+# ---- this end of the pipe
+
+
 @dataclass
 class Task(Generic[Item]):
-    """An item, its number in the order, and how many workers died of it."""
+    """An item, its place in the order, and how many workers died of it."""
 
     number: int
     item: Item
@@ -57,13 +102,13 @@ class Worker(Generic[Item]):
     lock: Lock = field(default_factory=Lock)
 
     def send(self, message: object) -> None:
-        """Send something, an item or a reply; threads wait for each other."""
+        """Send an item or a reply; threads wait for each other."""
         with self.lock:
             self.connection.send(message)
 
 
-class Workers(Generic[Item, Done]):
-    """Work on items in several processes; yield what comes out in the order of the items.
+class Pool(Generic[Item, Done]):
+    """Work on items in several processes.
 
     Parameters
     ----------
@@ -72,8 +117,7 @@ class Workers(Generic[Item, Done]):
     engine
         Serves all of them.
     make_work
-        Makes, in each process, of an engine the function that does the work. Can be pickled, as items and
-        results can.
+        Makes, in each process, of an engine the function that does the work.
     lost
         Makes the result of an item that its workers died of.
     prepare
@@ -95,13 +139,12 @@ class Workers(Generic[Item, Done]):
         self._prepare = prepare
         self._workers: list[Worker[Item]] = []
         self._again: deque[Task[Item]] = deque()
-        self._answers: dict[int, Answer[Done]] = {}
+        self._ready: deque[Outcome[Done]] = deque()
         self._taken = 0
-        self._passed_on = 0
         self._threads = Threads(jobs, "sr2fhir-engine")
 
-    def __call__(self, items: Iterable[Item]) -> Iterator[Done]:
-        """Work on items, which are taken only as they are needed.
+    def __call__(self, items: Iterable[Item]) -> Generator[Outcome[Done], None, None]:
+        """Work on items, which are taken only as they are needed; yield results as they come.
 
         Raises
         ------
@@ -110,9 +153,11 @@ class Workers(Generic[Item, Done]):
         """
         coming = iter(items)
         try:
-            while self._feed(coming):
-                self._receive()
-                yield from self._in_order()
+            while self._feed(coming) or self._ready:
+                if not self._ready:
+                    self._receive()
+                while self._ready:
+                    yield self._ready.popleft()
         finally:
             self._stop()
 
@@ -131,7 +176,8 @@ class Workers(Generic[Item, Done]):
         """Take an item whose worker died, else a new one, unless the window is full."""
         if self._again:
             return self._again.popleft()
-        if self._taken - self._passed_on >= WINDOW * self._jobs:
+        first = min((task.number for w in self._workers for task in w.tasks), default=self._taken)
+        if self._taken - first >= WINDOW * self._jobs:
             return None
         for item in coming:
             self._taken += 1
@@ -150,7 +196,7 @@ class Workers(Generic[Item, Done]):
             worker.send(task.item)
         except OSError:
             self._again.append(task)
-            self._bury(worker)
+            self._remove(worker)
         else:
             worker.tasks.append(task)
 
@@ -164,7 +210,7 @@ class Workers(Generic[Item, Done]):
             try:
                 message = worker.connection.recv()
             except (EOFError, OSError):
-                self._bury(worker)
+                self._remove(worker)
             else:
                 take = self._ask_engine if isinstance(message, Request) else self._take
                 take(worker, message)
@@ -174,25 +220,17 @@ class Workers(Generic[Item, Done]):
 
         def ask() -> None:
             with suppress(OSError):  # the worker has died meanwhile
-                worker.send(reply(self._engine, request))
+                worker.send(attempt(getattr(self._engine, request.method), *request.arguments))
 
         self._threads.submit(ask)
 
-    def _take(self, worker: Worker[Item], answer: Answer[Done]) -> None:
-        """Keep the answer until its turn; the first one tells only whether the worker can begin."""
+    def _take(self, worker: Worker[Item], reply: Reply) -> None:
+        """Take the result of a task; the first reply tells only whether the worker can begin."""
         if worker.ready:
-            self._answers[worker.tasks.popleft().number] = answer
-        elif answer.error is not None:
-            raise answer.error
+            self._ready.append(Outcome(worker.tasks.popleft().number, reply.value, reply.error))
+        elif reply.error is not None:
+            raise reply.error
         worker.ready = True
-
-    def _in_order(self) -> Iterator[Done]:
-        """Pass on the answers whose turn it is."""
-        while answer := self._answers.pop(self._passed_on, None):
-            self._passed_on += 1
-            if answer.error is not None:
-                raise answer.error
-            yield cast(Done, answer.done)
 
     # Starting and ending
 
@@ -208,7 +246,7 @@ class Workers(Generic[Item, Done]):
         self._workers.append(worker)
         return worker
 
-    def _bury(self, worker: Worker[Item]) -> None:
+    def _remove(self, worker: Worker[Item]) -> None:
         """Give the tasks of a worker that died to others, unless it died of the first for the last time."""
         self._workers.remove(worker)
         how = end(worker)
@@ -230,7 +268,7 @@ class Workers(Generic[Item, Done]):
             self._again.appendleft(task)
         else:
             error = EngineError(f"the process working on this input {how}, {TRIES} times", hint=MEMORY_HINT)
-            self._answers[task.number] = Answer(self._lost(task.item, error))
+            self._ready.append(Outcome(task.number, self._lost(task.item, error)))
 
     def _stop(self) -> None:
         """End all workers at once, whatever they are at; what the engine is at ends with the engine."""
@@ -266,3 +304,91 @@ def without_interruption() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# ---- the other end: what runs in a worker process
+
+
+class Request(NamedTuple):
+    """What a worker wants from the engine: the name of a method, and its arguments."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+class Reply(NamedTuple):
+    """What a call returned, or raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+def attempt(call: Callable[..., Any], *arguments: Any) -> Reply:
+    """Call something, and make of what it returns or raises what can be sent."""
+    try:
+        return Reply(call(*arguments))
+    except Exception as error:
+        return Reply(error=without_frames(error))
+
+
+class DistantEngine:
+    """The one engine of a run, seen from a worker.
+
+    Parameters
+    ----------
+    connection
+        Leads to the process that has the engine.
+    replies
+        Where its replies arrive.
+    """
+
+    def __init__(self, connection: Connection, replies: SimpleQueue[Reply]) -> None:
+        self._connection = connection
+        self._replies = replies
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """Ask for a method of the engine."""
+        return partial(self._ask, method)
+
+    def close(self) -> None:
+        """Leave it open: it is not ours."""
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        self._connection.send(Request(method, arguments))
+        reply = self._replies.get()
+        if reply.error is not None:
+            raise reply.error
+        return reply.value
+
+
+def serve(connection: Connection, prepare: Callable[[], object]) -> None:
+    """Work on what comes through the pipe until it is closed; what comes first makes the work.
+
+    The run decides what an interruption from the keyboard means, so it is not listened to here.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare()
+    inbox: SimpleQueue[Any] = SimpleQueue()
+    replies: SimpleQueue[Reply] = SimpleQueue()
+    Thread(target=receive, args=(connection, inbox, replies), daemon=True).start()
+    with suppress(OSError):  # nobody is there to hear the reply
+        made = attempt(inbox.get(), cast(Engine, DistantEngine(connection, replies)))
+        connection.send(Reply(error=made.error))
+        while made.error is None:
+            connection.send(attempt(made.value, inbox.get()))
+
+
+def receive(connection: Connection, inbox: SimpleQueue[Any], replies: SimpleQueue[Reply]) -> None:
+    """Take what comes through the pipe; end the process, in the midst of its work, when it is closed.
+
+    It is closed when the run has ended, by its own will or killed. What is half written lies where the run,
+    or the next one, removes it.
+    """
+    try:
+        while True:
+            message = connection.recv()
+            (replies if isinstance(message, Reply) else inbox).put(message)
+    except EOFError:
+        os._exit(0)
+    finally:  # what cannot be understood is no reason to wait for ever
+        os._exit(1)

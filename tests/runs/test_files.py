@@ -1,4 +1,4 @@
-"""Where results go: never over an input, never two into one place, never half."""
+"""Files of results: never out of their folder, never half, and none left over of an earlier run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sr2fhir.errors import NotDicomError, Sr2FhirError, UsageError
-from sr2fhir.runs import destination
-from sr2fhir.runs.ndjson import NdjsonSink
-from sr2fhir.runs.writing import (
-    SingleSink,
-    StreamSink,
-    file_sink,
-    folder_sink,
-    replace_file,
-    safe_path,
-    writing,
-)
+from sr2fhir.errors import NotDicomError, Sr2FhirError
+from sr2fhir.files import replace_file
+from sr2fhir.runs.sinks.files import FileSink, SingleSink, StreamSink, safe_path, writing
 
 
 @pytest.fixture(autouse=True)
@@ -28,62 +19,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "a.json").write_bytes(b"b")
     (tmp_path / "in").mkdir()
     return tmp_path
-
-
-PLACES = [
-    (["a.dcm"], None, Path("out")),
-    (["in", "a.dcm"], "fhir", Path("fhir")),
-    (["-"], None, None),
-    (["-"], "x.json", Path("x.json")),
-    (["-"], "x", Path("x")),
-    (["a.dcm"], "-", None),
-    (["a.dcm"], "x.JSON", Path("x.JSON")),
-]
-
-
-@pytest.mark.parametrize(("inputs", "out", "place"), PLACES)
-def test_the_place_is_chosen(inputs: list[str], out: str | None, place: Path | None) -> None:
-    assert destination.choose(inputs, out).place == place
-
-
-REFUSED = {
-    "two inputs, one file": (["a.dcm", "a.json"], "x.json"),
-    "a folder, one file": (["in"], "x.json"),
-    "an archive, one file": (["b.zip"], "x.json"),
-    "a pattern, one file": (["*.dcm"], "x.json"),
-    "two inputs on standard output": (["a.dcm", "a.json"], "-"),
-    "a folder on standard output": (["in"], "-"),
-    "a list, one file": (["@names"], "x.json"),
-    "the input itself": (["a.json"], "in/../a.json"),
-    "a file as folder": (["in"], "a.dcm"),
-}
-
-
-@pytest.mark.parametrize(("inputs", "out"), REFUSED.values(), ids=REFUSED)
-def test_places_that_cannot_take_the_results_are_refused(inputs: list[str], out: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        destination.choose(inputs, out)
-    assert refused.value.hint or "input" in str(refused.value)
-
-
-SHARED = [
-    (["a.dcm"], False, False),
-    (["in"], False, True),
-    (["@names"], False, True),
-    (["a.dcm"], True, True),
-]
-
-
-@pytest.mark.parametrize(("inputs", "ndjson", "shared"), SHARED)
-def test_a_record_is_kept_where_many_results_go(inputs: list[str], ndjson: bool, shared: bool) -> None:
-    chosen = destination.choose(inputs, "x", ndjson=ndjson)
-    assert chosen.is_shared == shared
-    assert isinstance(chosen.sink, NdjsonSink) == ndjson
-
-
-def test_a_folder_named_like_a_file_is_a_folder(folder: Path) -> None:
-    (folder / "x.json").mkdir()
-    assert destination.choose(["a.dcm", "in"], "x.json").place == Path("x.json")
 
 
 def test_a_stream_takes_one_document(tmp_path: Path) -> None:
@@ -100,7 +35,7 @@ def test_a_stream_takes_one_document(tmp_path: Path) -> None:
 def test_a_failure_removes_what_an_earlier_run_left(folder: Path) -> None:
     for name in ("x.json", "x.report.json", "x.outcome.json", "other.json"):
         (folder / name).write_text("old")
-    where = file_sink(folder / "x.json").fail("a", NotDicomError("no")).where
+    where = FileSink(folder / "x.json", ".json", is_file=True).fail("a", NotDicomError("no")).where
     assert where == str(folder / "x.outcome.json")
     left = {path.name for path in folder.glob("*.json")}
     assert left == {"x.outcome.json", "other.json", "a.json"}
@@ -109,7 +44,7 @@ def test_a_failure_removes_what_an_earlier_run_left(folder: Path) -> None:
 
 def test_inputs_with_like_names_have_files_of_their_own() -> None:
     names = ["a", "a.dcm", "a.json", "a.bundle", "b/a", "b.zip/a"]
-    base = folder_sink(Path("out")).base
+    base = FileSink(Path("out")).base
     bases = {base(name) for name in names}
     files = {
         f"{path}{ending}" for path in bases for ending in (".bundle.json", ".report.json", ".outcome.json")

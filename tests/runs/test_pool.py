@@ -8,21 +8,34 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError
-from sr2fhir.runs.workers import AHEAD, WINDOW, Workers
+from sr2fhir.runs.pool import AHEAD, WINDOW, Pool, in_order
 
 from tests.runs import toys
 
 ROOT = Path(__file__).parents[2]
 
 
-def workers(jobs: int, make_work: Any) -> Workers[Any, Any]:
-    return Workers(jobs, toys.ToyEngine(), make_work, lambda item, error: (item, error))
+def pool(jobs: int, make_work: Any) -> Pool[Any, Any]:
+    return Pool(jobs, toys.ToyEngine(), make_work, lambda item, error: (item, error))
+
+
+def ordered(jobs: int, make_work: Any, items: Iterable[Any]) -> Iterator[Any]:
+    """Do all items, and yield results in their order."""
+    with closing(pool(jobs, make_work)(items)) as outcomes:
+        yield from in_order(outcomes)
+
+
+def test_results_come_as_they_are_ready() -> None:
+    outcomes = list(pool(2, toys.first_waits)(range(20)))
+    assert outcomes[0].number != 0
+    assert sorted((outcome.number, outcome.done) for outcome in outcomes) == [(n, n) for n in range(20)]
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +47,15 @@ def no_process_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_results_come_in_the_order_of_the_items(jobs: int) -> None:
-    assert list(workers(jobs, toys.squares)(range(20))) == [number * number for number in range(20)]
+    assert list(ordered(jobs, toys.squares, range(20))) == [number * number for number in range(20)]
 
 
 def test_nothing_to_do_starts_nothing() -> None:
-    assert list(workers(2, toys.stillborn)([])) == []
+    assert list(ordered(2, toys.stillborn, [])) == []
 
 
 def test_all_workers_take_part() -> None:
-    assert len(set(workers(2, toys.process_ids)(range(40)))) == 2
+    assert len(set(ordered(2, toys.process_ids, range(40)))) == 2
 
 
 def test_endless_input_is_taken_only_as_needed() -> None:
@@ -53,14 +66,14 @@ def test_endless_input_is_taken_only_as_needed() -> None:
             taken.append(number)
             yield number
 
-    results = workers(2, toys.squares)(items())
+    results = ordered(2, toys.squares, items())
     assert [next(results) for _ in range(4)] == [0, 1, 4, 9]
     results.close()  # type: ignore[attr-defined]
     assert len(taken) <= 4 + WINDOW * 2 + AHEAD
 
 
 def test_what_ends_the_run_comes_in_its_turn() -> None:
-    results = workers(2, toys.refusing)(range(100))
+    results = ordered(2, toys.refusing, range(100))
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(Sr2FhirError, match="unexpected LookupError"):
         next(results)
@@ -69,17 +82,17 @@ def test_what_ends_the_run_comes_in_its_turn() -> None:
 def test_the_engine_serves_all_and_its_errors_arrive_whole() -> None:
     documents = [b"abc", b"refused", b"xyz"] * 4
     answers = [b"cba!", b"the map failed at r1", b"zyx!"] * 4
-    assert list(workers(2, toys.asking)(documents)) == answers
+    assert list(ordered(2, toys.asking, documents)) == answers
 
 
 def test_the_items_of_a_worker_that_died_are_done_by_another(tmp_path: Path) -> None:
     deadly = toys.Deadly(tmp_path, {3: 1, 4: 1, 11: 1})
-    assert list(workers(2, deadly)(range(20))) == list(range(20))
+    assert list(ordered(2, deadly, range(20))) == list(range(20))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_item_that_kills_its_workers_takes_no_other_with_it(jobs: int, tmp_path: Path) -> None:
-    results = list(workers(jobs, toys.Deadly(tmp_path, {0: 9, 7: 9}))(range(12)))
+    results = list(ordered(jobs, toys.Deadly(tmp_path, {0: 9, 7: 9}), range(12)))
     lost = {number: results[number] for number in (0, 7)}
     assert [result for result in results if isinstance(result, int)] == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
     for number, (item, error) in lost.items():
@@ -98,14 +111,14 @@ def test_workers_that_cannot_begin_end_the_run(
     make_work: Callable[..., Any], kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        list(workers(2, make_work)(range(4)))
+        list(ordered(2, make_work, range(4)))
 
 
 SCRIPT = """
-from sr2fhir.runs.workers import Workers
+from sr2fhir.runs.pool import Pool
 from tests.runs import toys
 if __name__ == "__main__":
-    list(Workers(2, toys.ToyEngine(), toys.endless, print)(range(8)))
+    list(Pool(2, toys.ToyEngine(), toys.endless, print)(range(8)))
 """
 
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sr2fhir.errors import NotDicomError
-from sr2fhir.runs.books import FilesBook
 from sr2fhir.runs.inputs import BytesInput
-from sr2fhir.runs.ndjson_book import NdjsonBook
+from sr2fhir.runs.pool import one_by_one
 from sr2fhir.runs.results import Done, FileResult, Line, Summary, Written
-from sr2fhir.runs.writing import WORK_FOLDER, digest_of, folder_sink
+from sr2fhir.runs.shared import SharedRun
+from sr2fhir.runs.sinks import WORK_FOLDER
+from sr2fhir.runs.work import Settings, Task
 
 ENDINGS = (".report.json", ".bundle.json", ".outcome.json")
 
 
 def inputs(*contents: str) -> list[BytesInput]:
     return [BytesInput(f"{number}.dcm", content.encode()) for number, content in enumerate(contents)]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Settings of which the digest is known."""
+
+    sink: str
+    mark: str
+    format: str = "json"
+
+    def digest(self) -> str:
+        return self.mark
 
 
 @dataclass
@@ -30,38 +44,36 @@ class Run:
     folder: Path
     worked_on: list[str] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
-
-    def book(self, **options: Any) -> Any:
-        raise NotImplementedError
+    sink = "files"
 
     def write(self, item: BytesInput) -> Written:
         raise NotImplementedError
 
-    def __call__(self, items: Iterable[BytesInput], stop_after: int = 99, **options: Any) -> list[str]:
-        """Run, stopping after so many inputs; answer which were worked on."""
+    def __call__(
+        self, items: list[BytesInput], stop_after: int = 99, mark: str = "one", **options: Any
+    ) -> list[str]:
+        """Run, stopping after so many inputs; return which were worked on."""
         self.worked_on, self.summary = [], Summary()
+        settings = cast(Settings, Decided(self.sink, mark))
         try:
-            with self.book(**{"fingerprint": "one", "resume": True, **options}) as book:
-                for item in items:
-                    if result := book.earlier(item):
-                        self.summary.resume(result)
-                        continue
-                    if len(self.worked_on) == stop_after:
-                        raise KeyboardInterrupt
-                    book.enter(self.work(item))
+            with SharedRun(settings, self.folder, self.summary, **{"resume": True, **options}) as run:
+                for result in run(items, partial(one_by_one, partial(self.work, stop_after))):
+                    self.summary.add(result)
         except KeyboardInterrupt:
             pass
         return self.worked_on
 
-    def work(self, item: BytesInput) -> Done:
+    def work(self, stop_after: int, task: Task) -> Done:
+        if len(self.worked_on) == stop_after:
+            raise KeyboardInterrupt
+        item = cast(BytesInput, task.item)
         self.worked_on.append(item.name)
         error = NotDicomError("no") if item.data.startswith(b"bad") else None
         result = FileResult(item.name, resources=len(item.data.split()) * (error is None), error=error)
-        self.summary.add(result)
-        return Done(result, sha256(item.data).hexdigest(), self.write(item))
+        return Done(result, sha256(item.data).hexdigest(), self.write(item), task.job)
 
     def contents(self) -> dict[str, bytes]:
-        """Answer the files in the folder."""
+        """Read the files in the folder."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
 
@@ -69,24 +81,17 @@ class Run:
 class FilesRun(Run):
     """Write three files for each input."""
 
-    @property
-    def sink(self) -> Any:
-        return folder_sink(self.folder, self.folder / WORK_FOLDER)
-
-    def book(self, **options: Any) -> FilesBook:
-        return FilesBook(self.sink, self.folder, **options)
-
     def write(self, item: BytesInput) -> Written:
-        for ending in ENDINGS:
-            (self.folder / f"{item.name}{ending}").write_bytes(ending.encode() + item.data)
-        return Written("here", digest_of(ending.encode() + item.data for ending in ENDINGS))
+        contents = {f"{item.name}{ending}": ending.encode() + item.data for ending in ENDINGS}
+        for name, content in contents.items():
+            (self.folder / name).write_bytes(content)
+        return Written("here", {name: sha256(content).hexdigest() for name, content in contents.items()})
 
 
 class NdjsonRun(Run):
     """Write a line for each word of an input, to the file of its first letter."""
 
-    def book(self, **options: Any) -> NdjsonBook:
-        return NdjsonBook(self.summary, self.folder, **options)
+    sink = "ndjson"
 
     def write(self, item: BytesInput) -> Written:
         words = [word for word in item.data.decode().split() if word != "bad"]
@@ -94,7 +99,7 @@ class NdjsonRun(Run):
         return Written("here", lines=(*lines, Line("reports.jsonl", None, item.data)))
 
 
-KINDS: list[Callable[[Path], Run]] = [FilesRun, NdjsonRun]
+KINDS = [FilesRun, NdjsonRun]
 CONTENTS = ("P1 O1 O2", "bad", "P1 O3 D=1", "P2 D=2 S1", "P3 O4")
 
 
@@ -121,7 +126,7 @@ def test_it_ends_the_same_wherever_it_was_interrupted(
     again = run(items)
     assert run.contents() == undisturbed
     assert set(done) | set(again) == {item.name for item in items}
-    repeated = {"1.dcm"} if isinstance(run, FilesRun) and 1 < after < 5 else set()
+    repeated = {"1.dcm"} if 1 < after < 5 else set()  # what failed is tried again
     assert set(done) & set(again) <= (repeated or ({item.name for item in items} if after == 5 else set()))
     assert (run.summary.files, run.summary.failed, run.summary.resources) == (5, 1, 11)
 
@@ -134,7 +139,7 @@ def test_without_resume_all_is_done_again(run: Run, undisturbed: dict[str, bytes
 
 def test_with_other_options_all_is_done_again(run: Run, undisturbed: dict[str, bytes]) -> None:
     run(inputs(*CONTENTS), stop_after=3)
-    assert len(run(inputs(*CONTENTS), fingerprint="two")) == 5
+    assert len(run(inputs(*CONTENTS), mark="two")) == 5
     assert run.contents() == undisturbed
 
 
@@ -175,43 +180,76 @@ def test_files_that_are_not_what_was_written_are_written_again(damage: Any, tmp_
 # ---- files that inputs share
 
 
-def test_lines_that_were_not_recorded_are_cut_off(
+def kept_lines(folder: Path) -> Path:
+    """Find the file that keeps the lines of an interrupted run."""
+    (file,) = (folder / WORK_FOLDER).glob("lines-*")
+    return file
+
+
+def test_lines_that_were_not_recorded_are_passed_over(
     tmp_path: Path, undisturbed_lines: dict[str, bytes]
 ) -> None:
     run = NdjsonRun(tmp_path / "out")
     run(inputs(*CONTENTS), stop_after=3)
-    work = run.folder / WORK_FOLDER
-    for name in ("P.ndjson", "reports.jsonl", "S.ndjson"):
-        with (work / name).open("ab") as file:
-            file.write(b"P9\nP1")
-    assert run(inputs(*CONTENTS)) == ["3.dcm", "4.dcm"]
+    with kept_lines(run.folder).open("ab") as file:
+        file.write(b"P.ndjson\tP9\tP9\nP.ndj")
+    assert run(inputs(*CONTENTS)) == ["1.dcm", "3.dcm", "4.dcm"]
     assert run.contents() == undisturbed_lines
 
 
-def test_shared_files_that_are_too_short_are_begun_anew(
-    tmp_path: Path, undisturbed_lines: dict[str, bytes]
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"P")])
+def test_inputs_whose_lines_are_lost_are_done_again(
+    damage: Any, tmp_path: Path, undisturbed_lines: dict[str, bytes]
 ) -> None:
     run = NdjsonRun(tmp_path / "out")
     run(inputs(*CONTENTS), stop_after=3)
-    (run.folder / WORK_FOLDER / "P.ndjson").write_bytes(b"P")
+    damage(kept_lines(run.folder))
     assert len(run(inputs(*CONTENTS))) == 5
     assert run.contents() == undisturbed_lines
 
 
 def test_inputs_that_are_gone_leave_no_lines(tmp_path: Path, undisturbed_lines: dict[str, bytes]) -> None:
     run = NdjsonRun(tmp_path / "out")
-    run(inputs(*CONTENTS, "P7 X1"), stop_after=6)
-    run = NdjsonRun(tmp_path / "other")
-    run([*inputs(*CONTENTS), *inputs(*"abcdefg")], stop_after=7)
-    assert run(inputs(*CONTENTS)) == []
+    run([*inputs(*CONTENTS), BytesInput("gone.dcm", b"P7 X1"), BytesInput("last.dcm", b"P8")], stop_after=6)
+    assert run(inputs(*CONTENTS)) == ["1.dcm"]
     assert run.contents() == undisturbed_lines
 
 
-def test_an_interruption_while_files_are_moved(tmp_path: Path, undisturbed_lines: dict[str, bytes]) -> None:
+def test_an_input_that_came_in_between_has_its_place(
+    tmp_path: Path, undisturbed_lines: dict[str, bytes]
+) -> None:
     run = NdjsonRun(tmp_path / "out")
-    run(inputs(*CONTENTS, "P7"), stop_after=5)
-    (run.folder / WORK_FOLDER / "P.ndjson").rename(run.folder / "P.ndjson")
-    assert run(inputs(*CONTENTS)) == []
+    run([*inputs(*CONTENTS)[1:], BytesInput("last.dcm", b"P8")], stop_after=4)
+    assert run(inputs(*CONTENTS)) == ["0.dcm", "1.dcm"]
+    assert run.contents() == undisturbed_lines
+
+
+def test_an_input_that_is_given_twice_is_done_twice(tmp_path: Path) -> None:
+    run = NdjsonRun(tmp_path / "out")
+    twice = [*inputs("P1 O1", "P2"), *inputs("P1 O1")]
+    run(twice, stop_after=2)
+    assert run(twice) == ["0.dcm"]
+    assert run.contents()["reports.jsonl"] == b"P1 O1\nP2\nP1 O1\n"
+    assert run.contents()["P.ndjson"] == b"P1\nP2\n"
+
+
+def test_an_interruption_while_files_are_moved(
+    tmp_path: Path, undisturbed_lines: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = NdjsonRun(tmp_path / "out")
+    moved: list[Path] = []
+
+    def interrupted(path: Path, target: Path) -> None:
+        if len(moved) == 2:
+            raise KeyboardInterrupt
+        moved.append(path)
+        os.replace(path, target)  # noqa: PTH105 - replace of Path is what is patched
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", interrupted)
+        run(inputs(*CONTENTS))
+    assert 0 < len(list(run.folder.glob("*.ndjson"))) < 4
+    assert run(inputs(*CONTENTS)) == ["1.dcm"]
     assert run.contents() == undisturbed_lines
 
 

@@ -1,0 +1,200 @@
+"""A run of many inputs into one folder: what is done, by whom, and what is left when it was interrupted.
+
+All that is unfinished lies in one hidden folder within that of the results: the table of jobs (unless it is
+in a database elsewhere), half-written files, and lines of NDJSON. It is removed at the end of the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sr2fhir.errors import EngineError
+from sr2fhir.runs import LEASE_S
+from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
+from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
+from sr2fhir.runs.sinks import WORK_FOLDER, SharedSink, shared_sink
+from sr2fhir.runs.sinks.files import writing
+from sr2fhir.runs.work import Settings, Task, digest_of_input, lost
+
+if TYPE_CHECKING:
+    from sr2fhir.runs.inputs import Input
+    from sr2fhir.runs.results import Done, FileResult, Summary
+
+FILE = "jobs.sqlite"
+# how often a job may be begun; if its owner vanished each time, it may be what ended them
+TRIES = 3
+# between looks at what other processes work on
+PAUSE_S = 0.5
+
+Working = Callable[[Iterable[Task]], Generator[Outcome["Done"], None, None]]
+
+
+class SharedRun:
+    """A run into a folder. On leaving it the run is finished, or after an error kept to be gone on with.
+
+    Parameters
+    ----------
+    folder
+        Of the results.
+    summary
+        Told what was done before or elsewhere, and what inputs had in common.
+    resume
+        Whether to go on with what an interrupted run recorded, or to join one that other processes work on.
+    database
+        URL of the table of jobs, for several processes to share; by default it lies in the folder, and this
+        process alone can write there.
+    lease_s
+        Seconds after which others take over from a process that records nothing more.
+
+    Raises
+    ------
+    UsageError
+        Another run writes into this folder.
+    Sr2FhirError
+        The folder or the database cannot be written.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        summary: Summary,
+        *,
+        resume: bool,
+        database: str | None = None,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self.folder, self.summary, self.database = folder, summary, database
+        self.work = folder / WORK_FOLDER
+        with writing(self.work / FILE):
+            pass  # makes the folder, or says why it cannot be made
+        self.jobs = Jobs(
+            database or self.work / FILE, str(folder.resolve()), settings.digest(), lease_s=lease_s
+        )
+        self.sink: SharedSink = shared_sink(
+            settings.sink, folder, self.work, self.jobs.owner, settings.format
+        )
+        try:
+            self._prepare(resume)
+        except BaseException:
+            self.jobs.close()
+            raise
+
+    def _prepare(self, resume: bool) -> None:
+        """Begin, and remove what an interrupted run left half written."""
+        alone = self.jobs.begin(resume=resume)
+        for left in self.work.iterdir() if alone else ():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+        with writing(self.work / self.jobs.owner / FILE):
+            pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish, or keep what is needed to go on, if there is anything."""
+        try:
+            is_last = kind is None and self._finish()
+            is_useless = self.database is None and not self.jobs.count(DONE)
+        finally:
+            self.sink.close()
+            self.jobs.close()
+        shutil.rmtree(self.work if is_last or is_useless else self.work / self.jobs.owner, ignore_errors=True)
+        with suppress(OSError):
+            self.folder.rmdir()  # where nothing was written
+
+    def _finish(self) -> bool:
+        """Do what comes after the last input, unless another process does it; tell whether this one did."""
+        job = self.jobs.take(*LAST)
+        while not job.is_over:
+            if job.owner == self.jobs.owner or self.jobs.claim(only=job):
+                self.sink.finish(self.jobs, self.summary)
+                self.jobs.finish(job)
+                return True
+            time.sleep(PAUSE_S)
+            job = self.jobs.look(job)
+        return False
+
+    # ---- inputs
+
+    def __call__(self, items: Iterable[Input], work: Working) -> Iterator[FileResult]:
+        """Do all inputs that are not done, record them, and yield results in the order of the inputs.
+
+        An input that fails is a result too. Only what concerns the whole run is raised. What is done already
+        is added to the summary and not yielded; what another process began and left comes last.
+        """
+        elsewhere: list[tuple[Input, Job]] = []
+        yield from self._results(work, self._tasks(items, elsewhere))
+        while elsewhere:
+            time.sleep(PAUSE_S)
+            waited, elsewhere = elsewhere, []
+            abandoned = list(self._abandoned(waited, elsewhere))
+            yield from self._results(work, (task for task, tries in abandoned if tries <= TRIES))
+            for task, tries in abandoned:
+                if tries > TRIES:
+                    yield self._given_up(task)
+
+    def _results(self, work: Working, tasks: Iterator[Task]) -> Iterator[FileResult]:
+        with closing(work(tasks)) as outcomes:
+            for done in in_order(map(self._record, outcomes)):
+                yield done.result
+
+    def _tasks(self, items: Iterable[Input], elsewhere: list[tuple[Input, Job]]) -> Iterator[Task]:
+        """Claim inputs one by one as they are found, but for those that are done."""
+        for number, item in enumerate(items):
+            job = self.jobs.take(item.name, number)
+            if job.is_over and self._is_valid(job, item):
+                self.summary.resume(job.result)
+                continue
+            if job.is_over:
+                job = self.jobs.retake(job)
+            if job.owner == self.jobs.owner:
+                yield Task(item, job.id)
+            else:
+                elsewhere.append((item, job))
+
+    def _is_valid(self, job: Job, item: Input) -> bool:
+        """Tell whether an input and its output are the same as recorded; what others did just now is."""
+        if job.number is not None:
+            return True
+        return digest_of_input(item) == job.digest and self.sink.holds(job.input, job.digests or {})
+
+    def _abandoned(
+        self, waited: list[tuple[Input, Job]], elsewhere: list[tuple[Input, Job]]
+    ) -> Iterator[tuple[Task, int]]:
+        """Claim what another process has begun and does not go on with, and tell how often it was begun.
+
+        What another process has done is added to the summary.
+        """
+        for item, before in waited:
+            job = self.jobs.look(before)
+            if job.is_over:
+                self.summary.resume(job.result)
+            elif claimed := self.jobs.claim(only=job):
+                yield Task(item, job.id), claimed[0].attempts
+            else:
+                elsewhere.append((item, job))
+
+    def _given_up(self, task: Task) -> FileResult:
+        """Record an input as failed whose processes vanished too often."""
+        error = EngineError(f"the process working on this input ended, {TRIES} times", hint=MEMORY_HINT)
+        done = lost(self.sink, task, error)
+        self._record(Outcome(0, done))
+        return done.result
+
+    def _record(self, outcome: Outcome[Done]) -> Outcome[Done]:
+        """Record a result as soon as it is there."""
+        if outcome.done is not None:
+            written = self.sink.keep(outcome.done.written)
+            self.jobs.record(replace(outcome.done, written=written))
+        return outcome

@@ -1,0 +1,218 @@
+"""Bundles as NDJSON, one file per type of resource, as FHIR's Bulk Data Access lays results out.
+
+Resources are written as they are, with two changes that a server makes too when it takes a Bundle in: each
+stands alone on a line without blanks, and a reference to another entry of its Bundle becomes `Type/id`, since
+there is no `fullUrl` any more to which it could lead.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sr2fhir.jsontext import JsonObject, dumps, loads_strict
+from sr2fhir.outcome import from_error
+from sr2fhir.runs.results import Line, Written, digest_of
+from sr2fhir.runs.sinks import SharedSink
+from sr2fhir.runs.sinks.files import writing
+
+if TYPE_CHECKING:
+    from sr2fhir.packaging import Format
+    from sr2fhir.result import Result
+    from sr2fhir.runs.jobs import Jobs
+    from sr2fhir.runs.results import Summary
+
+ENDING = ".ndjson"
+OUTCOMES = f"OperationOutcome{ENDING}"
+# Not FHIR, so that what loads all .ndjson files of a folder passes it over.
+REPORTS = "reports.jsonl"
+# What a run may write: files of these names are left over from an earlier run where this one writes none.
+TYPES = (
+    "Patient",
+    "ServiceRequest",
+    "ImagingStudy",
+    "Device",
+    "Practitioner",
+    "Specimen",
+    "BodyStructure",
+    "ImagingSelection",
+    "Observation",
+)
+FILES = frozenset({*(f"{name}{ENDING}" for name in TYPES), OUTCOMES, REPORTS})
+
+
+class NdjsonSink(SharedSink):
+    """Split results into lines, keep them in a file of the run, and sort them into NDJSON files at the end.
+
+    Where the lines of an input lie in the file of the run is recorded with its job. So what was written and
+    not recorded does no harm, and it does not matter in which order, or by which run, inputs were done.
+
+    Parameters
+    ----------
+    folder
+        Where the NDJSON files will be.
+    work
+        Folder of the files that keep the lines.
+    run
+        Name of this run.
+    """
+
+    def __init__(self, folder: Path, work: Path, run: str) -> None:
+        self.folder, self.work, self.run = folder, work, run
+        self._kept: BinaryIO | None = None
+
+    def __reduce__(self) -> tuple[type[NdjsonSink], tuple[Path, Path, str]]:
+        """Go to another process without the open file."""
+        return NdjsonSink, (self.folder, self.work, self.run)
+
+    def write(self, result: Result) -> Written:
+        """Return the lines of a Bundle, of its report and of what was found."""
+        lines = [*resources(loads_strict(result.json)), Line(REPORTS, None, dumps(result.report_content))]
+        if result.findings or result.validation:
+            lines.append(Line(OUTCOMES, None, dumps(named(result.outcome, result.name))))
+        return Written(str(self.folder), lines=tuple(lines))
+
+    def fail(self, name: str, error: Exception) -> Written:
+        """Return the line of a failure."""
+        line = Line(OUTCOMES, None, dumps(named(from_error(error), name)))
+        return Written(str(self.folder / OUTCOMES), lines=(line,))
+
+    # For many inputs
+
+    def keep(self, written: Written) -> Written:
+        """Append the lines of an input to the file of the run; say where, and their digest."""
+        content = b"".join(packed(line) for line in written.lines)
+        file = self.work / f"lines-{self.run}"
+        with writing(file):
+            self._kept = self._kept or file.open("ab")
+            place = f"{file.name}:{self._kept.tell()}:{len(content)}"
+            self._kept.write(content)
+            self._kept.flush()
+        return Written(written.where, {place: digest_of(content)})
+
+    def holds(self, name: str, digests: dict[str, str]) -> bool:
+        """Tell whether the lines of an input are still there."""
+        return all(digest_of(self._piece(place)) == digest for place, digest in digests.items())
+
+    def _piece(self, place: str) -> bytes:
+        """Read the lines of an input; nothing if the file is gone."""
+        file, offset, size = place.split(":")
+        try:
+            with (self.work / file).open("rb") as kept:
+                kept.seek(int(offset))
+                return kept.read(int(size))
+        except OSError:
+            return b""
+
+    def finish(self, jobs: Jobs, summary: Summary) -> None:
+        """Write the files and move them to their place; remove those of an earlier run that this one has not.
+
+        A resource that several inputs have in common is written once; if they differ in its content, each
+        content is.
+        """
+        parts = self.work / self.run
+        with ExitStack() as stack, writing(parts / OUTCOMES):
+            seen = stack.enter_context(closing(SeenResources()))
+            files: dict[str, BinaryIO] = {}
+            for job in jobs.over():
+                for line in unpacked(b"".join(map(self._piece, job.digests or {}))):
+                    if line.key is not None and not seen.is_new(line.key, line.text):
+                        continue
+                    if line.file not in files:
+                        files[line.file] = stack.enter_context((parts / line.file).open("wb"))
+                    files[line.file].write(line.text + b"\n")
+            summary.repeated, summary.differing = seen.repeated, seen.differing()
+        with writing(self.folder / OUTCOMES):
+            for name in sorted(FILES - files.keys()):
+                (self.folder / name).unlink(missing_ok=True)
+            for name in files:
+                (parts / name).replace(self.folder / name)
+
+    def close(self) -> None:
+        """Close the file of the run."""
+        if self._kept:
+            self._kept.close()
+
+
+class SeenResources:
+    """Remember which resources were written with which content; on disk where there are many."""
+
+    def __init__(self) -> None:
+        self.repeated = 0
+        self._table = sqlite3.connect(
+            "", isolation_level="DEFERRED"
+        )  # a database that is gone when it is closed
+        self._table.execute(
+            "CREATE TABLE seen (key TEXT, digest BLOB, PRIMARY KEY (key, digest)) WITHOUT ROWID"
+        )
+
+    def is_new(self, key: str, text: bytes) -> bool:
+        """Remember a resource; tell whether it was not there with this content."""
+        values = (key, blake2b(text, digest_size=16).digest())
+        new = self._table.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", values).rowcount == 1
+        self.repeated += not new
+        return new
+
+    def differing(self) -> int:
+        """Count contents beyond the first one of a resource."""
+        found = self._table.execute("SELECT count(*) - count(DISTINCT key) FROM seen").fetchone()
+        return int(found[0])
+
+    def close(self) -> None:
+        """Forget all."""
+        self._table.close()
+
+
+def shared_lines(folder: Path, work: Path, run: str, form: Format) -> NdjsonSink:
+    """Make the sink of a folder whose files many inputs share; NDJSON has one form only."""
+    return NdjsonSink(folder, work, run)
+
+
+def packed(line: Line) -> bytes:
+    """Write a line with its file and key; none of them holds a tab or an end of line."""
+    return b"%s\t%s\t%s\n" % (line.file.encode(), (line.key or "").encode(), line.text)
+
+
+def unpacked(content: bytes) -> Iterator[Line]:
+    """Read what `packed` wrote."""
+    for packed in content.splitlines():
+        file, key, text = packed.split(b"\t", 2)
+        yield Line(file.decode(), key.decode() or None, text)
+
+
+def resources(bundle: JsonObject) -> Iterator[Line]:
+    """Make a line of each resource of a Bundle."""
+    entries = [(entry["fullUrl"], entry["resource"]) for entry in bundle.get("entry", ())]
+    places = {url: f"{resource['resourceType']}/{resource['id']}" for url, resource in entries}
+    for url, resource in entries:
+        relate(resource, places)
+        yield Line(f"{resource['resourceType']}{ENDING}", places[url], dumps(resource))
+
+
+def relate(resource: JsonObject, places: dict[str, str]) -> None:
+    """Make references to entries of the Bundle relative ones, in place."""
+    stack: list[Any] = [resource]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, dict):
+            target = current.get("reference")
+            if isinstance(target, str) and target in places:
+                current["reference"] = places[target]
+            stack.extend(current.values())
+        elif isinstance(current, list):
+            stack.extend(current)
+
+
+def named(outcome: JsonObject, name: str) -> JsonObject:
+    """Name the input in each issue, since many inputs share the file."""
+    return {**outcome, "issue": [{**issue, "diagnostics": told(issue, name)} for issue in outcome["issue"]]}
+
+
+def told(issue: JsonObject, name: str) -> str:
+    """Put the name of the input before what is told, unless it stands there."""
+    diagnostics = issue.get("diagnostics", "")
+    return diagnostics if diagnostics.startswith(name) else "; ".join(filter(None, (name, diagnostics)))
