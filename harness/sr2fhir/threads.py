@@ -1,4 +1,4 @@
-"""Threads that keep no process alive.
+"""Work in the background, in threads that keep no process alive.
 
 Those of `concurrent.futures` are waited for when Python ends: after Ctrl-C, for as long as a server takes
 that does not answer.
@@ -15,6 +15,13 @@ from typing import TypeVar
 T = TypeVar("T")
 S = TypeVar("S")
 Work = Callable[[], None]
+
+
+def in_background(work: Callable[[], T], name: str = "sr2fhir") -> Future[T]:
+    """Do work in a thread of its own; its result, or what it raises, is in the Future."""
+    future: Future[T] = Future()
+    Thread(target=_fulfil, args=(future, work), name=name, daemon=True).start()
+    return future
 
 
 class Threads:
@@ -42,7 +49,7 @@ class Threads:
         return future
 
     def map(self, work: Callable[[S], T], items: Iterable[S]) -> list[T]:
-        """Do something with each item, and answer the results in their order.
+        """Do something with each item, and return the results in their order.
 
         Raises
         ------

@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write(data: bytes, file: Path | None) -> None:
     """Write to a file or standard output."""
-    from sr2fhir.runs.writing import replace_file, writing
+    from sr2fhir.files import replace_file
+    from sr2fhir.runs.writing import writing
 
     if file is None:
         sys.stdout.buffer.write(data)

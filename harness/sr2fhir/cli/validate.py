@@ -145,9 +145,10 @@ class Session:
 
     def write(self, file: Path) -> None:
         """Write the OperationOutcome."""
+        from sr2fhir.files import replace_file
         from sr2fhir.jsontext import dumps
         from sr2fhir.outcome import outcome
-        from sr2fhir.runs.writing import replace_file, writing
+        from sr2fhir.runs.writing import writing
 
         with writing(file):
             replace_file(file, dumps(outcome(self.entries), indent=True) + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -9,6 +10,9 @@ from typing import Literal, Protocol
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
 ENTRY_MAP = f"{CANONICAL}/StructureMap/MeasurementReport"
 MODEL = f"{CANONICAL}/StructureDefinition/DicomSR"
+
+# a bearer token that a server asks for; one that is in the environment does not show in lists of processes
+TOKEN_VARIABLE = "SR2FHIR_ENGINE_TOKEN"
 
 Severity = Literal["fatal", "error", "warning", "information"]
 
@@ -33,6 +37,11 @@ class EngineOptions:
     url: str | None = None
     install: bool = False
     timeout_s: float = 300.0
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token for a server, as the environment has it."""
+        return os.environ.get(TOKEN_VARIABLE, "").strip() or None
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from copy import copy
-from threading import Thread
 from typing import Any, cast
 
-from sr2fhir.engines.base import ENTRY_MAP, Severity, ValidationMessage
-from sr2fhir.engines.http import JSON, UNAVAILABLE, XML, Answer, Client, LateError
-from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
+from sr2fhir.engines.base import ENTRY_MAP, EngineOptions, Severity, ValidationMessage
+from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError
+from sr2fhir.http import JSON, UNAVAILABLE, XML, Client, LateError, Response
 from sr2fhir.paths import Layout, layout
+from sr2fhir.threads import in_background
 
 NAME = "validator"
 START_HINT = "Start one with `sr2fhir engine start`, or name one that runs elsewhere with --engine-url"
@@ -60,9 +60,8 @@ class ValidatorEngine:
         self._timeout_s = timeout_s
         self._about: Mapping[str, Any] = {}
         # of a wrong URL the caller learns at once
-        self._named = Client(NAME, url, timeout_s) if url else None
-        self._found: Future[Client] = Future()
-        Thread(target=self._find, name="sr2fhir-hello", daemon=True).start()
+        self._named = Client(NAME, url, timeout_s, token=EngineOptions().token) if url else None
+        self._found: Future[Client] = in_background(self._find, "sr2fhir-hello")
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
         """Turn a logical-model document into a resource; see `Engine.transform`."""
@@ -97,7 +96,7 @@ class ValidatorEngine:
 
     def place(self) -> str:
         """Name the engine and its URL; see `Engine.place`."""
-        return self._client().place
+        return self._client().label
 
     def version(self) -> str:
         """Name the validator's and Java's version, where the service states them, and its URL."""
@@ -120,15 +119,11 @@ class ValidatorEngine:
             raise copy(error)
         return self._found.result()
 
-    def _find(self) -> None:
+    def _find(self) -> Client:
         """Find the service, while the input is being read."""
-        found = self._found
-        try:
-            client = self._named or self._background()
-            self._greet(client)
-            found.set_result(client)
-        except BaseException as error:
-            found.set_exception(error)
+        client = self._named or self._background()
+        self._greet(client)
+        return client
 
     def _background(self) -> Client:
         """Find the service that runs in the background.
@@ -177,7 +172,7 @@ class ValidatorEngine:
         content = answer.json() if answer.ok else None
         self._about = content if isinstance(content, dict) else {}
 
-    def _transform_failure(self, client: Client, answer: Answer, map_url: str) -> EngineError:
+    def _transform_failure(self, client: Client, answer: Response, map_url: str) -> Sr2FhirError:
         """Make the error of a transform that the service refused."""
         from sr2fhir.engines import failures
 
@@ -188,29 +183,29 @@ class ValidatorEngine:
             return _no_map(client, map_url)
         if said in _RESOURCES:
             reason, hint = _RESOURCES[said]
-            return TransformError(f"{client.place}: {reason}", hint=hint)
+            return TransformError(f"{client.label}: {reason}", hint=hint)
         place = failures.locate(failures.innermost_rule(said), self._places.map_index)
         error = failures.transform_error("an error", said, place)
-        error.message = f"{client.place}: {error.message}"
+        error.message = f"{client.label}: {error.message}"
         return error
 
 
-def _said(answer: Answer) -> str | None:
-    """Answer what the engine behind the service said, if it was the engine that failed."""
+def _said(answer: Response) -> str | None:
+    """Return what the engine behind the service said, if it was the engine that failed."""
     for text in answer.texts():
         if match := _FAILED.match(text):
             return text[match.end() :]
     return None
 
 
-def _no_map(client: Client, map_url: str) -> EngineError:
+def _no_map(client: Client, map_url: str) -> Sr2FhirError:
     """Make the error of a map that the service has not; without the entry map it is of no use at all."""
     if map_url == ENTRY_MAP:
         return client.unavailable(f"the map {map_url} is not loaded there", hint=LOAD_HINT)
-    return TransformError(f"{client.place}: there is no map {map_url}", hint=LOAD_HINT)
+    return TransformError(f"{client.label}: there is no map {map_url}", hint=LOAD_HINT)
 
 
-def _validation_failure(client: Client, answer: Answer) -> EngineError:
+def _validation_failure(client: Client, answer: Response) -> Sr2FhirError:
     """Make the error of a validation that the service refused."""
     said = _said(answer)
     if match := _NO_PROFILE.search(said or ""):

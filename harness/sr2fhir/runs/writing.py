@@ -5,8 +5,6 @@ Files are written beside their place and then moved there, so none is ever half 
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from sr2fhir.errors import Sr2FhirError, UsageError
+from sr2fhir.files import replace_file
 from sr2fhir.outcome import from_error
 from sr2fhir.runs.results import Written
 
@@ -200,16 +199,6 @@ def writing(base: Path) -> Iterator[None]:
         raise Sr2FhirError(
             message, where=str(base.parent), hint="See that there is room and that the folder is yours"
         ) from error
-
-
-def replace_file(path: Path, data: bytes, parts: Path | None = None) -> None:
-    """Write a file beside its place, or into a folder for that, and move it there."""
-    part = (parts or path.parent) / f".sr2fhir-{os.getpid()}-{threading.get_ident()}.part"
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def check_folder(folder: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from sr2fhir import pins
 from sr2fhir.errors import SetupError
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files
 from sr2fhir.toolchain.fml import tokens
 from sr2fhir.toolchain.report import Report
 
@@ -63,7 +63,7 @@ def run(places: Layout, report: Report) -> None:
         "type": "collection",
         "entry": [{"resource": entry} for entry in resources],
     }
-    files.write(places.core, json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode())
+    replace_file(places.core, json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 class Core:

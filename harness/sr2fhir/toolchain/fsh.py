@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sr2fhir.errors import SetupError
+from sr2fhir.files import remove_folder, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files, process
+from sr2fhir.toolchain import process
 from sr2fhir.toolchain.report import Report
 from sr2fhir.toolchain.sushi import find_node
 
@@ -74,7 +75,7 @@ def run(places: Layout, report: Report) -> None:
     SetupError
         SUSHI reports an error; the message lists all of them.
     """
-    files.remove(places.fsh_stage)
+    remove_folder(places.fsh_stage)
     _stage(places)
     for finding in compile_folder(places, places.fsh_stage):
         report.note(str(finding))
@@ -212,7 +213,7 @@ def _deliver(places: Layout) -> None:
     """Move what SUSHI made, and what was generated, to its place: definitions, and examples apart."""
     made = sorted((places.fsh_stage / "fsh-generated" / "resources").glob("*.json"))
     made += sorted(places.generated_terminology.glob("*.json"))
-    with files.folder(places.definitions) as definitions, files.folder(places.examples) as examples:
+    with replace_folder(places.definitions) as definitions, replace_folder(places.examples) as examples:
         for path in made:
             kind = json.loads(path.read_bytes()).get("resourceType")
             shutil.copyfile(path, (definitions if kind in _CONFORMANCE else examples) / path.name)

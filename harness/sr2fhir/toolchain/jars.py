@@ -12,9 +12,9 @@ from lxml import etree
 
 from sr2fhir import pins
 from sr2fhir.errors import SetupError
+from sr2fhir.files import remove_folder, replace_folder, sha256
 from sr2fhir.paths import Layout
 from sr2fhir.pins import Jar
-from sr2fhir.toolchain import files
 from sr2fhir.toolchain.process import NETWORK_HINT
 from sr2fhir.toolchain.report import Report
 
@@ -55,7 +55,7 @@ def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
     places.jars.mkdir(parents=True, exist_ok=True)
     if not wanted:
         return
-    with files.folder(places.scratch / "maven") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with replace_folder(places.scratch / "maven") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
         bring = fetch or _maven_fetch(scratch)
         jobs = [pool.submit(_obtain, jar, scratch, places.jars, bring) for jar in wanted]
         try:
@@ -65,7 +65,7 @@ def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    files.remove(places.scratch / "maven")
+    remove_folder(places.scratch / "maven")
 
 
 def needed(places: Layout) -> tuple[Jar, ...]:
@@ -77,13 +77,13 @@ def needed(places: Layout) -> tuple[Jar, ...]:
 
 def _is_good(path: Path, jar: Jar) -> bool:
     """Tell whether a file is the pinned one."""
-    return path.is_file() and files.sha256(path) == jar.sha256
+    return path.is_file() and sha256(path) == jar.sha256
 
 
 def _obtain(jar: Jar, scratch: Path, folder: Path, fetch: Fetch) -> None:
     """Fetch one jar, verify it and move it to its place."""
     path = _fetch_patiently(jar, scratch, fetch)
-    found = files.sha256(path)
+    found = sha256(path)
     if found != jar.sha256:
         path.unlink()
         raise SetupError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from sr2fhir.engines import jvm
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files
 from sr2fhir.toolchain.report import Report
 
 # Without this the engine asks package servers and a terminology server on the internet, for 20 s where there
@@ -23,4 +23,4 @@ def run(places: Layout, report: Report) -> None:
         The runtime is not installed.
     """
     jvm.library()
-    files.write(places.fhir_settings, json.dumps(_SETTINGS).encode())
+    replace_file(places.fhir_settings, json.dumps(_SETTINGS).encode())

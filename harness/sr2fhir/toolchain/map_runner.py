@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sr2fhir import pins
 from sr2fhir.engines import jvm
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files, process
+from sr2fhir.toolchain import process
 from sr2fhir.toolchain.overlay import pack
 from sr2fhir.toolchain.report import Report
 
@@ -40,7 +41,7 @@ def run(places: Layout, report: Report) -> None:
             cwd=places.sources,
             environment={},
         )
-        files.write(places.map_runner, pack(_classes(Path(folder))))
+        replace_file(places.map_runner, pack(_classes(Path(folder))))
 
 
 def _classes(folder: Path) -> dict[str, bytes]:

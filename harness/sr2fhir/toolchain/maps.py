@@ -14,8 +14,9 @@ from typing import Any
 
 from sr2fhir import pins
 from sr2fhir.errors import SetupError
+from sr2fhir.files import replace_file, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files, fml, process
+from sr2fhir.toolchain import fml, process
 from sr2fhir.toolchain.core import Core
 from sr2fhir.toolchain.report import Report
 
@@ -109,7 +110,7 @@ def run(places: Layout, report: Report) -> None:
     sources = sorted(places.maps.rglob("*.map"))
     if not sources:
         raise SetupError("there is no map in maps/", hint="The checkout is incomplete: restore it with git")
-    with files.folder(places.compiled_maps) as folder:
+    with replace_folder(places.compiled_maps) as folder:
         problems = _compile(places, sources, folder)
         compiled = [
             _load(places, path, folder) for path in sources if (folder / f"{path.stem}.json").is_file()
@@ -120,7 +121,7 @@ def run(places: Layout, report: Report) -> None:
                 str(problem) for problem in sorted(problems, key=lambda entry: (entry.file, entry.line))
             )
             raise SetupError(f"{len(problems)} problems in the maps:\n{listed}\n", hint="Mend them in maps/")
-        files.write(places.map_index, json.dumps(index(compiled), indent=1).encode())
+        replace_file(places.map_index, json.dumps(index(compiled), indent=1).encode())
 
 
 def _compile(places: Layout, sources: Sequence[Path], folder: Path) -> list[Problem]:

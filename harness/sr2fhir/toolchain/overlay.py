@@ -14,8 +14,8 @@ import zipfile
 
 from sr2fhir import pins
 from sr2fhir.errors import SetupError
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files
 from sr2fhir.toolchain.report import Report
 
 _SUBTAGS = "lang.dat.txt"
@@ -44,7 +44,7 @@ def run(places: Layout, report: Report) -> None:
         f"full/{_SUBTAGS}": subtags,
         f"full/{_LICENCES}": licences,
     }
-    files.write(places.overlay, pack(members))
+    replace_file(places.overlay, pack(members))
 
 
 def first_record(table: bytes) -> bytes:

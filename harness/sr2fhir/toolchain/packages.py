@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from sr2fhir import pins
 from sr2fhir.errors import SetupError
+from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
 from sr2fhir.pins import Package
-from sr2fhir.toolchain import files
 from sr2fhir.toolchain.report import Report
 
 # A key that only narratives have, and its JSON string. The rest of a resource stays as it is, byte by byte.
@@ -33,7 +33,7 @@ def run(places: Layout, report: Report) -> None:
     content = pins.load(places.pins)
     with zipfile.ZipFile(places.jars / content.resources.filename) as jar:
         for number, package in enumerate(content.packages, 1):
-            with files.folder(places.packages / package.name) as folder:
+            with replace_folder(places.packages / package.name) as folder:
                 _fill(package, folder / "package", jar, content.folder)
             report.advance(number, len(content.packages))
 

@@ -6,12 +6,12 @@ import hashlib
 import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sr2fhir.errors import SetupError, Sr2FhirError
+from sr2fhir.files import FileLock, replace_file
 from sr2fhir.paths import Layout, layout
 from sr2fhir.toolchain.report import Report, make_report
 from sr2fhir.toolchain.steps import Step, steps_for
@@ -66,7 +66,7 @@ def run(
     keys = _keys(places, steps)
     if not _pending(places, steps, keys, read_record(places.stamps)):
         return ()
-    with _alone(places):
+    with FileLock(places.home / "setup.lock"):  # two runs at once would get into each other's way
         pending = _pending(places, steps, keys, read_record(places.stamps))
         with report or make_report(len(pending)) as shown:
             _run_pending(places, pending, keys, shown)
@@ -169,20 +169,4 @@ def _remember(places: Layout, step: Step, key: str) -> None:
     """Record that a step is done."""
     record = read_record(places.stamps)
     record[step.name] = {"key": key, "outputs": _fingerprint(places, step)}
-    partial = places.stamps.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    partial.replace(places.stamps)
-
-
-@contextmanager
-def _alone(places: Layout) -> Iterator[None]:
-    """Hold the set-up's lock: two runs at once would get into each other's way. It dies with the process."""
-    places.home.mkdir(parents=True, exist_ok=True)
-    with (places.home / "setup.lock").open("w") as handle:
-        try:
-            import fcntl
-        except ImportError:  # Windows: no lock, runs are on their own
-            yield
-            return
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    replace_file(places.stamps, json.dumps(record, indent=1).encode())

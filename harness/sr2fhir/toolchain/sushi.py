@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sr2fhir.errors import SetupError
+from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files, process
+from sr2fhir.toolchain import process
 from sr2fhir.toolchain.report import Report
 
 
@@ -43,7 +44,7 @@ def run(places: Layout, report: Report) -> None:
         Node or SUSHI cannot be fetched.
     """
     npm = (find_node(places) or install_node(places, report)).npm
-    with files.folder(places.sushi) as folder:
+    with replace_folder(places.sushi) as folder:
         for name in _FILES:
             shutil.copyfile(places.sources / name, folder / name)
         command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -79,7 +80,7 @@ def install_node(places: Layout, report: Report) -> Node:
         It cannot be fetched, or there is none for this machine.
     """
     report.note(f"no Node {_OLDEST_NODE} or later on this machine: fetching one")
-    with files.folder(places.node) as folder:
+    with replace_folder(places.node) as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         command += [
             "--require-hashes",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files
 
 from tools.publishing import examples, guide, ig_folder, narrative, package, resources, snapshots
 from tools.publishing.resources import Resource
@@ -53,7 +53,7 @@ def publish(places: Layout, out: Path | None = None) -> Published:
     """
     archive, folder = (out or places.home) / "package.tgz", (out or places.home) / "ig"
     content = gather(places, folder)
-    files.write(archive, package.pack(content))
+    replace_file(archive, package.pack(content))
     return Published(archive, folder, len(content), sum(resource.example for resource in content))
 
 

@@ -15,9 +15,9 @@ from typing import Any, cast
 from pydicom import _version as edition
 from pydicom._uid_dict import UID_dictionary
 from pydicom.sr._concepts_dict import concepts
+from sr2fhir.files import replace_file
 from sr2fhir.model.uids import LATER_SOP_CLASSES
 from sr2fhir.paths import layout
-from sr2fhir.toolchain import files
 
 Concept = dict[str, Any]
 Table = Mapping[str, Mapping[str, tuple[str, list[int]]]]
@@ -169,7 +169,7 @@ def to_json(code_system: CodeSystem) -> bytes:
 def write(folder: Path) -> None:
     """Write both code systems into a folder."""
     for content in (dicom_codes(), sop_classes()):
-        files.write(folder / f"CodeSystem-{content['id']}.json", to_json(content))
+        replace_file(folder / f"CodeSystem-{content['id']}.json", to_json(content))
 
 
 if __name__ == "__main__":

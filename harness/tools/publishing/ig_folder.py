@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files, fsh
+from sr2fhir.toolchain import fsh
 
 from tools.publishing import examples, pages
 from tools.publishing.resources import Resource, read
@@ -45,7 +46,7 @@ def build(places: Layout, folder: Path, maps: Sequence[Resource], made: Sequence
     SetupError
         SUSHI reports an error.
     """
-    with files.folder(folder) as partial:
+    with replace_folder(folder) as partial:
         lay_out(places, partial, maps, made)
         fsh.compile_folder(places, partial)
         (guide,) = (partial / "fsh-generated" / "resources").glob("ImplementationGuide-*.json")

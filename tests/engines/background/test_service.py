@@ -16,9 +16,9 @@ import pytest
 import sr2fhir
 from sr2fhir.engines import Engine, background
 from sr2fhir.engines.background import Running, process
-from sr2fhir.engines.http import Client
 from sr2fhir.engines.validator import ValidatorEngine
 from sr2fhir.errors import EngineError, TransformError
+from sr2fhir.http import Client
 from sr2fhir.paths import Layout, layout
 
 pytestmark = pytest.mark.slow

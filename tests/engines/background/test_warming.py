@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from sr2fhir.engines.background import serve
-from sr2fhir.engines.http import Client
+from sr2fhir.http import Client
 from sr2fhir.paths import layout
 
 from tests.engines.fake_server import answer, reset, serving

@@ -24,8 +24,8 @@ from lxml import etree
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.engines.base import CANONICAL, ENTRY_MAP
 from sr2fhir.engines.hapi import HapiEngine
-from sr2fhir.engines.http import Client
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
+from sr2fhir.http import Client
 from sr2fhir.paths import layout
 
 from . import record

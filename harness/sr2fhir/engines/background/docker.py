@@ -234,7 +234,7 @@ def _ready(container: Container, limit_s: float) -> tuple[str, str]:
 def _software(url: str) -> str:
     """Ask a FHIR server for its software; nothing, if it does not answer."""
     from sr2fhir.engines.hapi.server import software
-    from sr2fhir.engines.http import Client
+    from sr2fhir.http import Client
 
     client = Client(ENGINE, url, _ASK_S)
     try:
@@ -248,7 +248,7 @@ def _software(url: str) -> str:
 def _is_loaded(url: str, limit_s: float) -> bool:
     """Tell whether a server looks maps up: matchbox says what it is long before, and then lets one wait."""
     from sr2fhir.engines.base import ENTRY_MAP
-    from sr2fhir.engines.http import Client
+    from sr2fhir.http import Client
 
     client = Client(ENGINE, url, max(limit_s, _PAUSE_S))
     try:

@@ -60,7 +60,7 @@ def answers(running: Running) -> bool:
 
 def about(engine: str, url: str) -> Word:
     """Ask a server of ours what it is; nothing, if it does not answer or is another's."""
-    from sr2fhir.engines.http import Client
+    from sr2fhir.http import Client
 
     client = Client(engine, url, _ASK_S)
     try:

@@ -25,9 +25,9 @@ from sr2fhir.engines.background.lock import Lock
 from sr2fhir.engines.background.process import ABOUT
 from sr2fhir.engines.background.record import Running
 from sr2fhir.engines.base import ENTRY_MAP
-from sr2fhir.engines.http import Client
 from sr2fhir.engines.jvm import java
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError
+from sr2fhir.http import Client
 from sr2fhir.paths import Layout, layout
 
 ADDRESS = "127.0.0.1"

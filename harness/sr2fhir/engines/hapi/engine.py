@@ -5,21 +5,19 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from importlib.resources import files
-from typing import TypeVar
 
 from sr2fhir.engines import background
 from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions, ValidationMessage
 from sr2fhir.engines.hapi import forms, installation, outcomes, parts, server
 from sr2fhir.engines.hapi.forms import MapRef
-from sr2fhir.engines.http import JSON, XML, Answer, Client
-from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError, UsageError
+from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError, UsageError
+from sr2fhir.http import JSON, XML, Client, Response
 from sr2fhir.paths import Layout, layout
-
-T = TypeVar("T")
+from sr2fhir.threads import in_background
 
 FORM_VARIABLE = "SR2FHIR_HAPI_FORM"
 _NAME = "hapi"
@@ -54,11 +52,11 @@ class HapiEngine:
     def __init__(self, url: str, options: EngineOptions | None = None, places: Layout | None = None) -> None:
         self._options = options or EngineOptions()
         self._places = places or layout()
-        self._client = Client(_NAME, url, self._options.timeout_s)
+        self._client = Client(_NAME, url, self._options.timeout_s, token=self._options.token)
         self._wanted = _wanted_form()
         self._lock = threading.Lock()
         self._can_validate = False
-        self._server: Future[server.Server] = _in_thread(self._prepare)
+        self._server: Future[server.Server] = in_background(self._prepare, "sr2fhir-hapi")
 
     @classmethod
     def create(cls, options: EngineOptions) -> HapiEngine:
@@ -80,7 +78,7 @@ class HapiEngine:
 
     def place(self) -> str:
         """Name the engine and its URL, as messages do."""
-        return self._client.place
+        return self._client.label
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
         """Turn a logical-model document into a resource; see `Engine.transform`."""
@@ -132,7 +130,7 @@ class HapiEngine:
         return found
 
     def _ready(self) -> server.Server:
-        """Answer what the server is; wait until it has been asked."""
+        """Return what the server is; wait until it has been asked."""
         try:
             return self._server.result()
         except EngineError as error:
@@ -148,7 +146,7 @@ class HapiEngine:
                 self._can_validate = True
 
     def _offered(self, operation: str, *types: str) -> str:
-        """Answer the path of an operation that the server has to offer."""
+        """Return the path of an operation that the server has to offer."""
         found = self._ready()
         path = found.offers(operation, *types)
         if path is None:
@@ -161,9 +159,9 @@ class HapiEngine:
         """Say which map to run, and where we have it."""
         return MapRef(url, self._places.compiled_maps / f"{url.rpartition('/')[2]}.json")
 
-    def _run(self, document: bytes, map_ref: MapRef, accept: str) -> Answer:
+    def _run(self, document: bytes, map_ref: MapRef, accept: str) -> Response:
         """Run a map, in the form that the server understands; find that out, if it is not known."""
-        errors: list[EngineError] = []
+        errors: list[Sr2FhirError] = []
         for name, request in self._forms.requests(document, map_ref):
             answer = self._post(request, accept)
             if _is_result(answer):
@@ -176,7 +174,7 @@ class HapiEngine:
         # of several refusals, that by a map tells most: the others did not understand the form
         raise next((error for error in errors if isinstance(error, TransformError)), None) or errors[0]
 
-    def _post(self, request: forms.Request, accept: str) -> Answer:
+    def _post(self, request: forms.Request, accept: str) -> Response:
         """Send one request; a transform changes nothing on the server, so it may be sent again."""
         return self._client.post(
             _TRANSFORM,
@@ -200,35 +198,21 @@ class HapiEngine:
         return list(outcomes.messages(issues))
 
 
-def _is_result(answer: Answer) -> bool:
+def _is_result(answer: Response) -> bool:
     """Tell whether an answer is a result: some servers give an OperationOutcome under a status of success."""
     return answer.ok and forms.resource_type(answer.body) != "OperationOutcome"
 
 
 def _as_is() -> MapRef:
-    """Answer the map that copies a Bundle, which goes along with the request."""
+    """Return the map that copies a Bundle, which goes along with the request."""
     file = files("sr2fhir.engines.hapi").joinpath("as_is.map")
     return MapRef(f"{CANONICAL}/StructureMap/AsIs", file, is_stored=False)
 
 
 def _wanted_form() -> str:
-    """Answer the form that the environment asks for; empty for none."""
+    """Return the form that the environment asks for; empty for none."""
     wanted = os.environ.get(FORM_VARIABLE, "")
     if wanted and wanted not in forms.FORMS:
         known = ", ".join(forms.FORMS)
         raise UsageError(f"{FORM_VARIABLE} names no form of $transform", hint=f"Forms are: {known}")
     return wanted
-
-
-def _in_thread(work: Callable[[], T]) -> Future[T]:
-    """Do work in a thread that keeps no process alive."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="sr2fhir-hapi", daemon=True).start()
-    return future

@@ -25,7 +25,7 @@ from importlib.resources.abc import Traversable
 from itertools import islice
 from typing import Any
 
-from sr2fhir.engines.http import JSON, XML
+from sr2fhir.http import JSON, XML
 from sr2fhir.jsontext import JsonError, dumps, loads_strict
 
 DIRECT, R5, MATCHBOX = "direct", "r5", "matchbox"

@@ -19,8 +19,8 @@ from time import monotonic, sleep
 from typing import Any
 
 from sr2fhir.engines.hapi.parts import MAP, Part, is_same
-from sr2fhir.engines.http import JSON, Answer, Client
-from sr2fhir.errors import EngineUnavailableError
+from sr2fhir.errors import Sr2FhirError
+from sr2fhir.http import JSON, Client, Response
 from sr2fhir.threads import Threads
 
 # requests at once while comparing
@@ -82,7 +82,7 @@ def _settle(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
         sleep(_PAUSE_S)
 
 
-def _unsettled(client: Client, finding: Finding) -> EngineUnavailableError:
+def _unsettled(client: Client, finding: Finding) -> Sr2FhirError:
     """Make the error of a definition that was put in vain."""
     part = finding.part
     if not finding.other:
@@ -122,8 +122,8 @@ def _look(client: Client, stored: Mapping[Part, dict[str, Any]], part: Part) -> 
     return Finding(part, fault, _updated(found[0]), next((_name(part, each) for each in others), ""))
 
 
-def _resources(answer: Answer, part: Part) -> list[dict[str, Any]]:
-    """Answer what a search found; what a server adds of other URLs does not count."""
+def _resources(answer: Response, part: Part) -> list[dict[str, Any]]:
+    """Return what a search found; what a server adds of other URLs does not count."""
     content = answer.json()
     entries = content.get("entry") if isinstance(content, dict) else None
     found = [entry.get("resource") for entry in entries or () if isinstance(entry, dict)]
@@ -131,13 +131,13 @@ def _resources(answer: Answer, part: Part) -> list[dict[str, Any]]:
 
 
 def _name(part: Part, found: dict[str, Any]) -> str:
-    """Answer type and id of a copy of a definition, if it has an id."""
+    """Return type and id of a copy of a definition, if it has an id."""
     name = found.get("id")
     return f"{part.kind}/{name}" if isinstance(name, str) and _ID.fullmatch(name) else ""
 
 
 def _updated(found: dict[str, Any]) -> str:
-    """Answer when a server says that a resource was put there."""
+    """Return when a server says that a resource was put there."""
     meta = found.get("meta")
     return str(meta.get("lastUpdated", "")) if isinstance(meta, dict) else ""
 
@@ -169,7 +169,7 @@ def _put(client: Client, part: Part) -> dict[str, Any]:
     answer = client.send("PUT", part.path, part.body, headers=headers, repeatable=True)
     if not answer.ok:
         raise client.unavailable(f"it does not store {part} (status {answer.status})", hint=_STORE_HINT)
-    logger.info("%s: stored %s", client.place, part)
+    logger.info("%s: stored %s", client.label, part)
     content = answer.json()
     return content if isinstance(content, dict) and content.get("url") == part.url else part.content
 

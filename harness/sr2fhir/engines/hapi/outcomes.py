@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from sr2fhir.engines import failures
 from sr2fhir.engines.base import Severity, ValidationMessage
-from sr2fhir.engines.http import Answer, Client
-from sr2fhir.errors import EngineError, TransformError
+from sr2fhir.errors import Sr2FhirError, TransformError
+from sr2fhir.http import Client, Response
 from sr2fhir.paths import Layout
 
 # HAPI names the Java exception, matchbox its message after it
@@ -35,7 +35,7 @@ _UNDERTOWS_LIMIT = 2 << 20
 _LARGER = "Let it take larger ones; matchbox does with server.undertow.max-http-post-size, such as 1GB"
 
 
-def failure(client: Client, answer: Answer, sent: int, map_url: str, places: Layout) -> EngineError:
+def failure(client: Client, answer: Response, sent: int, map_url: str, places: Layout) -> Sr2FhirError:
     """Make the error of a transform that failed.
 
     Parameters
@@ -57,7 +57,7 @@ def failure(client: Client, answer: Answer, sent: int, map_url: str, places: Lay
         return client.error(f"the server does not hold the map {name}", hint="Give --engine-install")
     of_map = next(filter(None, (_map_failure(text, places) for text in texts)), None)
     if of_map is not None:
-        of_map.message = f"{client.place}: {of_map.message}"
+        of_map.message = f"{client.label}: {of_map.message}"
         return of_map
     if not texts and answer.status in _NO_OPERATION:
         reason = f"there is no StructureMap/$transform at this URL (status {answer.status})"
@@ -69,7 +69,7 @@ def failure(client: Client, answer: Answer, sent: int, map_url: str, places: Lay
     )
 
 
-def _is_too_large(answer: Answer, sent: int) -> bool:
+def _is_too_large(answer: Response, sent: int) -> bool:
     """Tell whether a request was refused for its size."""
     is_silent = answer.status == 500 and not answer.body
     return answer.status == 413 or (is_silent and sent > _UNDERTOWS_LIMIT)
@@ -126,20 +126,20 @@ def _message(issue: Mapping[str, Any]) -> ValidationMessage:
 
 
 def _expression(issue: Mapping[str, Any]) -> str:
-    """Answer where the issue is; older servers say it as `location`."""
+    """Return where the issue is; older servers say it as `location`."""
     found = issue.get("expression") or issue.get("location")
     return str(found[0]) if isinstance(found, list) and found else ""
 
 
 def _text(issue: Mapping[str, Any]) -> str:
-    """Answer what the issue says."""
+    """Return what the issue says."""
     details = issue.get("details")
     stated = details.get("text") if isinstance(details, Mapping) else None
     return str(stated or issue.get("diagnostics") or "")
 
 
 def _message_id(issue: Mapping[str, Any]) -> str:
-    """Answer the validator's id of the message."""
+    """Return the validator's id of the message."""
     extensions = issue.get("extension")
     for each in extensions if isinstance(extensions, list) else ():
         if isinstance(each, Mapping) and each.get("url") == _MESSAGE_ID:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sr2fhir.engines.http import Client
+from sr2fhir.http import Client
 
 TRANSFORM, VALIDATE, CONVERT = "transform", "validate", "convert"
 # the maps are written for R5; R6 servers say 6.…, R4 servers 4.…

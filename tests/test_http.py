@@ -6,11 +6,11 @@ import base64
 import socket
 
 import pytest
-from sr2fhir.engines import http
-from sr2fhir.engines.http import Client, shown
+from sr2fhir import http
 from sr2fhir.errors import EngineError, EngineUnavailableError, UsageError
+from sr2fhir.http import Client, shown
 
-from .fake_server import Action, answer, dribble, outcome, raw, reset, serving, silent
+from tests.engines.fake_server import Action, answer, dribble, outcome, raw, reset, serving, silent
 
 SECRET = "Smith^Jane"
 HEAD = b"HTTP/1.1 200 Told\r\nContent-Type: application/fhir+json\r\n"
@@ -79,7 +79,7 @@ def test_the_time_limit_holds_for_the_whole_answer_and_nothing_is_sent_again(slo
 
 def test_an_answer_without_end_is_cut() -> None:
     with serving(answer(b"x" * 5000)) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http, "MAX_ANSWER", 4096)
+        patch.setattr(http, "MAX_RESPONSE", 4096)
         with pytest.raises(EngineError, match="larger than"):
             Client("told", server.url).get("/")
 

@@ -1,24 +1,23 @@
-"""HTTP to an engine that runs as a server: one time limit, bounded answers, errors in our own terms.
+"""HTTP to another server: one time limit, bounded responses, errors that name the server.
 
-`Client` sends a request and gives back whatever the server said as an `Answer`, also when its status is 4xx
-or 5xx; only where there is no whole answer it raises. Nothing of what a server says is passed on as it is:
-its texts may quote the document. Sessions of `requests` are made one for each thread, when first needed.
+`Client` sends a request and returns whatever the server said as a `Response`, also when its status is 4xx or
+5xx; it raises only where there is no whole response. Nothing of what a server says is passed on as it is: its
+texts may quote the document. Sessions of `requests` are made one for each thread, when first needed.
 
-==============================  ========================  ===================
-what happens                    error                     sent again
-==============================  ========================  ===================
-no connection, unknown host     EngineUnavailableError    no
-TLS or proxy fails              EngineUnavailableError    no
-connection breaks, answer cut   EngineError               once, if repeatable
-time limit                      LateError                 no
-redirect, answer too large      EngineError               no
-==============================  ========================  ===================
+================================  ========================  ===================
+what happens                      error (of `Errors`)       sent again
+================================  ========================  ===================
+no connection, unknown host       unavailable               no
+TLS or proxy fails                unavailable               no
+connection breaks, response cut   failed                    once, if repeatable
+time limit                        late                      no
+redirect, response too large      failed                    no
+================================  ========================  ===================
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from sr2fhir.errors import EngineError, EngineUnavailableError, UsageError
+from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, UsageError
 
 if TYPE_CHECKING:
     import requests
@@ -35,12 +34,10 @@ if TYPE_CHECKING:
 # query parameters; pairs where a name occurs several times
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 JSON, XML = "application/fhir+json", "application/fhir+xml"
-# a bearer token that servers ask for; one that is in the environment does not show in lists of processes
-TOKEN_VARIABLE = "SR2FHIR_ENGINE_TOKEN"
 # seconds until a server that is up has taken a connection
 CONNECT_S = 10.0
-# bytes of an answer; the largest report measured, of 10,000 measurements, gives 30 MB
-MAX_ANSWER = 1 << 30
+# bytes of a response; the largest report measured, of 10,000 measurements, gives 30 MB
+MAX_RESPONSE = 1 << 30
 _PIECE = 1 << 18
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
 _ISSUE_CODE = re.compile(r"[a-z-]{1,40}")
@@ -55,9 +52,34 @@ UNAVAILABLE = {
 }
 
 
+class LateError(EngineError):
+    """There was no whole response within the time limit."""
+
+
 @dataclass(frozen=True)
-class Answer:
-    """What a server answered, whole.
+class Errors:
+    """Say what is raised about a server, and in which words.
+
+    Parameters
+    ----------
+    failed, unavailable, late
+        Raised where it fails on a request, cannot be used at all, or takes longer than the time limit.
+    noun
+        What it is, for messages: `engine`.
+    limit_option
+        The command's option for the time limit.
+    """
+
+    failed: type[Sr2FhirError] = EngineError
+    unavailable: type[Sr2FhirError] = EngineUnavailableError
+    late: type[Sr2FhirError] = LateError
+    noun: str = "engine"
+    limit_option: str = "--engine-timeout"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a server said, whole.
 
     Parameters
     ----------
@@ -106,14 +128,18 @@ class Client:
 
     Parameters
     ----------
-    engine
-        The engine's name, for messages.
+    name
+        The server's name, for messages.
     url
         Base URL; may carry a user name and password, which no message shows.
     timeout_s
-        Seconds that one answer may take, from the request to its last byte.
+        Seconds that one response may take, from the request to its last byte.
     hint
         How to mend it when the server cannot be reached.
+    errors
+        What is raised; by default the errors of an engine.
+    token
+        A bearer token to log in with.
 
     Raises
     ------
@@ -121,20 +147,30 @@ class Client:
         The URL is no absolute http or https URL.
     """
 
-    def __init__(self, engine: str, url: str, timeout_s: float = 300.0, hint: str | None = None) -> None:
-        parts = _split(url)
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        timeout_s: float = 300.0,
+        hint: str | None = None,
+        errors: Errors = Errors(),
+        token: str | None = None,
+    ) -> None:
+        parts = _split(url, errors.noun)
         self.url = url.rstrip("/")
         self.timeout_s = timeout_s
         #: the URL without user name and password
         self.shown = shown(url)
         #: `engine NAME at URL`, with which every message begins
-        self.place = f"engine {engine} at {self.shown}"
+        self.label = f"{errors.noun} {name} at {self.shown}"
+        self._errors = errors
+        self._token = token
         self._hint = hint or "Check that the server runs and that the URL is right"
         self._is_local = bool(_LOOPBACK.fullmatch(parts.hostname or ""))
         self._sessions: list[requests.Session] = []
         self._own = threading.local()
 
-    def get(self, path: str, *, params: Params | None = None, accept: str = JSON) -> Answer:
+    def get(self, path: str, *, params: Params | None = None, accept: str = JSON) -> Response:
         """Send a GET request; it is sent again once if the connection breaks."""
         return self.send("GET", path, params=params, headers={"Accept": accept}, repeatable=True)
 
@@ -147,7 +183,7 @@ class Client:
         content_type: str = JSON,
         accept: str = JSON,
         repeatable: bool = False,
-    ) -> Answer:
+    ) -> Response:
         """Send a POST request; see `send`."""
         headers = {"Content-Type": content_type, "Accept": accept}
         return self.send("POST", path, body, params=params, headers=headers, repeatable=repeatable)
@@ -162,8 +198,8 @@ class Client:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
         timeout_s: float | None = None,
-    ) -> Answer:
-        """Send a request and wait for the whole answer, of whatever status.
+    ) -> Response:
+        """Send a request and wait for the whole response, of whatever status.
 
         Parameters
         ----------
@@ -177,10 +213,10 @@ class Client:
 
         Raises
         ------
-        EngineUnavailableError
+        Errors.unavailable
             The server cannot be reached.
-        EngineError
-            There is no whole answer.
+        Errors.failed
+            There is no whole response.
         """
         query = f"?{urlencode(params, quote_via=quote)}" if params else ""
         limit = timeout_s or self.timeout_s
@@ -195,34 +231,34 @@ class Client:
         except _BrokenError as error:
             raise self.error(f"{error}, twice", hint="See the server's log") from None
 
-    def error(self, reason: str, *, hint: str | None = None) -> EngineError:
-        """Make an error that names engine and URL."""
-        return EngineError(f"{self.place}: {reason}", hint=hint)
+    def error(self, reason: str, *, hint: str | None = None) -> Sr2FhirError:
+        """Make an error that names server and URL."""
+        return self._errors.failed(f"{self.label}: {reason}", hint=hint)
 
-    def unavailable(self, reason: str, *, hint: str | None = None) -> EngineUnavailableError:
+    def unavailable(self, reason: str, *, hint: str | None = None) -> Sr2FhirError:
         """Make the error of a server that cannot be used, with the client's hint if no other is given."""
-        return EngineUnavailableError(f"{self.place}: {reason}", hint=hint or self._hint)
+        return self._errors.unavailable(f"{self.label}: {reason}", hint=hint or self._hint)
 
-    def refusal(self, answer: Answer, what: str = "the request") -> EngineError:
-        """Make the error of an answer that is no success: its status and issue types, none of its texts."""
-        if answer.status in UNAVAILABLE:
-            return self.unavailable(UNAVAILABLE[answer.status])
-        codes = sorted({code for issue in answer.issues() if (code := _issue_code(issue))})
+    def refusal(self, response: Response, what: str = "the request") -> Sr2FhirError:
+        """Make the error of a response that is no success: its status and issue types, none of its texts."""
+        if response.status in UNAVAILABLE:
+            return self.unavailable(UNAVAILABLE[response.status])
+        codes = sorted({code for issue in response.issues() if (code := _issue_code(issue))})
         said = f" ({', '.join(codes)})" if codes else ""
-        return self.error(f"it refused {what} with status {answer.status}{said}")
+        return self.error(f"it refused {what} with status {response.status}{said}")
 
-    def expect(self, answer: Answer, *endings: str) -> Answer:
-        """Check that an answer states one of some media types, told by their endings: `json`, `xml`.
+    def expect(self, response: Response, *endings: str) -> Response:
+        """Check that a response states one of some media types, told by their endings: `json`, `xml`.
 
         Raises
         ------
         EngineError
             It states another, such as a proxy's page under a status of success.
         """
-        if not answer.content_type.endswith(endings):
-            stated = re.sub(r"[^\w.+/-]", "", answer.content_type)[:60] or "no type"
+        if not response.content_type.endswith(endings):
+            stated = re.sub(r"[^\w.+/-]", "", response.content_type)[:60] or "no type"
             raise self.error(f"it answered with {stated}, not with {' or '.join(endings)}")
-        return answer
+        return response
 
     def close(self) -> None:
         """Close all connections."""
@@ -231,7 +267,7 @@ class Client:
         self._own = threading.local()
 
     def _session(self) -> requests.Session:
-        """Answer this thread's session."""
+        """Response this thread's session."""
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
             session = self._own.session = self._new_session()
@@ -244,8 +280,8 @@ class Client:
 
         session = requests.Session()
         session.headers["User-Agent"] = "sr2fhir"
-        if token := os.environ.get(TOKEN_VARIABLE, "").strip():
-            session.headers["Authorization"] = f"Bearer {token}"
+        if self._token:
+            session.headers["Authorization"] = f"Bearer {self._token}"
         if self._is_local:
             session.trust_env = False
             session.headers["Accept-Encoding"] = "identity"
@@ -253,8 +289,8 @@ class Client:
 
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str], limit: float
-    ) -> Answer:
-        """Send once and read the answer to its end."""
+    ) -> Response:
+        """Send once and read the response to its end."""
         import requests
         from urllib3.exceptions import HTTPError
 
@@ -268,7 +304,7 @@ class Client:
         except (requests.RequestException, HTTPError, OSError) as error:
             raise self._translated(error, limit) from None
 
-    def _whole(self, response: requests.Response, deadline: float, limit: float) -> Answer:
+    def _whole(self, response: requests.Response, deadline: float, limit: float) -> Response:
         """Read the body within time and size."""
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.is_redirect:
@@ -278,16 +314,16 @@ class Client:
             size += len(piece)
             if monotonic() > deadline:
                 raise self._late(limit)
-            if size > MAX_ANSWER:
-                raise self.error(f"its answer is larger than {MAX_ANSWER >> 20} MiB")
+            if size > MAX_RESPONSE:
+                raise self.error(f"its answer is larger than {MAX_RESPONSE >> 20} MiB")
             pieces.append(piece)
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(response.status_code, content_type, b"".join(pieces), headers)
+        return Response(response.status_code, content_type, b"".join(pieces), headers)
 
-    def _late(self, limit: float) -> LateError:
-        return LateError(
-            f"{self.place}: no whole answer within {limit:g} seconds",
-            hint="Raise --engine-timeout, or see the server's log",
+    def _late(self, limit: float) -> Sr2FhirError:
+        return self._errors.late(
+            f"{self.label}: no whole answer within {limit:g} seconds",
+            hint=f"Raise {self._errors.limit_option}, or see the server's log",
         )
 
     def _translated(self, error: Exception, limit: float) -> Exception:
@@ -311,22 +347,18 @@ class Client:
         return _BrokenError("the connection broke before the answer was whole")
 
 
-class LateError(EngineError):
-    """There was no whole answer within the time limit."""
-
-
 class _BrokenError(Exception):
     """The connection broke while the server may have been at work."""
 
 
 def shown(url: str) -> str:
-    """Answer a URL as it may be shown: scheme, host, port and path, no user name, password or query."""
+    """Response a URL as it may be shown: scheme, host, port and path, no user name, password or query."""
     parts = _split(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
 
 
-def _split(url: str) -> Any:
+def _split(url: str, noun: str = "server") -> Any:
     """Split a URL and check its form."""
     try:
         parts = urlsplit(url)
@@ -335,7 +367,7 @@ def _split(url: str) -> Any:
         good = None
     if not good:
         raise UsageError(
-            "the URL of the engine is no absolute http or https URL", hint="Write http://host:port"
+            f"the URL of the {noun} is no absolute http or https URL", hint="Write http://host:port"
         )
     return parts
 
@@ -351,7 +383,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
 
 
 def _texts(issue: Mapping[str, Any]) -> Iterator[str]:
-    """Answer what one issue says."""
+    """Response what one issue says."""
     details = issue.get("details")
     for text in (details.get("text") if isinstance(details, dict) else None, issue.get("diagnostics")):
         if isinstance(text, str):
@@ -359,6 +391,6 @@ def _texts(issue: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _issue_code(issue: Mapping[str, Any]) -> str | None:
-    """Answer the type of an issue, if it is a code."""
+    """Response the type of an issue, if it is a code."""
     code = issue.get("code")
     return code if isinstance(code, str) and _ISSUE_CODE.fullmatch(code) else None
