@@ -89,8 +89,8 @@ terminology: runtime
 # Needs uv on the PATH (pip install uv). The locks hold versions and sha256 for every platform, and no address.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 lock:
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml locks/build.in --output-file locks/runtime.txt
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml locks/build.in locks/dev.in --constraint locks/runtime.txt --output-file locks/dev.txt
+	$(UV_COMPILE) $(UPGRADE) --all-extras pyproject.toml locks/build.in --output-file locks/runtime.txt
+	$(UV_COMPILE) $(UPGRADE) --all-extras pyproject.toml locks/build.in locks/dev.in --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
 
 clean:

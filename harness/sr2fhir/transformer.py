@@ -110,12 +110,18 @@ def make_engine(name: str | None = None, options: EngineOptions | None = None) -
     UsageError
         No engine has this name, or the URL is none.
     """
-    from sr2fhir.engines import EngineOptions, create
+    from sr2fhir.engines import EngineOptions, engine_type
+    from sr2fhir.paths import layout
 
     options = options or EngineOptions()
     url = options.url or os.environ.get(URL_VARIABLE) or None
     default = SERVER_ENGINE if url else DEFAULT_ENGINE
-    return create(name or os.environ.get(ENGINE_VARIABLE) or default, replace(options, url=url))
+    made = engine_type(name or os.environ.get(ENGINE_VARIABLE) or default)
+    if getattr(made, "needs_setup", False) and layout().is_installed:  # a checkout is set up by its Makefile
+        from sr2fhir.toolchain import runner
+
+        runner.run()
+    return made(replace(options, url=url))
 
 
 @dataclass(frozen=True)
@@ -310,7 +316,7 @@ class Transformer:
         try:
             return finish(answer, rendering, keep_lineage=self.keep_lineage)
         except OutputError as error:
-            error.message = f"{engine.place()}: {error.message}"
+            error.message = f"{engine.label()}: {error.message}"
             raise
 
     def _transform(self, source: Source, name: str, engine: Engine) -> Result:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sr2fhir.accounting.parse import HINT
+from sr2fhir.engines.base import converting
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import loads_strict
 
@@ -69,7 +70,7 @@ def to_xml(engine: Engine, bundle: bytes) -> bytes:
     """
     content = loads_strict(bundle)
     check_characters(content)
-    root = read(engine.to_xml(bundle))
+    root = read(converting(engine).to_xml(bundle))
     verify(content, root)
     return write(root)
 

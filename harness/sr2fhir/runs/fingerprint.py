@@ -35,7 +35,7 @@ def fingerprint(recipe: Recipe, form: str, places: Layout | None = None) -> str:
     digest = sha256()
     environment = [os.environ.get(name) for name in VARIABLES]
     # how long an answer may take decides whether there is a result, not what it is
-    recipe = replace(recipe, engine_options=replace(recipe.engine_options, timeout_s=0, install=False))
+    recipe = replace(recipe, engine_options=replace(recipe.engine_options, timeout_s=0, settings={}))
     for text in (repr(recipe), form, repr(in_force(None)), repr(environment)):
         digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
     for content in contents(places or layout()):

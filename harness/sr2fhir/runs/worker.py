@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar, cast
 
-from sr2fhir.engines.base import ENTRY_MAP, Engine, ValidationMessage
+from sr2fhir.engines.base import ENTRY_MAP, Engine, ValidationMessage, converting, validating
 from sr2fhir.runs.work import portable
 
 Item = TypeVar("Item")
@@ -45,6 +45,10 @@ class Reply:
     error: Exception | None = None
 
 
+# what not every engine can do -> the engine as one that can, or the error that it cannot
+ABLE: dict[str, Callable[[Engine], Any]] = {"validate": validating, "to_xml": converting}
+
+
 class DistantEngine:
     """The one engine of a run, seen from a worker.
 
@@ -61,20 +65,20 @@ class DistantEngine:
         self._replies = replies
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
-        """Turn a logical-model document into a resource; see `Engine.transform`."""
+        """Turn a logical-model document into a resource; see `Transforms.transform`."""
         return cast(bytes, self._ask("transform", document, map_url))
 
-    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
-        """Validate a resource; see `Engine.validate`."""
-        return cast(list[ValidationMessage], self._ask("validate", bundle, profiles))
+    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+        """Validate a resource; see `Validates.validate`."""
+        return cast(list[ValidationMessage], self._ask("validate", resource, profiles))
 
     def to_xml(self, resource: bytes) -> bytes:
-        """Write a resource as XML; see `Engine.to_xml`."""
+        """Write a resource as XML; see `Converts.to_xml`."""
         return cast(bytes, self._ask("to_xml", resource))
 
-    def place(self) -> str:
-        """Name the engine; see `Engine.place`."""
-        return cast(str, self._ask("place"))
+    def label(self) -> str:
+        """Name the engine; see `Engine.label`."""
+        return cast(str, self._ask("label"))
 
     def version(self) -> str:
         """Name the engine and its version."""
@@ -145,6 +149,7 @@ def answer(work: Work[Item, Done], item: Item) -> Answer[Done]:
 def reply(engine: Engine, request: Request) -> Reply:
     """Ask the engine what a worker wants to know."""
     try:
-        return Reply(getattr(engine, request.method)(*request.arguments))
+        able = ABLE[request.method](engine) if request.method in ABLE else engine
+        return Reply(getattr(able, request.method)(*request.arguments))
     except Exception as error:
         return Reply(error=portable(error))

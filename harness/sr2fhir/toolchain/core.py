@@ -17,7 +17,7 @@ from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain.fml import tokens
-from sr2fhir.toolchain.report import Report
+from sr2fhir.toolchain.progress import Progress
 
 Definition = dict[str, Any]
 
@@ -42,7 +42,7 @@ _ALWAYS = (
 _OPEN = ("Extension.value[x]",)
 
 
-def run(places: Layout, report: Report) -> None:
+def run(places: Layout, progress: Progress) -> None:
     """Write the small core.
 
     Raises
@@ -50,8 +50,7 @@ def run(places: Layout, report: Report) -> None:
     SetupError
         The core package is damaged.
     """
-    package = next(entry for entry in pins.load(places.pins).packages if "core" in entry.name)
-    core = Core(places.packages / package.name / "package")
+    core = Core(places.packages / pins.load(places.pins).core / "package")
     own = [json.loads(path.read_bytes()) for path in sorted(places.definitions.glob("*.json"))]
     texts = [path.read_text(encoding="utf-8") for path in sorted(places.maps.rglob("*.map"))]
     models = [entry for entry in own if entry.get("kind") == "logical"]
@@ -100,7 +99,7 @@ class Core:
 
 
 def _index(folder: Path) -> Iterator[tuple[str, str]]:
-    """Answer name and file of each definition that the package lists."""
+    """Return name and file of each definition that the package lists."""
     try:
         entries = json.loads((folder / ".index.json").read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError) as error:
@@ -142,7 +141,7 @@ def closure(core: Core, models: Iterable[Definition], names: Iterable[str]) -> l
 
 
 def words(fml_map: str) -> Iterator[str]:
-    """Answer what may be the name of a type in a map: names, texts, and the ends of FHIR's own URLs."""
+    """Return what may be the name of a type in a map: names, texts, and the ends of FHIR's own URLs."""
     for token in tokens(fml_map):
         if token.kind in ("name", "text"):
             yield token.text.strip("\"'").removeprefix(_PREFIX)
@@ -154,7 +153,7 @@ def _is_foreign(definition: Definition) -> bool:
 
 
 def _parts(definition: Definition) -> Iterator[str]:
-    """Answer the names of a definition's base and of its elements' types and their profiles."""
+    """Return the names of a definition's base and of its elements' types and their profiles."""
     yield definition.get("baseDefinition", "").removeprefix(_PREFIX)
     for element in definition["snapshot"]["element"]:
         if element["path"] in _OPEN:

@@ -14,7 +14,7 @@ from sr2fhir.errors import SetupError
 from sr2fhir.files import remove_folder, replace_folder
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain import process
-from sr2fhir.toolchain.report import Report
+from sr2fhir.toolchain.progress import Progress
 from sr2fhir.toolchain.sushi import find_node
 
 # Resources that engine and validator load; everything else SUSHI makes is an example.
@@ -67,7 +67,7 @@ class Finding:
         return f"{place}{'error' if self.level == 'error' else 'warning'}: {self.text}"
 
 
-def run(places: Layout, report: Report) -> None:
+def run(places: Layout, progress: Progress) -> None:
     """Compile fsh/ into the folders of definitions and examples.
 
     Raises
@@ -78,7 +78,7 @@ def run(places: Layout, report: Report) -> None:
     remove_folder(places.fsh_stage)
     _stage(places)
     for finding in compile_folder(places, places.fsh_stage):
-        report.note(str(finding))
+        progress.note(str(finding))
     _deliver(places)
 
 
@@ -122,7 +122,7 @@ def _stage(places: Layout) -> None:
 
 
 def _sushi(places: Layout, folder: Path) -> str:
-    """Run SUSHI and answer what it wrote."""
+    """Run SUSHI and return what it wrote."""
     node = find_node(places)
     app = places.sushi / "node_modules" / "fsh-sushi" / "dist" / "app.js"
     if node is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import sys
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from sr2fhir import pins
+from sr2fhir.engines.java.connection import (
+    Connection,
+    ConnectionLostError,
+    Operation,
+    Process,
+    RequestFailedError,
+)
+from sr2fhir.engines.java.options import command
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import fml, process
+from sr2fhir.toolchain import fml
 from sr2fhir.toolchain.core import Core
-from sr2fhir.toolchain.report import Report
+from sr2fhir.toolchain.progress import Progress
 
 # Transforms of the language that this engine does not implement: it says so when it meets one, which may be
 # never in a test.
 _UNIMPLEMENTED = frozenset(("qty", "id", "cp", "escape", "dateOp"))
+# how the engine's parser names line and column
+_POSITION = re.compile(r"^(?:Error )?(?:in .*? )?@(\d+),\s*(\d+):\s*")
 _STRUCTURES = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -59,31 +69,31 @@ class Map:
 
     @property
     def url(self) -> str:
-        """Answer its canonical URL."""
+        """Return its canonical URL."""
         return str(self.content.get("url", ""))
 
     @property
     def groups(self) -> dict[str, dict[str, Any]]:
-        """Answer its groups by name."""
+        """Return its groups by name."""
         return {group["name"]: group for group in self.content.get("group", [])}
 
     @cached_property
     def places(self) -> dict[str, fml.Group]:
-        """Answer where its groups stand."""
+        """Return where its groups stand."""
         return {group.name: group for group in fml.groups(self.text)}
 
     def line_of(self, group: str, rule: str | None = None) -> int:
-        """Answer the line of a group, or of a rule in it."""
+        """Return the line of a group, or of a rule in it."""
         place = self.places[group]
         return place.lines().get(rule or "", place.line)
 
     def line_with(self, text: str) -> int:
-        """Answer the first line that holds a text; 0 where none does."""
+        """Return the first line that holds a text; 0 where none does."""
         numbers = (number for number, line in enumerate(self.text.splitlines(), 1) if text in line)
         return next(numbers, 0)
 
     def rules(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Answer each rule at any depth, with the name of its group."""
+        """Return each rule at any depth, with the name of its group."""
         for name, group in self.groups.items():
             yield from ((name, rule) for rule in _nested(group))
 
@@ -93,13 +103,13 @@ class Map:
 
 
 def _nested(parent: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Answer the rules below a group or rule."""
+    """Return the rules below a group or rule."""
     for rule in parent.get("rule", []):
         yield rule
         yield from _nested(rule)
 
 
-def run(places: Layout, report: Report) -> None:
+def run(places: Layout, progress: Progress) -> None:
     """Compile and check the maps.
 
     Raises
@@ -111,7 +121,7 @@ def run(places: Layout, report: Report) -> None:
     if not sources:
         raise SetupError("there is no map in maps/", hint="The checkout is incomplete: restore it with git")
     with replace_folder(places.compiled_maps) as folder:
-        problems = _compile(places, sources, folder)
+        problems = list(compile_files(places, sources, folder))
         compiled = [
             _load(places, path, folder) for path in sources if (folder / f"{path.stem}.json").is_file()
         ]
@@ -124,17 +134,31 @@ def run(places: Layout, report: Report) -> None:
         replace_file(places.map_index, json.dumps(index(compiled), indent=1).encode())
 
 
-def _compile(places: Layout, sources: Sequence[Path], folder: Path) -> list[Problem]:
-    """Let the engine parse the maps, in a process of its own, and read what it could not."""
-    command = [sys.executable, "-m", "sr2fhir.toolchain.compiler", str(folder), *map(str, sources)]
-    environment = {"SR2FHIR_HOME": str(places.home), "PYTHONWARNINGS": "ignore"}
-    output = process.run(command, "compiling the maps", cwd=places.sources, environment=environment)
-    found: list[dict[str, Any]] = json.loads(output.splitlines()[-1])
-    return [Problem(_name(places, Path(entry["file"])), entry["line"], entry["text"]) for entry in found]
+def compile_files(places: Layout, sources: Sequence[Path], folder: Path) -> Iterator[Problem]:
+    """Let the engine parse the maps into a folder, and tell what it cannot."""
+    connection = Connection(Process(command(places, "single", [places.core]), places.scratch))
+    try:
+        for path in sources:
+            try:
+                made = connection.request(Operation.COMPILE, path.name, path.read_bytes())
+                (folder / f"{path.stem}.json").write_bytes(made)
+            except RequestFailedError as failure:
+                yield _syntax_problem(_name(places, path), failure.text or failure.kind)
+    except ConnectionLostError:
+        raise SetupError("compiling the maps failed: its Java process ended") from None
+    finally:
+        connection.close()
+
+
+def _syntax_problem(file: str, message: str) -> Problem:
+    """Take line and column out of the engine's message."""
+    match = _POSITION.match(message)
+    line, column = (int(match[1]), f" (column {match[2]})") if match else (0, "")
+    return Problem(file, line, message[match.end() if match else 0 :] + column)
 
 
 def _name(places: Layout, path: Path) -> str:
-    """Answer a file's name below the project."""
+    """Return a file's name below the project."""
     return path.relative_to(places.sources).as_posix()
 
 
@@ -146,8 +170,7 @@ def _load(places: Layout, source: Path, folder: Path) -> Map:
 
 def _known(places: Layout) -> frozenset[str]:
     """Collect the URLs of all structures and of our own terminology."""
-    package = next(entry for entry in pins.load(places.pins).packages if "core" in entry.name)
-    core = Core(places.packages / package.name / "package")
+    core = Core(places.packages / pins.load(places.pins).core / "package")
     own = (json.loads(path.read_bytes()).get("url", "") for path in places.definitions.glob("*.json"))
     return frozenset((*(_STRUCTURES + name for name in core.names()), *own))
 

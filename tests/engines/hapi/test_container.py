@@ -18,13 +18,13 @@ import docker as docker_package
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests import ReadTimeout
-from sr2fhir.engines import background
-from sr2fhir.engines.background import docker, record
-from sr2fhir.engines.background.lock import Lock
+from sr2fhir.engines import running as records
+from sr2fhir.engines.hapi import container as containers
+from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout
 
-from ..hapi.replay import Asked, Fhir, Reply, serving
+from .replay import Asked, Fhir, Reply, serving
 
 IMAGE = "matchbox:test"
 
@@ -155,25 +155,27 @@ def port() -> Iterator[int]:
         yield int(url.rpartition(":")[2].partition("/")[0])
 
 
-def start(places: Layout, port: int | None, limit_s: float = 20.0) -> record.Running:
-    return docker.start_container(IMAGE, port, limit_s, places)
+def start(places: Layout, port: int | None, limit_s: float = 20.0) -> Running:
+    running, is_new = containers.start(IMAGE, port, limit_s, places)
+    assert is_new
+    return running
 
 
 def test_a_container_is_started_and_waited_for(fake: Docker, places: Layout, port: int) -> None:
     running = start(places, port)
     (container,) = fake.held
     assert running.url == f"http://127.0.0.1:{port}/fhir"
-    assert (running.engine, running.kind, running.container) == ("hapi", "container", container.id)
+    assert (running.engine, running.container) == ("hapi", container.id)
     assert running.version.startswith("matchbox 4.1.7")
     assert container.options["ports"] == {"8080/tcp": ("127.0.0.1", port)}
     assert "network_mode" not in container.options
     assert container.options["environment"]["MATCHBOX_FHIR_CONTEXT_ONLYONEENGINE"] == "true"
-    assert docker.answers(running)
-    assert docker.is_alive(running, places)
-    docker.stop(running, places)
+    assert containers.start(IMAGE, port, 20.0, places) == (running, False)
+    assert containers.state(places) == State(running, answers=True)
+    assert containers.stop(places) == running
     assert fake.held == []
-    assert not docker.is_alive(running, places)
-    docker.stop(running, places)
+    assert containers.state(places) is None
+    assert containers.stop(places) is None
 
 
 def test_without_a_bridge_the_machines_network_is_not_taken_unasked(
@@ -190,7 +192,7 @@ def test_on_the_machines_network_it_is_told_to_listen_on_loopback(
     fake: Docker, places: Layout, port: int, bridge: bool
 ) -> None:
     fake.bridge = bridge
-    docker.start_container(IMAGE, port, 20.0, places, host_network=True)
+    containers.start(IMAGE, port, 20.0, places, host_network=True)
     options = fake.held[0].options
     assert options["network_mode"] == "host"
     assert "ports" not in options
@@ -220,7 +222,7 @@ def test_a_container_that_ends_early_is_removed_and_its_log_kept(fake: Docker, p
     fake.exits = 3
     with pytest.raises(EngineUnavailableError, match="ended with status 3 before") as caught:
         start(places, None)
-    log = record.path_of("hapi", places, "log")
+    log = records.path_of("hapi", places, "log")
     assert str(log) in str(caught.value)
     assert log.read_text() == "the last 200 lines"
     assert log.stat().st_mode & 0o077 == 0
@@ -250,7 +252,7 @@ def test_an_interrupted_start_leaves_nothing_behind(
     def interrupt(_: str) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(docker, "_software", interrupt)
+    monkeypatch.setattr(containers, "_software", interrupt)
     with pytest.raises(KeyboardInterrupt):
         start(places, None)
     assert fake.held == []
@@ -273,7 +275,7 @@ def test_a_docker_that_answers_too_late_leaves_no_container(
 
 def test_a_log_that_cannot_be_kept_leaves_no_container(fake: Docker, places: Layout) -> None:
     fake.exits = 3
-    places.home.write_text("a file where a folder should be")
+    records.path_of("hapi", places, "log").mkdir(parents=True)
     with pytest.raises(EngineUnavailableError, match="ended with status 3 before"):
         start(places, None)
     assert fake.held == []
@@ -288,7 +290,7 @@ def test_what_dockers_daemon_refuses_is_said_in_one_line(fake: Docker, places: L
 
 def test_an_image_that_is_not_there_is_not_fetched(fake: Docker, places: Layout) -> None:
     with pytest.raises(EngineUnavailableError, match=r"no image other:1\..*docker pull other:1"):
-        docker.start_container("other:1", None, 5.0, places)
+        containers.start("other:1", None, 5.0, places)
 
 
 def raises(error: Exception) -> Callable[[], Any]:
@@ -303,10 +305,12 @@ def test_without_docker_it_says_so_and_keeps_the_record(
 ) -> None:
     running = start(places, port)
     monkeypatch.setattr(docker_package, "from_env", raises(DockerException("no socket")))
-    for attempt in (lambda: start(places, port), lambda: docker.stop(running, places)):
-        with pytest.raises(EngineUnavailableError, match=r"no Docker answers.*DOCKER_HOST"):
-            attempt()
-    assert docker.is_alive(running, places)
+    with pytest.raises(EngineUnavailableError, match=r"no Docker answers.*DOCKER_HOST"):
+        containers.stop(places)
+    assert containers.start(IMAGE, port, 20.0, places) == (running, False)
+    records.path_of("hapi", places).unlink()
+    with pytest.raises(EngineUnavailableError, match=r"no Docker answers.*DOCKER_HOST"):
+        start(places, port)
 
 
 def test_what_an_earlier_start_left_behind_is_removed_and_nothing_else(
@@ -316,28 +320,18 @@ def test_what_an_earlier_start_left_behind_is_removed_and_nothing_else(
     others = Container(fake, "others", {"sr2fhir.engine": "hapi", "sr2fhir.home": "/elsewhere"}, {})
     foreign = Container(fake, "foreign", {}, {})
     fake.held += [others, foreign]
+    records.path_of("hapi", places).unlink()
     start(places, port)
     assert len(fake.held) == 3
     assert fake.held[:2] == [others, foreign]
 
 
 def test_a_container_that_stopped_by_itself_is_removed(fake: Docker, places: Layout, port: int) -> None:
-    running = start(places, port)
+    start(places, port)
     fake.held[0].status = "exited"
-    assert not docker.is_alive(running, places)
+    assert containers.state(places) is None
     assert fake.held == []
-
-
-def test_the_background_records_it_and_starts_it_once(fake: Docker, places: Layout, port: int) -> None:
-    running, new = background.start_container(IMAGE, port, 20.0, places)
-    assert new
-    assert background.start_container(IMAGE, port, 20.0, places) == (running, False)
-    assert background.find("hapi", places) == running
-    (state,) = background.status(places)
-    assert state.answers
-    assert background.stop("hapi", places) == running
-    assert background.find("hapi", places) is None
-    assert fake.held == []
+    assert not records.path_of("hapi", places).exists()
 
 
 def test_what_cannot_be_written_down_is_removed(
@@ -346,35 +340,35 @@ def test_what_cannot_be_written_down_is_removed(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(record, "write", full)
+    monkeypatch.setattr(records, "write", full)
     with pytest.raises(OSError, match="no space"):
-        background.start_container(IMAGE, port, 20.0, places)
+        containers.start(IMAGE, port, 20.0, places)
     assert fake.held == []
 
 
 def test_of_two_starts_at_once_the_second_finds_the_first(fake: Docker, places: Layout) -> None:
     fhir, second = Fhir(), ThreadPoolExecutor(1)
-    waiting: list[Future[tuple[record.Running, bool]]] = []
+    waiting: list[Future[tuple[Running, bool]]] = []
 
     def start_another(asked: Asked) -> Reply:
         if not waiting:
-            waiting.append(second.submit(background.start_container, IMAGE, None, 20.0, places))
+            waiting.append(second.submit(containers.start, IMAGE, None, 20.0, places))
         return fhir.usual(asked)
 
     with second, serving(fhir) as url:
         fhir.instead["GET /metadata"] = start_another
         port = int(url.rpartition(":")[2].partition("/")[0])
-        running, new = background.start_container(IMAGE, port, 20.0, places)
+        running, new = containers.start(IMAGE, port, 20.0, places)
         assert new
         assert waiting[0].result(20) == (running, False)
     assert len(fake.held) == 1
 
 
 def test_a_start_that_takes_too_long_is_not_waited_for(fake: Docker, places: Layout) -> None:
-    other = Lock(record.path_of("hapi", places, "start.lock"))
-    assert other.hold(0)
+    other = records.start_lock("hapi", places, 0)
+    assert other.acquire()
     with pytest.raises(EngineUnavailableError, match="another start of a container"):
-        background.start_container(IMAGE, None, 0.05, places)
+        containers.start(IMAGE, None, 0.05, places)
     other.release()
     assert fake.held == []
 
@@ -396,7 +390,7 @@ def daemon() -> None:
 @pytest.mark.usefixtures("daemon")
 def test_real_docker_knows_no_such_image(places: Layout) -> None:
     with pytest.raises(EngineUnavailableError, match="no image sr2fhir-no-such-image"):
-        docker.start_container("sr2fhir-no-such-image", None, 5.0, places)
+        containers.start("sr2fhir-no-such-image", None, 5.0, places)
 
 
 @pytest.mark.slow
@@ -410,17 +404,17 @@ def test_a_real_container_runs_the_maps_and_is_removed(places: Layout, samples_d
     if not image:
         pytest.skip(f"{IMAGE_VARIABLE} names no image of a FHIR server")
     bridges = docker_package.from_env().networks.list(filters={"driver": "bridge"})
-    running, new = background.start_container(image, None, 900.0, places, host_network=not bridges)
+    running, new = containers.start(image, None, 900.0, places, host_network=not bridges)
     try:
         assert new
-        engine = HapiEngine(running.url, EngineOptions(install=True))
+        engine = HapiEngine(EngineOptions(url=running.url, settings={"install": "yes"}))
         sample = samples_dir / "gen_highdicom_group1501_cyrillic_iso_ir144.dcm"
         expected = samples_dir.parent / "tests" / "samples" / "expected" / f"{sample.name}.bundle.json"
         assert sr2fhir.Transformer(engine).transform(sample).json == expected.read_bytes()
         engine.close()
     finally:
-        background.stop("hapi", places)
-    assert not docker.is_alive(running, places)
+        containers.stop(places)
+    assert containers.state(places) is None
     with pytest.raises(NotFound):
         docker_package.from_env().containers.get(running.container)
     with socket.socket() as probe:

@@ -12,13 +12,16 @@ import contextlib
 import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from sr2fhir.engines.background import record
-from sr2fhir.engines.background.record import Running
+from sr2fhir.engines import running as records
+from sr2fhir.engines.base import ENTRY_MAP
+from sr2fhir.engines.hapi.server import software
+from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineError, EngineUnavailableError
+from sr2fhir.files import replace_file
+from sr2fhir.http import Client
 from sr2fhir.paths import Layout, layout
 
 if TYPE_CHECKING:
@@ -39,24 +42,29 @@ SETTINGS = {
     "MATCHBOX_FHIR_CONTEXT_ONLYONEENGINE": "true",
     "SERVER_UNDERTOW_MAX_HTTP_POST_SIZE": "1GB",
 }
-_LISTEN = {"SERVER_ADDRESS": LOOPBACK}
 # seconds: between two looks, and for an answer to a question that costs nothing
 _PAUSE_S, _ASK_S = 0.5, 5.0
 # how often a container is tried to be removed when Docker does not answer
 _TRIES = 2
 _TAIL = 200
 _QUOTE = 160
+_NO_DOCKER = "Install and start Docker, see that you may use it, and that DOCKER_HOST is right if it is set"
+_NO_PACKAGE = "Install it with `pip install sr2fhir[docker]`"
+_NO_BRIDGE = (
+    "Allow it the machine's network with --host-network; an image that does not heed SERVER_ADDRESS"
+    " can then be reached from outside"
+)
 
 
-def start_container(
+def start(
     image: str,
     port: int | None,
     limit_s: float,
     places: Layout | None = None,
     *,
     host_network: bool = False,
-) -> Running:
-    """Start a container and wait until its FHIR server answers.
+) -> tuple[Running, bool]:
+    """Start a container, unless one runs, and wait until its FHIR server answers.
 
     Parameters
     ----------
@@ -67,9 +75,14 @@ def start_container(
     limit_s
         Seconds that it may take to be ready.
     places
-        The folder in which the log of a start that fails is left.
+        Where it is written down, and the log of a start that fails is left.
     host_network
         Let the container share the machine's network.
+
+    Returns
+    -------
+    Running, bool
+        The server, and whether it was started by this call.
 
     Raises
     ------
@@ -78,15 +91,78 @@ def start_container(
         behind.
     """
     places = places or layout()
+    try:
+        with records.start_lock(ENGINE, places, limit_s):
+            if found := _alive(places):
+                return found, False
+            running = _started(image, port or _free_port(), limit_s, places, host_network=host_network)
+            try:
+                records.write(running, places)
+            except BaseException:
+                with _docker() as client:
+                    _remove_all(client, places)
+                raise
+            return running, True
+    except TimeoutError:
+        hint = "Look at `sr2fhir engine status`"
+        raise EngineUnavailableError("another start of a container is still under way", hint=hint) from None
+
+
+def _started(image: str, port: int, limit_s: float, places: Layout, *, host_network: bool) -> Running:
+    """Start a container and wait until it is ready; see `start`."""
+    with _docker() as client, _nothing_left(client, places):
+        _remove_all(client, places)
+        container = _created(client, image, port, places, host_network=host_network)
+        with _log_kept(container, places):
+            container.start()
+            url, version = _ready(container, limit_s)
+        return Running(ENGINE, url, f"{version}, image {image}", container=str(container.id))
+
+
+def state(places: Layout | None = None) -> State | None:
+    """Tell how the server is; None where none runs."""
+    running = _alive(places or layout())
+    return None if running is None else State(running, bool(_software(running.url)))
+
+
+def stop(places: Layout | None = None) -> Running | None:
+    """Remove the container with the volumes that it made, and return what it was; None where none runs.
+
+    Raises
+    ------
+    EngineUnavailableError
+        Docker does not answer, or does not remove it.
+    """
+    places = places or layout()
+    running = _alive(places)
+    if running is None:
+        return None
     with _docker() as client:
-        _remove_leftovers(client, places)
-        with _nothing_left(client, places):
-            port = port or _free_port()
-            container = _created(client, image, port, places, host_network=host_network)
-            with _log_kept(container, places):
-                container.start()
-                url, version = _ready(container, limit_s)
-        return Running(ENGINE, "container", url, f"{version}, image {image}", container=str(container.id))
+        if container := _container(client, running):
+            container.remove(force=True, v=True)
+    records.remove(running, places)
+    return running
+
+
+def _alive(places: Layout) -> Running | None:
+    """Find the container that runs; one that has stopped is removed, with its record.
+
+    Without Docker that cannot be told: it counts as alive, so that its record is kept.
+    """
+    running = records.read(ENGINE, places)
+    if running is None:
+        return None
+    try:
+        with _docker() as client:
+            container = _container(client, running)
+            if container is not None and container.status != "exited":
+                return running
+            if container is not None:
+                container.remove(v=True)
+    except EngineUnavailableError:
+        return running
+    records.remove(running, places)
+    return None
 
 
 @contextlib.contextmanager
@@ -99,83 +175,43 @@ def _nothing_left(client: DockerClient, places: Layout) -> Iterator[None]:
     except BaseException:
         for _ in range(_TRIES):
             with contextlib.suppress(OSError, DockerException):
-                _remove_leftovers(client, places)
+                _remove_all(client, places)
                 break
         raise
 
 
 @contextlib.contextmanager
 def _log_kept(container: Container, places: Layout) -> Iterator[None]:
-    """Keep the end of the log of a start that fails."""
+    """Keep the end of the log of a start that fails, which may hold what documents hold."""
+    from docker.errors import DockerException
+
     try:
         yield
     except BaseException as error:
-        path = _keep_log(container, places)
+        path = records.path_of(ENGINE, places, "log")
+        with contextlib.suppress(OSError, DockerException):
+            replace_file(path, container.logs(tail=_TAIL), mode=0o600)
         if isinstance(error, EngineUnavailableError):
             error.hint = error.hint or f"The end of its log is in {path}"
         raise
 
 
-def is_alive(running: Running, places: Layout) -> bool:
-    """Tell whether the container runs; one that has stopped is removed.
-
-    Without Docker that cannot be told: it counts as alive, so that its record is kept.
-    """
-    try:
-        with _docker() as client:
-            container = _container(client, running)
-            if container is not None and container.status == "exited":
-                container.remove(v=True)
-            return container is not None and container.status != "exited"
-    except EngineUnavailableError:
-        return True
-
-
-def answers(running: Running) -> bool:
-    """Tell whether the FHIR server answers."""
-    return bool(_software(running.url))
-
-
-def stop(running: Running, places: Layout) -> None:
-    """Stop the container and remove it, with the volumes that it made.
-
-    Raises
-    ------
-    EngineUnavailableError
-        Docker does not answer, or does not remove it.
-    """
-    with _docker() as client:
-        container = _container(client, running)
-        if container is not None:
-            container.remove(force=True, v=True)
-
-
 @contextlib.contextmanager
 def _docker() -> Iterator[DockerClient]:
     """Connect to Docker; put its errors into our terms."""
-    import docker
-    from docker.errors import APIError, DockerException
-
-    client = None
     try:
-        client = docker.from_env()
-        yield client
+        import docker
+        from docker.errors import APIError, DockerException
+    except ImportError:
+        raise EngineUnavailableError("the package docker is not installed", hint=_NO_PACKAGE) from None
+    try:
+        with contextlib.closing(docker.from_env()) as client:
+            yield client
     except APIError as error:
-        raise EngineUnavailableError(f"Docker refuses: {_quoted(error.explanation)}") from None
+        reason = re.sub(r"\s+", " ", str(error.explanation or "no reason given"))[:_QUOTE]
+        raise EngineUnavailableError(f"Docker refuses: {reason}") from None
     except (DockerException, OSError):
         raise EngineUnavailableError("no Docker answers", hint=_NO_DOCKER) from None
-    finally:
-        if client is not None:
-            client.close()
-
-
-_NO_DOCKER = "Install and start Docker, see that you may use it, and that DOCKER_HOST is right if it is set"
-
-
-_NO_BRIDGE = (
-    "Allow it the machine's network with --host-network; an image that does not heed SERVER_ADDRESS"
-    " can then be reached from outside"
-)
 
 
 def _created(client: DockerClient, image: str, port: int, places: Layout, *, host_network: bool) -> Container:
@@ -189,7 +225,8 @@ def _created(client: DockerClient, image: str, port: int, places: Layout, *, hos
     inner = _exposed_port(_image(client, image))
     options: dict[str, Any] = {"environment": SETTINGS, "ports": {f"{inner}/tcp": (LOOPBACK, port)}}
     if host_network:
-        options = {"environment": SETTINGS | _LISTEN | {"SERVER_PORT": str(port)}, "network_mode": "host"}
+        listen = {"SERVER_ADDRESS": LOOPBACK, "SERVER_PORT": str(port)}
+        options = {"environment": SETTINGS | listen, "network_mode": "host"}
     elif not client.networks.list(filters={"driver": "bridge"}):
         raise EngineUnavailableError("Docker has no bridge to a container", hint=_NO_BRIDGE)
     labels = {ENGINE_LABEL: ENGINE, HOME_LABEL: str(places.home), _PORT_LABEL: str(port)}
@@ -209,14 +246,14 @@ def _image(client: DockerClient, image: str) -> dict[str, Any]:
 
 
 def _exposed_port(image: dict[str, Any]) -> int:
-    """Answer the first TCP port that an image says it listens on."""
+    """Return the first TCP port that an image says it listens on."""
     exposed = (image.get("Config") or {}).get("ExposedPorts") or {}
     ports = sorted(int(name.partition("/")[0]) for name in exposed if name.endswith("/tcp"))
     return DEFAULT_PORT if DEFAULT_PORT in ports or not ports else ports[0]
 
 
 def _ready(container: Container, limit_s: float) -> tuple[str, str]:
-    """Wait until the server answers; give its base URL and its software."""
+    """Wait until the server answers; return its base URL and its software."""
     root = f"http://{LOOPBACK}:{container.labels[_PORT_LABEL]}"
     deadline = monotonic() + limit_s
     while monotonic() < deadline:
@@ -232,31 +269,20 @@ def _ready(container: Container, limit_s: float) -> tuple[str, str]:
 
 
 def _software(url: str) -> str:
-    """Ask a FHIR server for its software; nothing, if it does not answer."""
-    from sr2fhir.engines.hapi.server import software
-    from sr2fhir.http import Client
-
-    client = Client(ENGINE, url, _ASK_S)
-    try:
+    """Ask a FHIR server for its software; empty, if it does not answer."""
+    with contextlib.closing(Client(ENGINE, url, _ASK_S)) as client, contextlib.suppress(EngineError):
         return software(client)
-    except EngineError:
-        return ""
-    finally:
-        client.close()
+    return ""
 
 
 def _is_loaded(url: str, limit_s: float) -> bool:
     """Tell whether a server looks maps up: matchbox says what it is long before, and then lets one wait."""
-    from sr2fhir.engines.base import ENTRY_MAP
-    from sr2fhir.http import Client
-
-    client = Client(ENGINE, url, max(limit_s, _PAUSE_S))
-    try:
+    with (
+        contextlib.closing(Client(ENGINE, url, max(limit_s, _PAUSE_S))) as client,
+        contextlib.suppress(EngineError),
+    ):
         return client.get("/StructureMap", params={"url": ENTRY_MAP}).status < 500
-    except EngineError:
-        return False
-    finally:
-        client.close()
+    return False
 
 
 def _container(client: DockerClient, running: Running) -> Container | None:
@@ -269,23 +295,11 @@ def _container(client: DockerClient, running: Running) -> Container | None:
         return None
 
 
-def _remove_leftovers(client: DockerClient, places: Layout) -> None:
-    """Remove what an earlier start of this set-up has left behind."""
+def _remove_all(client: DockerClient, places: Layout) -> None:
+    """Remove the containers of this set-up, of which an earlier start may have left one behind."""
     labels = [f"{ENGINE_LABEL}={ENGINE}", f"{HOME_LABEL}={places.home}"]
     for container in client.containers.list(all=True, filters={"label": labels}):
         container.remove(force=True, v=True)
-
-
-def _keep_log(container: Container, places: Layout) -> Path:
-    """Write the last lines of a container's log into a file, which may hold what documents hold."""
-    from docker.errors import DockerException
-
-    path = record.path_of(ENGINE, places, "log")
-    with contextlib.suppress(OSError, DockerException):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(container.logs(tail=_TAIL))
-    return path
 
 
 def _free_port() -> int:
@@ -293,8 +307,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
-
-
-def _quoted(text: object) -> str:
-    """Answer what Docker says, as one short line."""
-    return re.sub(r"\s+", " ", str(text or "no reason given"))[:_QUOTE]
