@@ -52,7 +52,7 @@ def workshop(tmp_path: Path) -> Iterator[Callable[..., EmbeddedEngine]]:
 
     def make(**maps: str) -> EmbeddedEngine:
         from sr2fhir.engines.java import EmbeddedEngine
-        from sr2fhir.toolchain.maps import Map, compile_files, index
+        from tools.compiling.maps import Map, compile_files, index
 
         places = lay_out(tmp_path)
         files = []

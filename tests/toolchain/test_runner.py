@@ -12,7 +12,8 @@ import pytest
 from sr2fhir.errors import SetupError
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain import runner, steps
-from sr2fhir.toolchain.steps import STEPS, Step
+from sr2fhir.toolchain.steps import Step
+from tools.compiling.steps import STEPS
 
 from .conftest import Notes
 
@@ -40,16 +41,16 @@ class Bench:
         self.actions: dict[str, Action] = {"b": copy("a", "b"), "c": copy("b", "c"), "d": copy("d", "d.out")}
         self.setting = "one"
         self.steps = (
-            Step("b", "make b", "b.run", self._sources("a"), self._products("b")),
+            Step("b", "make b", "b:run", self._sources("a"), self._products("b")),
             Step(
                 "c",
                 "make c",
-                "c.run",
+                "c:run",
                 outputs=self._products("c"),
                 after=("b",),
                 settings=lambda _: (self.setting,),
             ),
-            Step("d", "make d", "d.run", self._sources("d"), self._products("d.out"), is_optional=True),
+            Step("d", "make d", "d:run", self._sources("d"), self._products("d.out"), is_optional=True),
         )
         monkeypatch.setattr(steps, "import_module", self._module)
 

@@ -14,12 +14,15 @@ from sr2fhir.errors import SetupError
 from sr2fhir.files import remove_folder, replace_folder, sha256
 from sr2fhir.paths import Layout
 from sr2fhir.pins import Jar
-from sr2fhir.toolchain.process import NETWORK_HINT
 from sr2fhir.toolchain.progress import Progress
 from sr2fhir.toolchain.steps import needed_jars
 
 Fetch = Callable[[Jar, Path], Path]
 
+NETWORK_HINT = (
+    "Check that the package registries can be reached (proxy and mirror settings of pip, npm and Maven), "
+    "then run the set-up again: it goes on where it stopped"
+)
 _AT_ONCE = 8
 _ATTEMPTS = 3
 _TIMEOUT_S = 60

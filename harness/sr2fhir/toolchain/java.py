@@ -1,12 +1,10 @@
-"""Steps about Java: the engine's settings, our own classes, and caches that let it start quickly."""
+"""Steps about Java: the engine's settings, small tables, and caches that let it start quickly."""
 
 from __future__ import annotations
 
 import io
 import json
 import logging
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -17,14 +15,11 @@ from sr2fhir.engines.java.options import PROFILES, Profile, command, context_fil
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import process
 from sr2fhir.toolchain.progress import Progress
 
 # Without this the engine asks package servers and a terminology server on the internet, for 20 s where there
 # is none.
 _SETTINGS = {"prohibitNetworkAccess": True}
-_LANGUAGE = "21"
-_OPTIONS = ("-source", _LANGUAGE, "-target", _LANGUAGE, "-encoding", "UTF-8", "-g:lines", "-nowarn")
 _SUBTAGS, _LICENCES = "lang.dat.txt", "spdx.json"
 _SEPARATOR = "%%\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -93,33 +88,6 @@ def pack(members: dict[str, bytes]) -> bytes:
         for name, content in sorted(members.items()):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
     return buffer.getvalue()
-
-
-def compile_sources(places: Layout, progress: Progress) -> None:
-    """Compile harness/java into a jar; the same sources always give the same bytes.
-
-    The Java runtime of the Python packages has no compiler; Eclipse's is a jar like the engine's.
-
-    Raises
-    ------
-    SetupError
-        The sources do not compile; the message is the compiler's.
-    """
-    content = pins.load(places.pins)
-    path = os.pathsep.join(str(places.jars / jar.filename) for jar in content.jars)
-    compiler = [str(launcher()), "-jar", str(places.jars / content.compiler.filename)]
-    places.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=places.scratch) as folder:
-        sources = [str(path) for path in sorted(places.java_sources.rglob("*.java"))]
-        arguments = [*compiler, *_OPTIONS, "-cp", path, "-d", folder, *sources]
-        process.run(arguments, "compiling harness/java", cwd=places.sources, environment={})
-        classes = {
-            path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*.class")
-        }
-    # Java was seen to use a cache that holds other classes of the same names
-    for profile in PROFILES:
-        places.aot_cache(profile).unlink(missing_ok=True)
-    replace_file(places.map_runner, pack(classes))
 
 
 def train(places: Layout, progress: Progress) -> None:

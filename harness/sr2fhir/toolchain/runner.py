@@ -117,11 +117,17 @@ def _keys(places: Layout, steps: Sequence[Step]) -> dict[str, str]:
     """Compute each step's key: a hash over its inputs, and over the keys of the steps that it builds on."""
     keys: dict[str, str] = {}
     for step in steps:
-        files = [_named_hash(places, path) for path in (step.module, *step.inputs(places))]
+        files = [_named_hash(places, path) for path in (*_module(step), *step.inputs(places))]
         before = (keys[name] for name in step.after if name in keys)
         parts = [step.name, f"{_JAVA} {version(_JAVA)}", *files, *step.settings(places), *before]
         keys[step.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return keys
+
+
+def _module(step: Step) -> tuple[Path, ...]:
+    """Return the file of a step's module, an input like the others."""
+    file = step.module_file()
+    return (file,) if file else ()
 
 
 def _named_hash(places: Layout, path: Path) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import fsh
 
+from tools.compiling import fsh
 from tools.publishing import examples, pages
 from tools.publishing.resources import Resource, read
 

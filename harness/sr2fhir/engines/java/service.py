@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import logging
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -159,7 +158,7 @@ def warm(documents: list[bytes], rounds: int = 3) -> None:
 
 def _launched(port: int | None, limit_s: float, places: Layout) -> Running:
     """Start the process, write it down when it is ready, and leave nothing behind if it never is."""
-    content, token = content_key(places), secrets.token_hex(_CHANCE_BYTES)
+    content, token = content_key(places), os.urandom(_CHANCE_BYTES).hex()
     main = (SERVICE, str(port or 0), str(records.path_of(ENGINE, places)))
     process = Process(
         command(places, "batch", context_files(places), main=main), places.scratch, is_detached=True
@@ -200,7 +199,7 @@ def _why(error: BaseException, process: Process, port: int | None, limit_s: floa
 def _greet(running: Running) -> socket.socket | None:
     """Connect to a service and prove to each other that we know its token; None where none answers."""
     address = urlsplit(running.url)
-    chance, token = secrets.token_bytes(_CHANCE_BYTES), running.token.encode()
+    chance, token = os.urandom(_CHANCE_BYTES), running.token.encode()
     connected = None
     try:
         connected = socket.create_connection((address.hostname or "", address.port or 0), _HELLO_S)

@@ -13,9 +13,10 @@ from pathlib import Path
 from sr2fhir.errors import SetupError
 from sr2fhir.files import remove_folder, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import process
 from sr2fhir.toolchain.progress import Progress
-from sr2fhir.toolchain.sushi import find_node
+
+from tools.compiling import process
+from tools.compiling.sushi import find_node
 
 # Resources that engine and validator load; everything else SUSHI makes is an example.
 _CONFORMANCE = frozenset(

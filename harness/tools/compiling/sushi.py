@@ -11,8 +11,10 @@ from pathlib import Path
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import process
+from sr2fhir.toolchain.jars import NETWORK_HINT
 from sr2fhir.toolchain.progress import Progress
+
+from tools.compiling import process
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,7 @@ def run(places: Layout, progress: Progress) -> None:
             shutil.copyfile(places.sources / name, folder / name)
         command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         environment = process.package_manager_environment(places) | user_npm_settings()
-        process.run(
-            command, "installing SUSHI", cwd=folder, environment=environment, hint=process.NETWORK_HINT
-        )
+        process.run(command, "installing SUSHI", cwd=folder, environment=environment, hint=NETWORK_HINT)
 
 
 def user_npm_settings() -> dict[str, str]:
@@ -91,9 +91,7 @@ def install_node(places: Layout, progress: Progress) -> Node:
             str(places.locks / "node.txt"),
         ]
         environment = {"PIP_CACHE_DIR": str(places.cache / "pip")}
-        process.run(
-            command, "installing Node", cwd=folder, environment=environment, hint=process.NETWORK_HINT
-        )
+        process.run(command, "installing Node", cwd=folder, environment=environment, hint=NETWORK_HINT)
     if found := _own_node(places.node):
         return found
     raise SetupError(

@@ -24,9 +24,10 @@ from sr2fhir.engines.java.options import command
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import fml
-from sr2fhir.toolchain.core import Core
 from sr2fhir.toolchain.progress import Progress
+
+from tools.compiling import fml
+from tools.compiling.core import Core
 
 # Transforms of the language that this engine does not implement: it says so when it meets one, which may be
 # never in a test.

@@ -10,10 +10,6 @@ from pathlib import Path
 from sr2fhir.errors import SetupError
 from sr2fhir.paths import Layout
 
-NETWORK_HINT = (
-    "Check that the package registries can be reached (proxy and mirror settings of pip, npm and Maven), "
-    "then run the set-up again: it goes on where it stopped"
-)
 _TAIL = 12
 
 
@@ -75,13 +71,13 @@ def run(
 
 
 def tail(text: str) -> str:
-    """Answer the last lines of a text that say something, indented."""
+    """Return the last lines of a text that say something, indented."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     return "\n".join(f"    {line}" for line in lines[-_TAIL:])
 
 
 def package_manager_environment(places: Layout) -> dict[str, str]:
-    """Answer variables that keep npm's and SUSHI's files in the project, and both from looking for news."""
+    """Return variables that keep npm's and SUSHI's files in the project, and both from looking for news."""
     return {
         "HOME": str(places.java_home),
         "USERPROFILE": str(places.java_home),

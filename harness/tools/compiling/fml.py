@@ -46,7 +46,7 @@ class Group:
     rules: list[tuple[str, int]] = field(default_factory=list)
 
     def lines(self) -> dict[str, int]:
-        """Answer the first line of each rule by name."""
+        """Return the first line of each rule by name."""
         return dict(reversed(self.rules))
 
 
@@ -78,7 +78,7 @@ class _Rule:
             self.head.append(token)
 
     def name(self, last: Token) -> str:
-        """Answer the name in quotes at its end, else the element it reads; the engine drops hyphens."""
+        """Return the name in quotes at its end, else the element it reads; the engine drops hyphens."""
         if last.text.startswith('"'):
             return last.text[1:-1].replace("-", "")
         return self.head[2].text if len(self.head) == 3 else ""

@@ -16,8 +16,9 @@ from sr2fhir import pins
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.fml import tokens
 from sr2fhir.toolchain.progress import Progress
+
+from tools.compiling.fml import tokens
 
 Definition = dict[str, Any]
 
