@@ -36,7 +36,7 @@ def published_over_ours(folder: Path) -> Engine:
     folder
         An empty folder to gather the definitions in.
     """
-    from sr2fhir.engines.embedded import EmbeddedEngine
+    from sr2fhir.engines.java import EmbeddedEngine
 
     for source in (layout().definitions, PUBLISHED):
         for path in source.glob("*.json"):

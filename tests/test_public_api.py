@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sr2fhir
 
-HEAVY = ("pydicom", "jpype", "rich", "requests", "lxml", "docker", "numpy")
+HEAVY = ("pydicom", "rich", "requests", "lxml", "docker", "numpy")
 
 
 @pytest.mark.parametrize("name", sr2fhir.__all__)

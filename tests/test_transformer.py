@@ -15,6 +15,8 @@ import pytest
 import sr2fhir
 from sr2fhir.engines import ENTRY_MAP
 
+from tests.engines.registered import register
+
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine, ValidationMessage
 
@@ -212,7 +214,7 @@ class Answering:
     def validate(self, bundle: bytes, profiles: object = ()) -> list[ValidationMessage]:
         return []
 
-    def place(self) -> str:
+    def label(self) -> str:
         return "engine other"
 
     def version(self) -> str:
@@ -250,7 +252,7 @@ def test_an_engine_made_by_name_is_closed(monkeypatch: pytest.MonkeyPatch) -> No
         made.append(Answering(b""))
         return made[-1]
 
-    monkeypatch.setattr("sr2fhir.engines.ENGINES", {"mine": make})
+    register(monkeypatch, mine=make)
     monkeypatch.setenv("SR2FHIR_ENGINE", "mine")
     with sr2fhir.Transformer():
         pass

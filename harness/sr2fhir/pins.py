@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+# name of the package that defines FHIR; its version is the one that the maps are for
+CORE = "hl7.fhir.r5.core"
+
 
 @dataclass(frozen=True)
 class Jar:
@@ -25,7 +28,7 @@ class Jar:
 
     @property
     def filename(self) -> str:
-        """Answer the file's name in a Maven repository."""
+        """Return the file's name in a Maven repository."""
         _, artifact, version, *classifier = self.coordinates.split(":")
         return "-".join((artifact, version, *classifier)) + ".jar"
 
@@ -47,7 +50,7 @@ class Package:
 
     @property
     def archive(self) -> str:
-        """Answer the archive's file name."""
+        """Return the archive's file name."""
         return self.name.replace("#", "-") + ".tgz"
 
 
@@ -74,6 +77,16 @@ class Pins:
     folder: str
     packages: tuple[Package, ...]
     compiler: Jar
+
+    @property
+    def core(self) -> str:
+        """Name the package that defines FHIR: id#version."""
+        return next(package.name for package in self.packages if package.name.startswith(f"{CORE}#"))
+
+    @property
+    def fhir_version(self) -> str:
+        """Return the version of FHIR that the maps are for."""
+        return self.core.partition("#")[2]
 
 
 @lru_cache(maxsize=4)

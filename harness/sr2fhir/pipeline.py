@@ -158,7 +158,7 @@ def accounted(answer: bytes, rendering: Rendering, engine: Engine, settings: Set
     try:
         return finish(answer, rendering, keep_lineage=settings.keep_lineage)
     except OutputError as error:
-        error.message = f"{engine.place()}: {error.message}"
+        error.message = f"{engine.label()}: {error.message}"
         raise
 
 

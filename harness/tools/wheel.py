@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.paths import COMPILED, DATA, Layout, layout
-from sr2fhir.toolchain import process
+
+from tools.compiling import process
 
 _PACKAGE = Path("harness") / "sr2fhir"
 _PROJECT = ("pyproject.toml", "README.md", "LICENSE")

@@ -385,7 +385,7 @@ def test_help_and_info_load_neither_engine_nor_dicom() -> None:
         program = (
             "import sys, contextlib; from sr2fhir.cli.main import main\n"
             f"with contextlib.suppress(SystemExit): main({arguments!r})\n"
-            "heavy = {'pydicom', 'jpype', 'numpy', 'requests', 'lxml', 'docker'} & set(sys.modules)\n"
+            "heavy = {'pydicom', 'numpy', 'requests', 'lxml', 'docker'} & set(sys.modules)\n"
             "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sr2fhir import engines
 from sr2fhir.cli import main as cli
 from sr2fhir.cli.compare import parsed, shown
-from sr2fhir.engines import ENGINES, EngineOptions
+from sr2fhir.engines import EngineOptions
 from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.jsontext import NumberText
 
 from tests.comparing.doubles import Altered
+from tests.engines.registered import register
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -45,10 +47,9 @@ def table(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[str, EngineOp
 
         return make
 
-    for name in list(ENGINES):
-        monkeypatch.delitem(ENGINES, name)
-    for name in (*changes, "absent"):
-        monkeypatch.setitem(ENGINES, name, maker(name))
+    makers = {name: maker(name) for name in (*changes, "absent")}
+    register(monkeypatch, **makers)
+    monkeypatch.setattr(engines, "names", lambda: tuple(makers))
     return asked
 
 
@@ -126,7 +127,7 @@ def test_wrong_names_are_wrong_use(printed: Printed, arguments: tuple[str, ...])
 
 def test_each_engine_has_a_url_of_its_own(printed: Printed, table: dict[str, EngineOptions]) -> None:
     printed("first", "second=http://localhost:8080/fhir?a=b", "--engine-timeout", "7", "--engine-install")
-    assert table["first"] == EngineOptions(batch=True, install=True, timeout_s=7.0)
+    assert table["first"] == EngineOptions(batch=True, timeout_s=7.0, settings={"install": "yes"})
     assert table["second"].url == "http://localhost:8080/fhir?a=b"
 
 

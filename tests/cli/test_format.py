@@ -23,7 +23,7 @@ BUNDLE = "{http://hl7.org/fhir}Bundle"
 @pytest.fixture(autouse=True)
 def session_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command use the engine of the session, which it may not close."""
-    monkeypatch.setattr("sr2fhir.engines.make_engine", lambda *_, **__: Altered(engine, lambda data: data))
+    monkeypatch.setattr("sr2fhir.toolchain.make_engine", lambda *_, **__: Altered(engine, lambda data: data))
 
 
 @pytest.fixture

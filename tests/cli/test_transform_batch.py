@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sr2fhir import engines
+from sr2fhir import toolchain
 from sr2fhir.cli.main import main
 from sr2fhir.engines import Engine
 from sr2fhir.errors import EngineUnavailableError
@@ -50,7 +50,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, samples: list[Path]) -> Path
 def with_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands in this process use the engine of the tests."""
     monkeypatch.setattr(engine, "close", lambda: None)
-    monkeypatch.setattr(engines, "make_engine", lambda *_: engine)
+    monkeypatch.setattr(toolchain, "make_engine", lambda *_: engine)
 
 
 # ---- workers, forms, lists
@@ -167,11 +167,11 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
 def test_the_summary_of_a_resumed_run_counts_all(
     engine: Engine, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(engines, "make_engine", lambda *_: Leaving(engine, 30))
+    monkeypatch.setattr(toolchain, "make_engine", lambda *_: Leaving(engine, 30))
     arguments = ["transform", str(many), "--out", str(tmp_path)]
     assert main(arguments) == 1
     assert "30 inputs done; the same command with --resume" in capsys.readouterr().err
-    monkeypatch.setattr(engines, "make_engine", lambda *_: engine)
+    monkeypatch.setattr(toolchain, "make_engine", lambda *_: engine)
     assert main([*arguments, "--resume"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("✔") for line in printed) == MANY - 30
@@ -213,7 +213,7 @@ def test_an_engine_that_leaves_ends_the_run(
 ) -> None:
     """No Bundle at all: no engine (3). Some Bundles: done with files that failed (1), and no half one."""
     monkeypatch.setattr(engine, "close", lambda: None)
-    monkeypatch.setattr(engines, "make_engine", lambda *_: Leaving(engine, after))
+    monkeypatch.setattr(toolchain, "make_engine", lambda *_: Leaving(engine, after))
     out = tmp_path / "out"
     assert main(["transform", str(many), "--out", str(out), "--jobs", jobs]) == code
     error = capsys.readouterr().err

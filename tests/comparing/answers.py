@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sr2fhir.cli.compare import parsed
-from sr2fhir.comparing import compare
-from sr2fhir.comparing.running import names, reach
-from sr2fhir.engines import EngineOptions
+from sr2fhir.comparing import compare, reach
+from sr2fhir.engines import EngineOptions, names
 from sr2fhir.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 REFERENCE = "embedded"
 OTHERS = tuple(name for name in names() if name != REFERENCE)
 ELSEWHERE = parsed(os.environ.get("SR2FHIR_TEST_ENGINES", "").split())
-OPTIONS = EngineOptions(batch=True, install=True, timeout_s=60)
+OPTIONS = EngineOptions(batch=True, timeout_s=60, settings={"install": "yes"})
 
 
 @cache

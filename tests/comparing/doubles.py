@@ -37,7 +37,7 @@ class Altered:
     def to_xml(self, resource: bytes) -> bytes:
         return self.change(self.engine.to_xml(resource))
 
-    def place(self) -> str:
+    def label(self) -> str:
         return "engine double"
 
     def version(self) -> str:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sr2fhir
-from sr2fhir.comparing import Difference, compare
-from sr2fhir.comparing.running import names, reach
-from sr2fhir.engines import ENGINES, EngineOptions
+from sr2fhir import engines
+from sr2fhir.comparing import Difference, compare, reach
+from sr2fhir.engines import EngineOptions
 from sr2fhir.errors import EngineUnavailableError, TransformError, UsageError
+
+from tests.engines.registered import register
 
 from .doubles import Altered
 
@@ -95,10 +97,9 @@ def test_reach_answers_the_engine_or_why_not(engine: Engine, monkeypatch: pytest
     def absent(_: EngineOptions) -> Engine:
         raise EngineUnavailableError("nobody is there")
 
-    monkeypatch.setitem(ENGINES, "present", lambda _: engine)
-    monkeypatch.setitem(ENGINES, "absent", absent)
+    register(monkeypatch, present=lambda _: engine, absent=absent)
     assert reach("present", EngineOptions()) is engine
     assert "nobody is there" in str(reach("absent", EngineOptions()))
-    assert names()[-2:] == ("present", "absent")
+    assert engines.names()[-2:] == ("present", "absent")
     with pytest.raises(UsageError, match="there is no engine 'unheard-of'"):
         reach("unheard-of", EngineOptions())

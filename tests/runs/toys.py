@@ -27,7 +27,7 @@ class ToyEngine:
     def to_xml(self, resource: bytes) -> bytes:
         return b"<x/>"
 
-    def place(self) -> str:
+    def label(self) -> str:
         return "engine toy"
 
     def version(self) -> str:

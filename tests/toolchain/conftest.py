@@ -9,7 +9,6 @@ import tarfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import pytest
 from sr2fhir.paths import Layout
@@ -18,15 +17,9 @@ from sr2fhir.pins import Jar
 
 @dataclass
 class Notes:
-    """A report that keeps what it is told."""
+    """A progress that keeps what it is told."""
 
     lines: list[str] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
     def begin(self, title: str) -> None:
         self.lines.append(f"begin {title}")
@@ -87,13 +80,13 @@ NARRATIVE = b'{"resourceType":"Basic","text":{"div":"<div>a \\"quoted\\" word</d
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     package = archive(
-        package__package=json.dumps({"name": "some.core", "version": "1.0.0"}).encode(),
+        package__package=json.dumps({"name": "hl7.fhir.r5.core", "version": "1.0.0"}).encode(),
         package__Basic=NARRATIVE,
         package__other__schema=b"{}",
     )
     resources = io.BytesIO()
     with zipfile.ZipFile(resources, "w") as jar:
-        jar.writestr("packages/some.core-1.0.0.tgz", package)
+        jar.writestr("packages/hl7.fhir.r5.core-1.0.0.tgz", package)
     contents = {
         "org.example:first:1.0": b"first jar",
         "org.example:second:2.0": b"second jar",
@@ -114,7 +107,7 @@ folder = "packages"
 coordinates = "org.example:compiler:4.0"
 sha256 = "{hashes["org.example:compiler:4.0"]}"
 [packages]
-"some.core#1.0.0" = "{hashlib.sha256(package).hexdigest()}"
+"hl7.fhir.r5.core#1.0.0" = "{hashlib.sha256(package).hexdigest()}"
 "some.empty#0.1.0" = ""
 [jars]
 {jars}

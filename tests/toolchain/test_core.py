@@ -6,7 +6,7 @@ import json
 
 import pytest
 from sr2fhir.paths import layout
-from sr2fhir.toolchain.core import Core, closure, lean, words
+from tools.compiling.core import Core, closure, lean, words
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sr2fhir.toolchain.fml import groups, tokens
+from tools.compiling.fml import groups, tokens
 
 MAP = """\
 /// url = 'http://example.org/StructureMap/A'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sr2fhir.errors import SetupError
 from sr2fhir.paths import Layout, layout
-from sr2fhir.toolchain import fsh
+from tools.compiling import fsh
 
 from .conftest import Notes
 

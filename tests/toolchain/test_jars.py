@@ -81,7 +81,7 @@ import os, sys, time
 from pathlib import Path
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain import jars
-from sr2fhir.toolchain.report import PlainReport
+from sr2fhir.toolchain.progress import Progress
 
 def fetch(jar, folder):
     folder.mkdir(parents=True)
@@ -90,7 +90,7 @@ def fetch(jar, folder):
     os.write(1, b"begun" + bytes([10]))
     time.sleep(60)
 
-jars.run(Layout(Path(sys.argv[1]), Path(sys.argv[2])), PlainReport(1, sys.stderr), fetch)
+jars.run(Layout(Path(sys.argv[1]), Path(sys.argv[2])), Progress(1, sys.stderr), fetch)
 """
 
 

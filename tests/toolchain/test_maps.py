@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sr2fhir.errors import SetupError
 from sr2fhir.paths import Layout, layout
-from sr2fhir.toolchain import maps
+from tools.compiling import maps
 
 from .conftest import Notes
 

@@ -16,7 +16,7 @@ def test_resources_are_unpacked_without_narrative_and_otherwise_as_they_are(
 ) -> None:
     jars.run(project.places, notes, project.fetch)
     packages.run(project.places, notes)
-    folder = project.places.packages / "some.core#1.0.0" / "package"
+    folder = project.places.packages / "hl7.fhir.r5.core#1.0.0" / "package"
     assert sorted(path.name for path in folder.iterdir()) == ["Basic.json", "package.json"]
     expected = '{"resourceType":"Basic","text":{"div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\">-</div>"},"value":1.500}'
     assert (folder / "Basic.json").read_text() == expected
@@ -34,8 +34,12 @@ def test_a_package_without_hash_is_made_empty(project: Project, notes: Notes) ->
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("some.core#1.0.0", "other.core#1.0.0", "other.core#1.0.0 is not in the jar"),
-        ('"some.core#1.0.0" = "', '"some.core#1.0.0" = "0', "some.core#1.0.0 is not the one"),
+        ("hl7.fhir.r5.core#1.0.0", "other.core#1.0.0", "other.core#1.0.0 is not in the jar"),
+        (
+            '"hl7.fhir.r5.core#1.0.0" = "',
+            '"hl7.fhir.r5.core#1.0.0" = "0',
+            "hl7.fhir.r5.core#1.0.0 is not the one",
+        ),
     ],
 )
 def test_another_package_is_refused(project: Project, notes: Notes, old: str, new: str, reason: str) -> None:

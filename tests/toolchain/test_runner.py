@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 from sr2fhir.errors import SetupError
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import runner
-from sr2fhir.toolchain.steps import STEPS, Step
+from sr2fhir.toolchain import runner, steps
+from sr2fhir.toolchain.steps import Step
+from tools.compiling.steps import STEPS
 
 from .conftest import Notes
 
@@ -40,20 +41,25 @@ class Bench:
         self.actions: dict[str, Action] = {"b": copy("a", "b"), "c": copy("b", "c"), "d": copy("d", "d.out")}
         self.setting = "one"
         self.steps = (
-            Step("b", "make b", self._sources("a"), self._products("b")),
+            Step("b", "make b", "b:run", self._sources("a"), self._products("b")),
             Step(
-                "c", "make c", outputs=self._products("c"), after=("b",), settings=lambda _: (self.setting,)
+                "c",
+                "make c",
+                "c:run",
+                outputs=self._products("c"),
+                after=("b",),
+                settings=lambda _: (self.setting,),
             ),
-            Step("d", "make d", self._sources("d"), self._products("d.out"), optional=True),
+            Step("d", "make d", "d:run", self._sources("d"), self._products("d.out"), is_optional=True),
         )
-        monkeypatch.setattr(runner, "importlib", SimpleNamespace(import_module=self._module))
+        monkeypatch.setattr(steps, "import_module", self._module)
 
     def run(self) -> tuple[str, ...]:
         return runner.run(self.places, Notes(), self.steps)
 
     def _module(self, name: str) -> SimpleNamespace:
         action = self.actions[name.rpartition(".")[2]]
-        return SimpleNamespace(run=lambda places, report: action(places))
+        return SimpleNamespace(run=lambda places, progress: action(places))
 
     @staticmethod
     def _sources(name: str) -> Callable[[Layout], list[Path]]:
@@ -151,8 +157,8 @@ def test_steps_come_after_what_they_need() -> None:
 
 def test_nothing_to_do_is_found_out_without_loading_what_steps_need() -> None:
     code = (
-        "import sys; from sr2fhir.cli.setup import main; sys.argv[1:] = ['--check']; code = main();"
-        "heavy = {'jpype', 'rich', 'lxml', 'jgo', 'requests', 'pydicom'} & set(sys.modules);"
+        "import sys; from sr2fhir.cli.main import main; code = main(['setup', '--check']);"
+        "heavy = {'rich', 'lxml', 'jgo', 'requests', 'pydicom'} & set(sys.modules);"
         "assert code in (0, 3); assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

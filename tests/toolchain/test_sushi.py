@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import sushi
+from tools.compiling import sushi
 
 
 def program(path: Path, text: str) -> Path:

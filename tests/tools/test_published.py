@@ -11,17 +11,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from sr2fhir.engines import ENTRY_MAP, jvm
+from sr2fhir.engines import ENTRY_MAP
 from sr2fhir.engines.base import CANONICAL, ValidationMessage
-from sr2fhir.engines.embedded.context import small_context
-from sr2fhir.engines.embedded.validating import FHIR_VERSION, restore_tables
-from sr2fhir.engines.jvm import java
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.paths import layout
 from sr2fhir.validation import excuses
 from tools.guide.ig import Published, publish
 from tools.guide.resources import map_sources
 
+from tests.hl7 import FHIR_VERSION, core_context, deep, hl7_engine, java
 from tests.tools.example_report import PLACE, REPORTS, to_json
 
 ABSTRACT = {"imaging-observation", "observation-imaging-selection"}
@@ -30,8 +28,8 @@ TOOLS_ONLY = "http://hl7.org/fhir/tools/StructureDefinition/"
 
 
 @pytest.fixture(scope="module")
-def published(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Publish once. The engine of the session comes first, so that it decides how Java is started."""
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Publish once."""
     return publish(layout(), tmp_path_factory.mktemp("published"))
 
 
@@ -56,17 +54,6 @@ def of_type(resources: list[dict[str, Any]], kind: str) -> dict[str, dict[str, A
     return {resource["id"]: resource for resource in resources if resource["resourceType"] == kind}
 
 
-def hl7_engine(archive: Path, *packages: str) -> Any:
-    """Make an HL7 engine that knows FHIR R5, the given packages and the archive, and nothing else."""
-    builder = java("org.hl7.fhir.validation.ValidationEngine$ValidationEngineBuilder")()
-    builder = builder.withVersion(FHIR_VERSION).withNoTerminologyServer()
-    engine = builder.fromSource(f"hl7.fhir.r5.core#{FHIR_VERSION}")
-    for package in packages:
-        engine.loadPackage(*package.split("#"))
-    engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), str(archive), True)
-    return engine
-
-
 def json_format() -> Any:
     return java("org.hl7.fhir.r5.elementmodel.Manager$FhirFormat").JSON
 
@@ -74,7 +61,7 @@ def json_format() -> Any:
 @pytest.fixture(scope="module")
 def alone(published: Published) -> Any:
     """Answer an HL7 engine that knows the package and FHIR R5, and nothing else."""
-    return jvm.deep(lambda: hl7_engine(published.package))
+    return deep(lambda: hl7_engine(published.package))
 
 
 # ---- the package ------------------------------------------------------------------------------------------------
@@ -140,7 +127,7 @@ def test_maps_carry_their_source(resources: list[dict[str, Any]]) -> None:
     """The text in the narrative is the author's, and it is what the StructureMap was compiled from."""
     utilities = java("org.hl7.fhir.r5.utils.structuremap.StructureMapUtilities")
     parser = java("org.hl7.fhir.r5.formats.JsonParser")()
-    context = small_context([layout().core])
+    context = core_context()
     for name, packed in of_type(resources, "StructureMap").items():
         pre = ElementTree.fromstring(packed["text"]["div"])[0]
         source = (pre.text or "").removeprefix("\n")
@@ -167,7 +154,7 @@ def test_an_engine_with_nothing_else_makes_the_same_bundles(
     assert samples
     for sample in samples:
         document = render(sample).to_json()
-        made = bytes(jvm.deep(lambda: alone.transform(document, form, ENTRY_MAP, form)))  # noqa: B023
+        made = bytes(deep(lambda: alone.transform(document, form, ENTRY_MAP, form)))  # noqa: B023
         assert loads_strict(made) == loads_strict(engine.transform(document)), sample.name
 
 
@@ -181,7 +168,7 @@ def messages(published: Published, resources: list[dict[str, Any]]) -> list[tupl
         {"fullUrl": f"{CANONICAL}/{one['resourceType']}/{one['id']}", "resource": one} for one in resources
     ]
     bundle = dumps({"resourceType": "Bundle", "type": "collection", "entry": entries})
-    return list(jvm.deep(lambda: list(validated(published.package, bundle, resources))))
+    return list(deep(lambda: list(validated(published.package, bundle, resources))))
 
 
 def validated(
@@ -189,7 +176,6 @@ def validated(
 ) -> Iterator[tuple[str, str, str]]:
     """Validate with an engine that has the package and HL7's terminology and extensions."""
     engine = hl7_engine(archive, "hl7.terminology#5.1.0", "hl7.fhir.uv.extensions.r5#1.0.0")
-    restore_tables(engine.getContext())
     engine.prepare()
     found = java("java.util.ArrayList")()
     engine.validate(bundle, json_format(), java("java.util.ArrayList")(), found)

@@ -30,7 +30,6 @@ import org.hl7.fhir.validation.TransformSupportServices;
 
 /** The HL7 engine with a small context: what the maps touch of FHIR, the logical model, the maps. */
 final class Engine {
-  private static final String FHIR_VERSION = "5.0.0";
   private static final VersionResolutionRules ANY_VERSION = VersionResolutionRules.defaultRule();
 
   private final SimpleWorkerContext context;
@@ -39,15 +38,16 @@ final class Engine {
    * Reads the context.
    *
    * @param files JSON of resources, or of Bundles whose entries are read one by one
+   * @param core name and version of the package that defines FHIR
    */
-  Engine(List<Path> files) throws IOException {
+  Engine(List<Path> files, String[] core) throws IOException {
     Map<String, ByteProvider> source = new LinkedHashMap<>();
-    byte[] version = ("version=" + FHIR_VERSION + "\n").getBytes(StandardCharsets.US_ASCII);
-    source.put("version.info", ByteProvider.forBytes(version));
+    byte[] info = ("version=" + core[1] + "\n").getBytes(StandardCharsets.US_ASCII);
+    source.put("version.info", ByteProvider.forBytes(info));
     for (Path file : files) {
       source.put(file.toString(), ByteProvider.forBytes(Files.readAllBytes(file)));
     }
-    PackageInformation origin = new PackageInformation("hl7.fhir.r5.core", FHIR_VERSION, new Date(0));
+    PackageInformation origin = new PackageInformation(core[0], core[1], new Date(0));
     context =
         new SettledContext(
             new SimpleWorkerContext.SimpleWorkerContextBuilder()
@@ -56,7 +56,7 @@ final class Engine {
   }
 
   /**
-   * Transforms a document, given as JSON, and answers the JSON of the result.
+   * Transforms a document, given as JSON, and returns the JSON of the result.
    *
    * @param map the URL of the StructureMap
    */
@@ -77,6 +77,16 @@ final class Engine {
       return compose(Manager.parseSingle(context, stream(resource), FhirFormat.JSON), FhirFormat.XML);
     } catch (Throwable error) {
       throw Failure.of("write", error);
+    }
+  }
+
+  /** Compiles the text of a map and returns the JSON of the StructureMap. */
+  byte[] compile(String text, String name) throws Failure {
+    try {
+      return new org.hl7.fhir.r5.formats.JsonParser()
+          .composeBytes(new StructureMapUtilities(context).parse(text, name));
+    } catch (Throwable error) {
+      throw Failure.of("compile", error);
     }
   }
 
@@ -147,7 +157,7 @@ final class Engine {
       return parser.parse(new ArrayList<>(), Document.read(document));
     }
 
-    /** Answers the first structure that a map uses as source or target. */
+    /** Returns the first structure that a map uses as source or target. */
     private StructureDefinition structure(StructureMap map, StructureMapModelMode mode) {
       for (StructureMapStructureComponent use : map.getStructure()) {
         StructureDefinition found = context.fetchResource(StructureDefinition.class, use.getUrl(), ANY_VERSION);

@@ -8,6 +8,7 @@ import java.io.EOFException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -16,23 +17,28 @@ import java.nio.charset.StandardCharsets;
  * Reads requests and writes replies. Numbers are big-endian, a block is its length (4 bytes) and its bytes.
  *
  * <pre>
- * request: id (4 bytes), operation (1 byte), block map URL, block document
+ * request: id (4 bytes), operation (1 byte), block name, block content
  * reply:   mark (4 bytes), id (4 bytes), 0, block result
  *          mark (4 bytes), id (4 bytes), 1, blocks stage, kind, text, group, rule
- * first:   a reply with id 0 and an empty result, once definitions and maps have been read
+ * first:   a reply with id 0, once definitions and maps have been read
+ *
+ * operation              name                content               result
+ * T  transform           URL of the map      document              resource
+ * X  convert to XML                          resource              XML
+ * C  compile a map       its name            text of the map       StructureMap
+ * L  load for validating
+ * V  validate            further profiles    resource              messages, see {@link Validator}
+ * S  make a snapshot     folder with others  StructureDefinition   the same with its snapshot
  * </pre>
  */
 final class Exchange {
-  static final int TRANSFORM = 'T';
-  static final int TO_XML = 'X';
-
   private static final int BUFFER = 1 << 16;
 
   /** Begins each reply, so that nothing else that is printed is taken for one. */
   private static final byte[] MARK = {'S', 'R', '2', 'F'};
 
   /** One thing to do. */
-  record Request(int id, int operation, String map, byte[] document) {}
+  record Request(int id, int operation, String name, byte[] content) {}
 
   private final DataInputStream in;
   private final DataOutputStream out;
@@ -44,31 +50,36 @@ final class Exchange {
 
   /** Takes the standard streams for itself; what the engine prints goes nowhere. */
   static Exchange overStandardStreams() {
-    DataInputStream in = new DataInputStream(new BufferedInputStream(System.in, BUFFER));
-    OutputStream out = new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER);
     PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream());
     System.setOut(nowhere);
     System.setErr(nowhere);
-    return new Exchange(in, new DataOutputStream(out));
+    return over(System.in, new FileOutputStream(FileDescriptor.out));
   }
 
-  void ready() throws IOException {
-    send(0, new byte[0]);
+  static Exchange over(InputStream in, OutputStream out) {
+    return new Exchange(
+        new DataInputStream(new BufferedInputStream(in, BUFFER)),
+        new DataOutputStream(new BufferedOutputStream(out, BUFFER)));
+  }
+
+  void ready(String how) throws IOException {
+    send(0, how.getBytes(StandardCharsets.UTF_8));
   }
 
   /** Waits for the next request; throws EOFException when there is none any more. */
   Request next() throws IOException {
     int id = in.readInt();
     int operation = in.readUnsignedByte();
-    String map = new String(block(), StandardCharsets.UTF_8);
-    return new Request(id, operation, map, block());
+    String name = new String(block(), StandardCharsets.UTF_8);
+    return new Request(id, operation, name, block());
   }
 
+  /** Sends a result; if nobody reads it any more, the next request will not come either. */
   void reply(int id, byte[] result) {
     try {
       send(id, result);
     } catch (IOException gone) {
-      leave();
+      // see above
     }
   }
 
@@ -77,7 +88,7 @@ final class Exchange {
     try {
       sendFailure(id, parts);
     } catch (IOException gone) {
-      leave();
+      // as for a result
     }
   }
 
@@ -111,10 +122,5 @@ final class Exchange {
       throw new EOFException();
     }
     return bytes;
-  }
-
-  /** Ends the process: nobody reads the replies any more. */
-  private static void leave() {
-    Runtime.getRuntime().halt(1);
   }
 }

@@ -91,7 +91,8 @@ def reached(named: Iterable[str], options: EngineOptions, terminal: Terminal) ->
     UsageError
         No engine has such a name, or one is named twice.
     """
-    from sr2fhir.comparing.running import names, reach
+    from sr2fhir.comparing import reach
+    from sr2fhir.engines import names
 
     wanted = parsed(named)
     engines: dict[str, Engine] = {}

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sr2fhir.cli.options import Subparsers, add_command, seconds
 from sr2fhir.errors import UsageError
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.background import Running, State
+    from sr2fhir.engines.running import State
 
 EXAMPLES = """\
-  sr2fhir engine start                    the HL7 validator's service, on 127.0.0.1 and a free port
-  sr2fhir transform report.dcm --engine validator
+  sr2fhir engine start                    Java with everything loaded, on 127.0.0.1 and a free port
+  sr2fhir transform report.dcm            uses it by itself
   sr2fhir engine status                   what runs, and how it is; exit code 3 if nothing answers
   sr2fhir engine stop                     end whatever was started
 
-A service serves the maps and definitions that were compiled when it was started. After a change of maps,
+It has loaded the maps and definitions that were compiled when it was started. After a change of maps,
 `sr2fhir engine start` starts it anew.
 """
 ACTIONS = ("start", "status", "stop")
 EXIT_DOWN = 3
 START_LIMIT_S = 180.0
 NOTHING = "no engine runs in the background"
+EMBEDDED, HAPI = "embedded", "hapi"
+# engine -> module with `start`, `state` and `stop`; imported when the subcommand runs
+SERVERS = {EMBEDDED: "sr2fhir.engines.java.service", HAPI: "sr2fhir.engines.hapi.container"}
+NEXT = {EMBEDDED: "sr2fhir transform report.dcm", HAPI: "sr2fhir transform report.dcm --engine hapi"}
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
@@ -32,7 +38,10 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     command = add_command(subparsers, "engine", "start and stop an engine in the background", EXAMPLES)
     command.add_argument("action", choices=ACTIONS, metavar="ACTION", help="start, status or stop")
     command.add_argument(
-        "name", nargs="?", metavar="NAME", help="with stop: validator or hapi (default: whatever runs)"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="embedded or hapi (default: whatever runs)",
     )
     group = command.add_argument_group("with start")
     group.add_argument("--port", type=port, metavar="N", help="port on 127.0.0.1 (default: a free one)")
@@ -61,27 +70,48 @@ def run(arguments: argparse.Namespace) -> int:
 
 def start(arguments: argparse.Namespace) -> int:
     """Start a server and say where it is."""
-    from sr2fhir.engines import background
-
-    refuse_name(arguments.name, arguments.docker)
+    engine = HAPI if arguments.docker else EMBEDDED
+    if arguments.name not in (None, engine):
+        hint = "A FHIR server is started with --docker IMAGE" if arguments.name == HAPI else None
+        raise UsageError(f"there is no engine '{arguments.name}' to start", hint=hint)
+    server = module(engine)
     if arguments.docker:
-        running, new = background.start_container(
+        running, is_new = server.start(
             arguments.docker, arguments.port, arguments.timeout, host_network=arguments.host_network
         )
     else:
-        running, new = background.start(arguments.port, arguments.timeout)
-    print(f"{'started' if new else 'already runs'}: {line(running)}")
-    print(f"Next: `sr2fhir transform report.dcm --engine {running.engine}`; `sr2fhir engine stop` ends it")
+        prepare()
+        running, is_new = server.start(arguments.port, arguments.timeout)
+        if is_new:
+            server.warm(documents())
+    print(f"{'started' if is_new else 'already runs'}: {running}")
+    print(f"Next: `{NEXT[engine]}`; `sr2fhir engine stop` ends it")
     return 0
+
+
+def prepare() -> None:
+    """Set an installed package up; a checkout is set up by its Makefile."""
+    from sr2fhir.paths import layout
+
+    if layout().is_installed:
+        from sr2fhir.toolchain import runner
+
+        runner.run()
+
+
+def documents() -> list[bytes]:
+    """Render the samples, where there are any."""
+    from sr2fhir.paths import layout
+    from sr2fhir.toolchain.java import sample_documents
+
+    return sample_documents(layout())
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Say of each server how it is."""
-    from sr2fhir.engines import background
-
-    states = [state for state in background.status() if arguments.name in (None, state.running.engine)]
+    states = [state for name in named(arguments) if (state := module(name).state()) is not None]
     for state in states:
-        print(f"{condition(state)}: {line(state.running)}")
+        print(f"{condition(state)}: {state.running}")
     if not states:
         print(NOTHING)
     return 0 if states and all(state.answers for state in states) else EXIT_DOWN
@@ -89,41 +119,29 @@ def status(arguments: argparse.Namespace) -> int:
 
 def stop(arguments: argparse.Namespace) -> int:
     """Stop one server or all."""
-    from sr2fhir.engines import background
-
-    names: Iterable[str] = (
-        [arguments.name] if arguments.name else [state.running.engine for state in background.status()]
-    )
-    stopped = [running for name in names if (running := background.stop(name)) is not None]
+    stopped = [running for name in named(arguments) if (running := module(name).stop()) is not None]
     for running in stopped:
-        print(f"stopped: {line(running)}")
+        print(f"stopped: {running}")
     if not stopped:
         print(NOTHING)
     return 0
 
 
-def refuse_name(name: str | None, image: str | None) -> None:
-    """Refuse the name of an engine that is not started here."""
-    from sr2fhir.engines.background import HAPI, VALIDATOR
+def named(arguments: argparse.Namespace) -> list[str]:
+    """List the engines that the user means."""
+    return [name for name in SERVERS if arguments.name in (None, name)]
 
-    possible = HAPI if image else VALIDATOR
-    if name not in (None, possible):
-        hint = "A FHIR server is started with --docker IMAGE" if name == HAPI else None
-        raise UsageError(f"there is no engine '{name}' to start", hint=hint)
+
+def module(engine: str) -> ModuleType:
+    """Import what starts and stops an engine's server."""
+    return import_module(SERVERS[engine])
 
 
 def condition(state: State) -> str:
     """Say in a word or two how a server is."""
     if not state.answers:
         return "does not answer"
-    return "up" if state.current else "up, with maps or definitions that are out of date"
-
-
-def line(running: Running) -> str:
-    """Say in one line what runs where."""
-    which = f"process {running.pid}" if running.pid else f"container {(running.container or '')[:12]}"
-    log = f", log {running.log}" if running.log else ""
-    return f"{running.engine} at {running.url} ({running.version}; {which}{log})"
+    return "up" if state.is_current else "up, with maps or definitions that are out of date"
 
 
 def port(text: str) -> int:

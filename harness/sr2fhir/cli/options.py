@@ -80,8 +80,8 @@ def engine_options(arguments: argparse.Namespace, *, batch: bool = False) -> Eng
     return EngineOptions(
         batch=batch,
         url=arguments.engine_url,
-        install=arguments.engine_install,
         timeout_s=arguments.engine_timeout,
+        settings={"install": "yes"} if arguments.engine_install else {},
     )
 
 

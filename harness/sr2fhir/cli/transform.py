@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from sr2fhir import engines
+from sr2fhir import toolchain
 from sr2fhir.cli.destination import Destination, choose, is_single
 from sr2fhir.cli.options import (
     Subparsers,
@@ -138,7 +138,7 @@ def transform(
 ) -> None:
     """Transform all inputs and print a line for each."""
     options = engine_options(arguments, batch=not is_single(arguments.inputs))
-    engine = engines.make_engine(arguments.engine, options)
+    engine = toolchain.make_engine(arguments.engine, options)
     try:
         # Java starts while Python loads this, and with it pydicom
         from sr2fhir.cli.running import Running

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr2fhir import engines
+from sr2fhir import toolchain
 from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import Sr2FhirError, UsageError
@@ -73,7 +73,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Validate, print the findings, and return the exit code."""
     files = list(expand(arguments.inputs))
-    engine = engines.make_engine(arguments.engine, engine_options(arguments))
+    engine = toolchain.make_engine(arguments.engine, engine_options(arguments))
     try:
         return Session(arguments, Terminal(sys.stdout)).run(files, engine)
     finally:

@@ -1,14 +1,9 @@
-"""One answer from every engine: the same input through several, and their Bundles compared as JSON.
-
-What is compared is the finished Bundle (`finishing`), which is what users get: `differences` finds where two
-Bundles differ, `known` which of that is expected of an engine and why, `running` makes the Bundles.
-"""
+"""The same input through several engines, and their finished Bundles, which users get, compared as JSON."""
 
 from __future__ import annotations
 
 from sr2fhir.comparing.differences import Difference, differences
-from sr2fhir.comparing.known import Known, known, reason_for
-from sr2fhir.comparing.running import Comparison, Disagreement, compare
+from sr2fhir.comparing.running import Comparison, Disagreement, Known, compare, known, reach, reason_for
 
 __all__ = [
     "Comparison",
@@ -18,5 +13,6 @@ __all__ = [
     "compare",
     "differences",
     "known",
+    "reach",
     "reason_for",
 ]

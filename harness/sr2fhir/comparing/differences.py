@@ -66,11 +66,11 @@ def differences(first: Any, second: Any, path: str = "Bundle") -> Iterator[Diffe
 def _members(first: Mapping[str, Any], second: Mapping[str, Any], path: str) -> Iterator[Difference]:
     """Compare objects, whose members have no order."""
     for key, value in first.items():
-        place = f"{path}.{key}"
+        inner = f"{path}.{key}"
         if key in second:
-            yield from differences(value, second[key], place)
+            yield from differences(value, second[key], inner)
         else:
-            yield Difference(place, "missing", value, None)
+            yield Difference(inner, "missing", value, None)
     yield from (
         Difference(f"{path}.{key}", "surplus", None, value)
         for key, value in second.items()
@@ -98,11 +98,11 @@ def _entries(first: Sequence[Any], second: Sequence[Any], path: str) -> Iterator
     others = {entry["fullUrl"]: entry for entry in second}
     names = [entry["fullUrl"] for entry in first]
     for index, entry in enumerate(first):
-        place = f"{path}[{index}]"
+        inner = f"{path}[{index}]"
         if entry["fullUrl"] in others:
-            yield from differences(entry, others[entry["fullUrl"]], place)
+            yield from differences(entry, others[entry["fullUrl"]], inner)
         else:
-            yield Difference(place, "missing", _named(entry), None)
+            yield Difference(inner, "missing", _named(entry), None)
     surplus = [(index, entry) for index, entry in enumerate(second) if entry["fullUrl"] not in set(names)]
     yield from (Difference(f"{path}[{index}]", "surplus", None, _named(entry)) for index, entry in surplus)
     kept = [name for name in names if name in others]

@@ -1,23 +1,78 @@
-"""The same document through several engines."""
+"""The same document through several engines, and which differences are expected (known.toml)."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sr2fhir.comparing.differences import Difference, differences
-from sr2fhir.comparing.known import reason_for
-from sr2fhir.engines import ENGINES, Engine, EngineOptions, create
+from sr2fhir.engines import Engine, EngineOptions, create
 from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
 
 if TYPE_CHECKING:
     from sr2fhir.model import Rendering
 
+_TABLE = Path(__file__).with_name("known.toml")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Describe one expected kind of difference.
+
+    Parameters
+    ----------
+    engine
+        The engine that differs from the embedded one.
+    kind
+        As in `Difference.kind`.
+    path
+        Regular expression of the whole path.
+    reason
+        Why no map can avoid it, in one sentence.
+    """
+
+    engine: str
+    kind: str
+    path: str
+    reason: str
+
+    def covers(self, engines: frozenset[str], difference: Difference) -> bool:
+        """Tell whether it explains a difference between engines."""
+        return (
+            self.engine in engines
+            and self.kind == difference.kind
+            and re.fullmatch(self.path, difference.path) is not None
+        )
+
+
+@cache
+def known() -> tuple[Known, ...]:
+    """Read the table."""
+    return tuple(Known(**entry) for entry in tomllib.loads(_TABLE.read_text("utf-8"))["difference"])
+
+
+def reason_for(first: str, second: str, difference: Difference) -> str | None:
+    """Return why two engines differ there, if that is known.
+
+    Parameters
+    ----------
+    first, second
+        Names of the engines.
+    difference
+        What was found.
+    """
+    engines = frozenset((first, second))
+    return next((entry.reason for entry in known() if entry.covers(engines, difference)), None)
+
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One difference between the answers of two engines.
+    """One difference between the results of two engines.
 
     Parameters
     ----------
@@ -79,16 +134,16 @@ def compare(name: str, rendering: Rendering, engines: Mapping[str, Engine]) -> C
     EngineUnavailableError
         An engine has gone.
     """
-    answers = {label: answer(engine, rendering) for label, engine in engines.items()}
-    first, *others = answers
-    found = (each for other in others for each in disagreements(first, other, answers))
-    errors = [made for made in answers.values() if isinstance(made, Sr2FhirError)]
-    failed = errors[0] if len(errors) == len(answers) else None
-    return Comparison(name, tuple(answers), tuple(found), failed)
+    results = {label: finished(engine, rendering) for label, engine in engines.items()}
+    first, *others = results
+    found = (each for other in others for each in disagreements(first, other, results))
+    errors = [made for made in results.values() if isinstance(made, Sr2FhirError)]
+    failed = errors[0] if len(errors) == len(results) else None
+    return Comparison(name, tuple(results), tuple(found), failed)
 
 
-def answer(engine: Engine, rendering: Rendering) -> Any:
-    """Answer the finished Bundle that an engine makes, its numbers as text, or its error."""
+def finished(engine: Engine, rendering: Rendering) -> Any:
+    """Return the finished Bundle that an engine makes, its numbers as text, or its error."""
     from sr2fhir.accounting import finish
 
     try:
@@ -100,14 +155,14 @@ def answer(engine: Engine, rendering: Rendering) -> Any:
         return error
 
 
-def disagreements(first: str, second: str, answers: Mapping[str, Any]) -> Iterator[Disagreement]:
-    """Compare the answers of two engines."""
-    for each in _differences(answers[first], answers[second]):
+def disagreements(first: str, second: str, results: Mapping[str, Any]) -> Iterator[Disagreement]:
+    """Compare the results of two engines."""
+    for each in _differences(results[first], results[second]):
         yield Disagreement(first, second, each, reason_for(first, second, each))
 
 
 def _differences(first: Any, second: Any) -> Iterator[Difference]:
-    """Compare two answers, of which either may be an error; two errors are no difference."""
+    """Compare two results, of which either may be an error; two errors are no difference."""
     failed = [isinstance(made, Sr2FhirError) for made in (first, second)]
     if not any(failed):
         yield from differences(first, second)
@@ -121,12 +176,12 @@ def _summary(made: Any) -> str:
 
 
 def reach(name: str, options: EngineOptions) -> Engine | EngineUnavailableError:
-    """Make an engine and ask for its version, or answer why it is not available.
+    """Make an engine and ask for its version, or return why it is not available.
 
     Parameters
     ----------
     name
-        A key of `ENGINES`.
+        As it is registered.
     options
         What the engine is asked for.
 
@@ -141,8 +196,3 @@ def reach(name: str, options: EngineOptions) -> Engine | EngineUnavailableError:
     except EngineUnavailableError as error:
         return error
     return engine
-
-
-def names() -> tuple[str, ...]:
-    """Answer the names of all engines, in the order of `ENGINES`: the default one first."""
-    return tuple(ENGINES)

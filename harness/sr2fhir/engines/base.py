@@ -1,16 +1,23 @@
-"""The seam between the project and whatever executes the maps."""
+"""The seam between the project and whatever executes the maps.
+
+An engine is made with `EngineOptions`. It transforms (`Engine`), and offers besides what it can: `Validates`,
+`Converts`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
+from sr2fhir.errors import EngineError
 from sr2fhir.settings import CANONICAL as CANONICAL
 
 ENTRY_MAP = f"{CANONICAL}/StructureMap/MeasurementReport"
 MODEL = f"{CANONICAL}/StructureDefinition/DicomSR"
+# a bearer token that a server asks for; one that is in the environment does not show in lists of processes
+TOKEN_VARIABLE = "SR2FHIR_ENGINE_TOKEN"
 
 # a bearer token that a server asks for; one that is in the environment does not show in lists of processes
 TOKEN_VARIABLE = "SR2FHIR_ENGINE_TOKEN"
@@ -20,7 +27,7 @@ Severity = Literal["fatal", "error", "warning", "information"]
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Say what an engine is asked for.
+    """Say what an engine is asked for; each takes what concerns it.
 
     Parameters
     ----------
@@ -28,16 +35,16 @@ class EngineOptions:
         Prefer throughput to a short start.
     url
         Base URL of a server that runs elsewhere; None for one of our own.
-    install
-        Allow to install what a server lacks: the logical model and the maps.
     timeout_s
-        Seconds that one answer of a server may take.
+        Seconds that one reply may take.
+    settings
+        What one engine alone understands, by name: `install` for `hapi`.
     """
 
     batch: bool = False
     url: str | None = None
-    install: bool = False
     timeout_s: float = 300.0
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def token(self) -> str | None:
@@ -70,8 +77,8 @@ class ValidationMessage:
     message_id: str
 
 
-class Engine(Protocol):
-    """Execute maps and validate what comes out."""
+class Transforms(Protocol):
+    """Execute maps."""
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
         """Turn a logical-model document into the resource that a map makes of it.
@@ -86,7 +93,7 @@ class Engine(Protocol):
         Returns
         -------
         bytes
-            JSON of the Bundle as the engine wrote it, UTF-8; not yet checked for well-formedness.
+            JSON of the resource as the engine wrote it, UTF-8; not yet checked for well-formedness.
 
         Raises
         ------
@@ -97,12 +104,17 @@ class Engine(Protocol):
         """
         ...
 
-    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+
+@runtime_checkable
+class Validates(Protocol):
+    """Validate resources."""
+
+    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
         """Validate a resource against FHIR, the profiles that it claims, and the given ones.
 
         Parameters
         ----------
-        bundle
+        resource
             JSON of the resource, UTF-8. References between entries of a Bundle are resolved in it.
         profiles
             Canonical URLs of further profiles of the resource as a whole.
@@ -113,6 +125,11 @@ class Engine(Protocol):
             In the validator's order; empty when it found nothing.
         """
         ...
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """Write resources in the other format of FHIR."""
 
     def to_xml(self, resource: bytes) -> bytes:
         """Write a resource as XML.
@@ -130,12 +147,20 @@ class Engine(Protocol):
         Raises
         ------
         EngineError
-            The engine cannot do this.
+            The engine cannot write this resource.
         """
         ...
 
-    def place(self) -> str:
-        """Name the engine, and its URL where it has one, for messages."""
+
+class Engine(Transforms, Protocol):
+    """An engine: it transforms, says what it is, and can be closed.
+
+    Making one raises `EngineUnavailableError` where it is known at once that it cannot be had, and
+    `UsageError` for options that it does not understand.
+    """
+
+    def label(self) -> str:
+        """Name the engine, and its URL where it has one, for messages: `engine hapi at http://…`."""
         ...
 
     def version(self) -> str:
@@ -145,3 +170,39 @@ class Engine(Protocol):
     def close(self) -> None:
         """Release what the engine holds; it cannot be used afterwards."""
         ...
+
+
+# What makes an engine: its class. A class that runs on what set-up makes says so by `needs_setup = True`.
+EngineType = Callable[[EngineOptions], Engine]
+
+
+def validating(engine: Engine) -> Validates:
+    """Return an engine as one that validates.
+
+    Raises
+    ------
+    EngineError
+        It does not.
+    """
+    if isinstance(engine, Validates):
+        return engine
+    raise _unable(engine, "validate")
+
+
+def converting(engine: Engine) -> Converts:
+    """Return an engine as one that writes XML.
+
+    Raises
+    ------
+    EngineError
+        It does not.
+    """
+    if isinstance(engine, Converts):
+        return engine
+    raise _unable(engine, "write XML")
+
+
+def _unable(engine: Engine, task: str) -> EngineError:
+    return EngineError(
+        f"the {engine.label()} cannot {task}", hint="Choose another with --engine, such as embedded"
+    )

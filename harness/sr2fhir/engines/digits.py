@@ -27,11 +27,11 @@ class Digits:
         self._texts: dict[Decimal, bytes] = {}
 
     def sent(self, document: bytes) -> bytes:
-        """Answer a JSON document with a number that a double keeps in the place of each decimal."""
+        """Return a JSON document with a number that a double keeps in the place of each decimal."""
         return _replaced(document, self._stand_in)
 
     def restored(self, answer: bytes) -> bytes:
-        """Answer what an engine made of the document, with the decimals as they stood in the document."""
+        """Return what an engine made of the document, with the decimals as they stood in the document."""
         return _replaced(answer, self._text)
 
     def _stand_in(self, text: bytes) -> bytes:

@@ -54,7 +54,7 @@ _RULE = re.compile(r'on Rule "(\w+)\|(\w+)\|([^"|]+)"')
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Name a rule of the maps, as far as known."""
 
     map_name: str | None = None
@@ -64,10 +64,10 @@ class Place:
     line: int | None = None
 
 
-def innermost_rule(message: str) -> Place:
+def innermost_rule(message: str) -> Location:
     """Read map, group and rule from the engine's message, the innermost where several are nested."""
     found = _RULE.findall(message)
-    return Place(*found[-1]) if found else Place()
+    return Location(*found[-1]) if found else Location()
 
 
 def reason(kind: str, message: str) -> str:
@@ -88,41 +88,41 @@ def reason(kind: str, message: str) -> str:
     return f"the engine stopped with {kind}"
 
 
-def locate(place: Place, index_file: Path) -> Place:
-    """Add file and line to a rule.
+def locate(location: Location, index_file: Path) -> Location:
+    """Add file and line to a location.
 
     Parameters
     ----------
-    place
+    location
         Group and rule; the map where it is known.
     index_file
         The table that set-up made of the map sources.
     """
     for name, entry in _index(index_file).items():
-        group = entry["groups"].get(place.group)
-        if group is None or place.map_name not in (None, name):
+        group = entry["groups"].get(location.group)
+        if group is None or location.map_name not in (None, name):
             continue
-        line = group["rules"].get(place.rule, group["line"])
-        return Place(name, place.group, place.rule, entry["file"], line)
-    return place
+        line = group["rules"].get(location.rule, group["line"])
+        return Location(name, location.group, location.rule, entry["file"], line)
+    return location
 
 
-def transform_error(kind: str, message: str, place: Place) -> TransformError:
+def transform_error(kind: str, message: str, location: Location) -> TransformError:
     """Make the error that a user sees."""
-    where = f"{place.file}:{place.line}" if place.file else None
+    where = f"{location.file}:{location.line}" if location.file else None
     named = ", ".join(
         f"{label} {value}"
-        for label, value in (("map", place.map_name), ("group", place.group), ("rule", place.rule))
+        for label, value in (("map", location.map_name), ("group", location.group), ("rule", location.rule))
         if value
     )
     text = f"{reason(kind, message)} ({named})" if named else reason(kind, message)
     return TransformError(
         text,
-        map_name=place.map_name,
-        group=place.group,
-        rule=place.rule,
-        file=place.file,
-        line=place.line,
+        map_name=location.map_name,
+        group=location.group,
+        rule=location.rule,
+        file=location.file,
+        line=location.line,
         where=where,
     )
 

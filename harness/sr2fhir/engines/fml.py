@@ -16,13 +16,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from sr2fhir.engines import failures
-from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions, ValidationMessage
+from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions
 from sr2fhir.engines.digits import Digits
-from sr2fhir.engines.jvm import SETUP_HINT
-from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
+from sr2fhir.engines.java.options import SETUP_HINT
+from sr2fhir.errors import EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
 
 PROGRAM_VARIABLE = "SR2FHIR_FML"
@@ -83,7 +82,7 @@ class FmlEngine:
         self._program = program(self._places)
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
-        """Turn a logical-model document into a resource; see `Engine.transform`. XML is not read."""
+        """Turn a logical-model document into a resource; see `Transforms.transform`. XML is not read."""
         maps, entry = _entry(self._places, map_url)
         digits = Digits()
         with _as_file(digits.sent(document)) as (name, stream):
@@ -94,16 +93,8 @@ class FmlEngine:
             raise self._failure(done)
         return digits.restored(done.stdout)
 
-    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
-        """Refuse: this engine has no validator."""
-        _cannot("validate")
-
-    def to_xml(self, resource: bytes) -> bytes:
-        """Refuse: this engine knows JSON only."""
-        _cannot("write XML")
-
-    def place(self) -> str:
-        """Name the engine; see `Engine.place`."""
+    def label(self) -> str:
+        """Name the engine; see `Engine.label`."""
         return "engine fml"
 
     def version(self) -> str:
@@ -128,16 +119,16 @@ class FmlEngine:
     def _failure(self, done: subprocess.CompletedProcess[bytes]) -> TransformError:
         """Make the error of a process that failed, with names of the maps and no values."""
         said = done.stderr.decode("utf-8", "replace")
-        place = _place(said, self._places.map_index)
-        named = f" (rule {place.rule})" if place.rule else ""
+        location = _location(said, self._places.map_index)
+        named = f" (rule {location.rule})" if location.rule else ""
         return TransformError(
             f"the engine fml refused: {_reason(said, done.returncode)}{named}",
-            map_name=place.map_name,
-            group=place.group,
-            rule=place.rule,
-            file=place.file,
-            line=place.line,
-            where=f"{place.file}:{place.line}" if place.file else None,
+            map_name=location.map_name,
+            group=location.group,
+            rule=location.rule,
+            file=location.file,
+            line=location.line,
+            where=f"{location.file}:{location.line}" if location.file else None,
         )
 
 
@@ -161,7 +152,7 @@ def program(places: Layout) -> str:
 
 
 def _entry(places: Layout, map_url: str) -> tuple[Path, Path]:
-    """Answer the folder of the maps and the file of one: sources, or compiled where there are no others."""
+    """Return the folder of the maps and the file of one: sources, or compiled where there are no others."""
     name = map_url.removeprefix(_MAPS)
     for folder, ending in ((places.maps, ".map"), (places.compiled_maps, ".json")):
         found = sorted(folder.rglob(f"{name}{ending}")) if name.isidentifier() else []
@@ -172,7 +163,7 @@ def _entry(places: Layout, map_url: str) -> tuple[Path, Path]:
 
 @contextmanager
 def _as_file(document: bytes) -> Iterator[tuple[str, bytes]]:
-    """Answer a file name under which a process reads the document, and what to put into its standard input.
+    """Return a file name under which a process reads the document, and what to put into its standard input.
 
     A report touches the disk only where no file name stands for the standard input.
     """
@@ -193,7 +184,7 @@ def _reason(said: str, code: int) -> str:
     return "the process was killed" if code < 0 else f"the process ended with code {code}"
 
 
-def _place(said: str, index_file: Path) -> failures.Place:
+def _location(said: str, index_file: Path) -> failures.Location:
     """Find the rule that is named; since map and group are not, only a name that is used once is located."""
     rule = next(iter(_RULE.findall(said)), None)
     table = json.loads(index_file.read_bytes()) if rule and index_file.is_file() else {}
@@ -204,11 +195,7 @@ def _place(said: str, index_file: Path) -> failures.Place:
         if rule in content["rules"]
     ]
     return (
-        failures.locate(failures.Place(*homes[0], rule), index_file)
+        failures.locate(failures.Location(*homes[0], rule), index_file)
         if len(homes) == 1
-        else failures.Place(rule=rule)
+        else failures.Location(rule=rule)
     )
-
-
-def _cannot(task: str) -> NoReturn:
-    raise EngineError(f"the engine fml cannot {task}", hint="Choose another with --engine, such as embedded")

@@ -1,4 +1,4 @@
-"""The HL7 validator's HTTP service: one of ours in the background, or one that runs elsewhere.
+"""The HL7 validator's HTTP service, one that runs elsewhere.
 
 A request is a pure function of its body and query, so it is sent again once when the connection breaks. What
 the service says about a failure quotes the document; it is put into words of our own by `failures`.
@@ -7,28 +7,29 @@ the service says about a failure quotes the document; it is put into words of ou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from copy import copy
-from typing import Any, cast
 
-from sr2fhir.engines.base import ENTRY_MAP, EngineOptions, Severity, ValidationMessage
+from sr2fhir.engines import failures
+from sr2fhir.engines.base import ENTRY_MAP, EngineOptions, ValidationMessage
+from sr2fhir.engines.issues import messages
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError
 from sr2fhir.http import JSON, UNAVAILABLE, XML, Client, LateError, Response
 from sr2fhir.paths import Layout, layout
 from sr2fhir.threads import in_background
 
 NAME = "validator"
-START_HINT = "Start one with `sr2fhir engine start`, or name one that runs elsewhere with --engine-url"
-STATUS_HINT = "`sr2fhir engine status` tells how it is; `sr2fhir engine start` starts it anew"
+URL_HINT = (
+    "Name one that runs elsewhere with --engine-url. For a quick start on this machine: "
+    "`sr2fhir engine start`, which the engine embedded uses"
+)
 BUSY_HINT = (
     "It hangs, or answers one request at a time and is at work on another's: see its log, or start it anew"
 )
 LOAD_HINT = "The service has to be started with this package's definitions and maps loaded"
 # seconds in which a service says what it is, which costs it nothing
 _HELLO_S = 20.0
-_MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FAILED = re.compile(r"(?:Transform|Validation|Format conversion) failed: ", re.DOTALL)
 _NO_MAP = re.compile(r"Unable to find map ")
 _NO_PROFILE = re.compile(r"Unable to resolve profile (\S+)")
@@ -41,31 +42,35 @@ _RESOURCES = {
 class ValidatorEngine:
     """Execute maps and validate through the service; safe to use from several threads.
 
-    As soon as it is made it finds the service in the background and says hello to it.
+    As soon as it is made it opens a connection.
 
     Parameters
     ----------
-    url
-        Base URL of a service that runs elsewhere; by default the one that `sr2fhir engine start` started.
-    timeout_s
-        Seconds that one answer may take.
+    options
+        The base URL of the service, and how long one answer may take.
     places
-        Where the record of the background service and the table of rules lie.
+        Where the table of rules lies.
+
+    Raises
+    ------
+    EngineUnavailableError
+        No URL is given.
+    UsageError
+        The URL is no absolute http or https URL.
     """
 
-    def __init__(
-        self, url: str | None = None, timeout_s: float = 300.0, places: Layout | None = None
-    ) -> None:
+    def __init__(self, options: EngineOptions | None = None, places: Layout | None = None) -> None:
+        options = options or EngineOptions()
+        if options.url is None:
+            raise EngineUnavailableError("the engine validator needs the URL of a service", hint=URL_HINT)
         self._places = places or layout()
-        self._timeout_s = timeout_s
-        self._about: Mapping[str, Any] = {}
         # of a wrong URL the caller learns at once
-        self._named = Client(NAME, url, timeout_s, token=EngineOptions().token) if url else None
-        self._found: Future[Client] = in_background(self._find, "sr2fhir-hello")
+        self._client = Client(NAME, options.url, options.timeout_s, token=options.token)
+        self._greeted: Future[None] = in_background(self._greet, "sr2fhir-hello")
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
-        """Turn a logical-model document into a resource; see `Engine.transform`."""
-        client = self._client()
+        """Turn a logical-model document into a resource; see `Transforms.transform`."""
+        client = self._ready()
         kind = XML if document[:1] == b"<" else JSON
         answer = client.post(
             "/transform", document, params={"map": map_url}, content_type=kind, repeatable=True
@@ -74,94 +79,61 @@ class ValidatorEngine:
             raise self._transform_failure(client, answer, map_url)
         return client.expect(answer, "json").body
 
-    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
-        """Validate a resource; see `Engine.validate`."""
-        client = self._client()
+    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+        """Validate a resource; see `Validates.validate`."""
+        client = self._ready()
         params = [("bestPractice", "Ignore"), *(("profile", profile) for profile in profiles)]
-        answer = client.post("/validateResource", bundle, params=params, repeatable=True)
+        answer = client.post("/validateResource", resource, params=params, repeatable=True)
         if not answer.ok:
             raise _validation_failure(client, answer)
         issues = client.expect(answer, "json").issues()
         if not issues:
             raise client.error("its answer to a validation is no OperationOutcome")
-        return [] if _all_ok(issues) else [_message(issue) for issue in issues]
+        return list(messages(issues))
 
     def to_xml(self, resource: bytes) -> bytes:
-        """Write a resource as XML; see `Engine.to_xml`."""
-        client = self._client()
+        """Write a resource as XML; see `Converts.to_xml`."""
+        client = self._ready()
         answer = client.post("/convert", resource, accept=XML, repeatable=True)
         if not answer.ok:
             raise client.refusal(answer, "to write the resource as XML")
         return client.expect(answer, "xml").body
 
-    def place(self) -> str:
-        """Name the engine and its URL; see `Engine.place`."""
-        return self._client().label
+    def label(self) -> str:
+        """Name the engine and its URL; see `Engine.label`."""
+        return self._client.label
 
     def version(self) -> str:
-        """Name the validator's and Java's version, where the service states them, and its URL."""
-        client = self._client()
-        stated = self._about.get("version")
-        return f"{stated if isinstance(stated, str) else 'HL7 validator'}, service at {client.shown}"
+        """Name the service and its URL; its version it states nowhere."""
+        return f"HL7 validator, service at {self._ready().shown}"
 
     def close(self) -> None:
-        """Close the connections. The service runs on."""
-        found = self._found
-        if found.done() and found.exception() is None:
-            found.result().close()
-        self._found = Future()
-        self._found.set_exception(EngineError("the engine has been closed"))
+        """Close the connections."""
+        self._client.close()
+        self._greeted = Future()
+        self._greeted.set_exception(EngineError("the engine has been closed"))
 
-    def _client(self) -> Client:
-        """Wait until the service is found; each caller gets an error of its own, to name its input in."""
-        error = self._found.exception()
+    def _ready(self) -> Client:
+        """Wait until a connection is open; each caller gets an error of its own, to name its input in."""
+        error = self._greeted.exception()
         if error is not None:
             raise copy(error)
-        return self._found.result()
+        return self._client
 
-    def _find(self) -> Client:
-        """Find the service, while the input is being read."""
-        client = self._named or self._background()
-        self._greet(client)
-        return client
-
-    def _background(self) -> Client:
-        """Find the service that runs in the background.
-
-        Raises
-        ------
-        EngineUnavailableError
-            None runs, or it has loaded other maps or definitions than set-up has made since: its answers
-            would be those of yesterday's maps, which nobody would notice.
-        """
-        from sr2fhir.engines import background
-        from sr2fhir.engines.background.record import content_key
-
-        running = background.find(NAME, self._places)
-        if running is None:
-            raise EngineUnavailableError("no validator service runs in the background", hint=START_HINT)
-        client = Client(NAME, running.url, self._timeout_s, STATUS_HINT)
-        if running.content != content_key(self._places):
-            raise client.unavailable(
-                "it has loaded other maps or definitions than the set-up has made since",
-                hint="`sr2fhir engine start` starts it anew",
-            )
-        return client
-
-    def _greet(self, client: Client) -> None:
+    def _greet(self) -> None:
         """Open a connection, so that it is known now whether there is a server at all.
 
         Raises
         ------
         EngineUnavailableError
-            There is none that answers in time. Its status does not matter: others' services do not know our
-            question.
+            There is none that answers in time. What it answers does not matter.
         """
-        from sr2fhir.engines.background.process import ABOUT
-
+        client = self._client
         limit = min(client.timeout_s, _HELLO_S)
         try:
-            answer = client.send("GET", ABOUT, headers={"Accept": JSON}, repeatable=True, timeout_s=limit)
+            answer = client.send(
+                "GET", "/version", headers={"Accept": JSON}, repeatable=True, timeout_s=limit
+            )
         except EngineUnavailableError:
             raise
         except EngineError as error:
@@ -169,13 +141,9 @@ class ValidatorEngine:
             raise EngineUnavailableError(error.message, hint=hint) from None
         if answer.status in UNAVAILABLE:
             raise client.refusal(answer)
-        content = answer.json() if answer.ok else None
-        self._about = content if isinstance(content, dict) else {}
 
     def _transform_failure(self, client: Client, answer: Response, map_url: str) -> Sr2FhirError:
         """Make the error of a transform that the service refused."""
-        from sr2fhir.engines import failures
-
         said = _said(answer)
         if said is None:
             return client.refusal(answer, "to transform the document")
@@ -184,8 +152,8 @@ class ValidatorEngine:
         if said in _RESOURCES:
             reason, hint = _RESOURCES[said]
             return TransformError(f"{client.label}: {reason}", hint=hint)
-        place = failures.locate(failures.innermost_rule(said), self._places.map_index)
-        error = failures.transform_error("an error", said, place)
+        location = failures.locate(failures.innermost_rule(said), self._places.map_index)
+        error = failures.transform_error("an error", said, location)
         error.message = f"{client.label}: {error.message}"
         return error
 
@@ -211,25 +179,3 @@ def _validation_failure(client: Client, answer: Response) -> Sr2FhirError:
     if match := _NO_PROFILE.search(said or ""):
         return client.error(f"the profile {match[1]} is not known")
     return client.refusal(answer, "to validate the resource")
-
-
-def _all_ok(issues: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the outcome says that there is nothing to say: one note that names no element."""
-    return len(issues) == 1 and issues[0].get("severity") == "information" and "expression" not in issues[0]
-
-
-def _message(issue: Mapping[str, Any]) -> ValidationMessage:
-    """Turn an issue into a message as the engine itself gives it."""
-    # a code, and a string in versions before
-    ids = (
-        ext.get("valueCode") or ext.get("valueString")
-        for ext in issue.get("extension", ())
-        if ext.get("url") == _MESSAGE_ID
-    )
-    return ValidationMessage(
-        severity=cast(Severity, issue.get("severity", "error")),
-        code=str(issue.get("code", "")),
-        expression=_COMMENT.sub("", (issue.get("expression") or [""])[0]),
-        text=str(issue.get("details", {}).get("text", "")),
-        message_id=str(next(ids, None) or ""),
-    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sr2fhir.accounting.parse import HINT
+from sr2fhir.engines.base import converting
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import loads_strict
 
@@ -55,7 +56,7 @@ def to_xml(engine: Engine, bundle: bytes) -> bytes:
         A value holds a character that XML has not, or the engine wrote no XML.
     """
     check_characters(loads_strict(bundle))
-    return write(read(engine.to_xml(bundle)))
+    return write(read(converting(engine).to_xml(bundle)))
 
 
 def check_characters(content: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ class Settings:
     Parameters
     ----------
     engine, engine_options
-        As in `sr2fhir.engines.make_engine`.
+        As in `sr2fhir.toolchain.make_engine`.
     options, packaging, keep_lineage, validate, format
         As in `sr2fhir.Transformer`.
     sink
@@ -75,7 +75,7 @@ class Settings:
         Where one of them has changed, results of an interrupted run are not kept.
         """
         # how long an engine may take decides whether there is a result, not what it is
-        settings = replace(self, engine_options=replace(self.engine_options, timeout_s=0, install=False))
+        settings = replace(self, engine_options=replace(self.engine_options, timeout_s=0, settings={}))
         environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
         deciding = (settings, in_force(None), environment, sr2fhir.__version__)
         digest = sha256(repr(deciding).encode(errors="replace"))

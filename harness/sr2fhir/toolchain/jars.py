@@ -9,16 +9,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from xml.etree import ElementTree
 
-from sr2fhir import pins
 from sr2fhir.errors import SetupError
 from sr2fhir.files import remove_folder, replace_folder, sha256
 from sr2fhir.paths import Layout
 from sr2fhir.pins import Jar
-from sr2fhir.toolchain.process import NETWORK_HINT
-from sr2fhir.toolchain.report import Report
+from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import needed_jars
 
 Fetch = Callable[[Jar, Path], Path]
 
+NETWORK_HINT = (
+    "Check that the package registries can be reached (proxy and mirror settings of pip, npm and Maven), "
+    "then run the set-up again: it goes on where it stopped"
+)
 _AT_ONCE = 8
 _ATTEMPTS = 3
 _TIMEOUT_S = 60
@@ -32,17 +35,17 @@ _REASONS = {
 _log = logging.getLogger(__name__)
 
 
-def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
+def run(places: Layout, progress: Progress, fetch: Fetch | None = None) -> None:
     """Fetch what is missing or damaged, all verified.
 
     Parameters
     ----------
     places
         Where the jars go.
-    report
+    progress
         Is told how many are done.
     fetch
-        Brings one jar into a folder and answers where it lies; by default from the machine's Maven
+        Brings one jar into a folder and returns where it lies; by default from the machine's Maven
         repository.
 
     Raises
@@ -50,7 +53,7 @@ def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
     SetupError
         A jar cannot be fetched, or is not the pinned one. Jars fetched before stay and are not fetched again.
     """
-    wanted = [jar for jar in needed(places) if not _is_good(places.jars / jar.filename, jar)]
+    wanted = [jar for jar in needed_jars(places) if not _is_good(places.jars / jar.filename, jar)]
     places.jars.mkdir(parents=True, exist_ok=True)
     if not wanted:
         return
@@ -60,18 +63,11 @@ def run(places: Layout, report: Report, fetch: Fetch | None = None) -> None:
         try:
             for number, job in enumerate(as_completed(jobs), 1):
                 job.result()
-                report.advance(number, len(jobs))
+                progress.advance(number, len(jobs))
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     remove_folder(places.scratch / "maven")
-
-
-def needed(places: Layout) -> tuple[Jar, ...]:
-    """List all jars to fetch; an installed package carries what the compiler would make."""
-    content = pins.load(places.pins)
-    compiler = () if places.is_installed else (content.compiler,)
-    return (*content.jars, content.resources, *compiler)
 
 
 def _is_good(path: Path, jar: Jar) -> bool:

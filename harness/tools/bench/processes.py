@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +38,11 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def run(command: Sequence[str]) -> None:
-    """Run a command that must succeed."""
+def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    """Run a command that must succeed, with some variables of its own."""
     nowhere = subprocess.DEVNULL
-    subprocess.run(command, check=True, stdout=nowhere, stderr=nowhere, env=environment())
+    env = environment() | dict(variables or {})
+    subprocess.run(command, check=True, stdout=nowhere, stderr=nowhere, env=env)
 
 
 def transform(path: Path, out: Path, *options: str) -> list[str]:

@@ -15,8 +15,8 @@ import tomllib
 from pathlib import Path
 
 from sr2fhir.errors import Sr2FhirError
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout, layout
-from sr2fhir.toolchain import files
 
 from tools.guide import resources, rows
 from tools.guide.mapping import Form, Pages
@@ -54,9 +54,9 @@ def write(places: Layout, folder: Path) -> None:
     pages = Pages(maps, roles(places), Form(maps=texts))
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in maps.maps.items():
-        files.write(mapping / f"{name}.md", f"# {content['title']}\n\n{pages.of_map(name)}".encode())
-    files.write(mapping / "README.md", f"# The mapping, rule by rule\n\n{pages.index()}".encode())
-    files.write(folder / "rows.md", rows.page(places.sources, maps).encode())
+        replace_file(mapping / f"{name}.md", f"# {content['title']}\n\n{pages.of_map(name)}".encode())
+    replace_file(mapping / "README.md", f"# The mapping, rule by rule\n\n{pages.index()}".encode())
+    replace_file(folder / "rows.md", rows.page(places.sources, maps).encode())
 
 
 def roles(places: Layout) -> dict[str, list[str]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import files
 
 from tools.guide import examples, ig_folder, package, resources, snapshots
 from tools.guide.resources import Resource
@@ -57,7 +57,7 @@ def publish(places: Layout, out: Path | None = None) -> Published:
     """
     archive, folder = (out or places.home) / "package.tgz", (out or places.home) / "ig"
     content = gather(places, folder)
-    files.write(archive, package.pack(content))
+    replace_file(archive, package.pack(content))
     return Published(archive, folder, len(content), sum(resource.example for resource in content))
 
 

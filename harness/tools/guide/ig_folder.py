@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain import fsh
 
+from tools.compiling import fsh
 from tools.guide import docs, examples
 from tools.guide.mapping import GUIDE, Pages, table
 from tools.guide.resources import Resource, map_sources, read

@@ -10,11 +10,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from sr2fhir import pins
-from sr2fhir.engines import jvm
-from sr2fhir.engines.jvm import java
+from sr2fhir.engines.java.connection import Connection, Operation, Process, RequestFailedError
+from sr2fhir.engines.java.options import command
 from sr2fhir.errors import SetupError
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.paths import Layout
@@ -22,7 +20,6 @@ from sr2fhir.paths import Layout
 from tools.guide.resources import Resource
 
 _BASE_VERSION = "http://hl7.org/fhir/tools/StructureDefinition/snapshot-base-version"
-_FHIR_VERSION = "5.0.0"
 
 
 def with_snapshots(places: Layout, resources: Sequence[Resource]) -> list[Resource]:
@@ -40,8 +37,15 @@ def with_snapshots(places: Layout, resources: Sequence[Resource]) -> list[Resour
     SetupError
         The engine cannot make a snapshot; the message names the definition.
     """
-    jvm.start("batch")
-    return jvm.deep(lambda: _with_snapshots(places, [_without_snapshot(resource) for resource in resources]))
+    bare = [_without_snapshot(resource) for resource in resources]
+    with tempfile.TemporaryDirectory(dir=places.scratch) as folder:
+        for resource in bare:
+            Path(folder, resource.filename).write_bytes(resource.to_json())
+        connection = Connection(Process(command(places, "batch", [places.core]), places.scratch))
+        try:
+            return [_completed(connection, folder, resource) for resource in bare]
+        finally:
+            connection.close()
 
 
 def _without_snapshot(resource: Resource) -> Resource:
@@ -49,36 +53,14 @@ def _without_snapshot(resource: Resource) -> Resource:
     return Resource({name: value for name, value in resource.content.items() if name != "snapshot"})
 
 
-def _with_snapshots(places: Layout, resources: Sequence[Resource]) -> list[Resource]:
-    """Load all definitions, then make the snapshots one by one."""
-    with tempfile.TemporaryDirectory(dir=places.scratch) as folder:
-        for resource in resources:
-            Path(folder, resource.filename).write_bytes(resource.to_json())
-        engine = _engine(places, folder)
-    return [
-        _completed(engine, resource) if resource.type == "StructureDefinition" else resource
-        for resource in resources
-    ]
-
-
-def _engine(places: Layout, folder: str) -> Any:
-    """Read FHIR R5 and the definitions of a folder."""
-    core = next(package.name for package in pins.load(places.pins).packages if "core" in package.name)
-    builder = java("org.hl7.fhir.validation.ValidationEngine$ValidationEngineBuilder")()
-    engine = builder.withVersion(_FHIR_VERSION).withNoTerminologyServer().fromSource(core)
-    engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), folder, True)
-    return engine
-
-
-def _completed(engine: Any, resource: Resource) -> Resource:
-    """Let the engine make the snapshot of one definition."""
-    import jpype
-
-    json_format = java("org.hl7.fhir.r5.elementmodel.Manager$FhirFormat").JSON
+def _completed(connection: Connection, folder: str, resource: Resource) -> Resource:
+    """Let the engine make the snapshot of one definition, which may build on others of the folder."""
+    if resource.type != "StructureDefinition":
+        return resource
     try:
-        made = loads_strict(bytes(engine.generateSnapshot(dumps(resource.content), json_format)))
-    except jpype.JException as error:
-        raise SetupError(f"no snapshot of {resource.reference}: {error.getMessage()}") from None
+        made = loads_strict(connection.request(Operation.SNAPSHOT, folder, dumps(resource.content)))
+    except RequestFailedError as failure:
+        raise SetupError(f"no snapshot of {resource.reference}: {failure.text}") from None
     return resource.with_content(snapshot=clean(made["snapshot"]))
 
 

@@ -43,7 +43,8 @@ def make(base: str) -> Iterator[Make]:
     made: list[HapiEngine] = []
 
     def engine(url: str = base, timeout_s: float = 20.0, install: bool = False) -> HapiEngine:
-        made.append(HapiEngine(url, EngineOptions(timeout_s=timeout_s, install=install)))
+        settings = {"install": "yes"} if install else {}
+        made.append(HapiEngine(EngineOptions(url=url, timeout_s=timeout_s, settings=settings)))
         return made[-1]
 
     yield engine

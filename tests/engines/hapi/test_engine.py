@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sr2fhir
 from sr2fhir.engines import ENTRY_MAP, EngineOptions, create
+from sr2fhir.engines.base import converting
 from sr2fhir.engines.hapi import HapiEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, UsageError
 
@@ -161,7 +162,7 @@ def test_the_environment_chooses_a_form(
 def test_a_form_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SR2FHIR_HAPI_FORM", "r9")
     with pytest.raises(UsageError, match="direct, r5, matchbox"):
-        HapiEngine("http://127.0.0.1:9/fhir")
+        HapiEngine(EngineOptions(url="http://127.0.0.1:9/fhir"))
 
 
 # ---- who may ------------------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ def test_a_token_is_taken_from_the_environment(
     assert {asked.headers["Authorization"] for asked in fhir.asked} == {"Bearer abc"}
 
 
-# ---- validating and writing XML ----------------------------------------------------------------------------
+# ---- validating -----------------------------------------------------------------------------------------
 
 
 def held_for_validating(fhir: Fhir) -> None:
@@ -242,24 +243,6 @@ def test_a_server_that_does_not_validate_is_an_error(make: Make, fhir: Fhir) -> 
         make().validate(b"{}")
 
 
-def test_xml_is_made_by_a_map_that_goes_along(make: Make, fhir: Fhir) -> None:
-    fhir.instead[TRANSFORM] = recorded("written-as-xml")
-    given = b'{"resourceType":"Bundle"}'
-    assert make().to_xml(given) == recorded("written-as-xml").body
-    assert fhir.asked[-1].headers["Accept"] == "application/fhir+xml"
-    sent = {each["name"]: each["valueString"] for each in json.loads(fhir.asked[-1].body)["parameter"]}
-    assert sent["resource"].encode() == given
-    assert "group AsIs" in sent["map"]
-
-
-def test_xml_is_made_by_convert_where_that_is_offered(make: Make, fhir: Fhir) -> None:
-    statement = json.loads(recorded("metadata").body)
-    statement["rest"][0]["operation"].append({"name": "convert", "definition": "x"})
-    fhir.instead["GET /metadata"] = resource(statement)
-    fhir.instead["POST /$convert"] = Reply(content_type="application/fhir+xml", body=b"<Bundle/>")
-    assert make().to_xml(b"{}") == b"<Bundle/>"
-
-
-def test_a_server_that_writes_no_xml_is_an_error(make: Make, fhir: Fhir) -> None:
-    with pytest.raises(EngineError, match="not with xml"):
-        make().to_xml(b"{}")
+def test_it_writes_no_xml_and_says_so(make: Make, base: str) -> None:
+    with pytest.raises(EngineError, match=f"the engine hapi at {base} cannot write XML.*such as embedded"):
+        converting(make())

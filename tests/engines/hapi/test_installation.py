@@ -161,7 +161,7 @@ def test_what_was_put_is_logged(
     with caplog.at_level(logging.INFO, "sr2fhir"):
         make(install=True).transform(DOCUMENT)
     assert [record.message for record in caplog.records if "stored" in record.message] == [
-        f"{make().place()}: stored {needed[0]}"
+        f"{make().label()}: stored {needed[0]}"
     ]
 
 
@@ -171,7 +171,7 @@ def test_what_was_put_is_logged(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for no server that files late."""
-    monkeypatch.setattr(installation, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(installation, "_CONFIRM_S", 0.0)
     monkeypatch.setattr(installation, "_PAUSE_S", 0.0)
 
 

@@ -7,15 +7,13 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from importlib.resources import files
 
-from sr2fhir.engines import background
-from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions, ValidationMessage
+from sr2fhir.engines.base import ENTRY_MAP, EngineOptions, ValidationMessage
 from sr2fhir.engines.hapi import forms, installation, outcomes, parts, server
 from sr2fhir.engines.hapi.forms import MapRef
+from sr2fhir.engines.issues import messages
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError, UsageError
-from sr2fhir.http import JSON, XML, Client, Response
+from sr2fhir.http import Client, Response
 from sr2fhir.paths import Layout, layout
 from sr2fhir.threads import in_background
 
@@ -24,6 +22,8 @@ _NAME = "hapi"
 _NO_SERVER = "Name one with --engine-url, or start one with `sr2fhir engine start --docker IMAGE`"
 _TRANSFORM = "/StructureMap/$transform"
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
+# advice on good practice, repeated for each resource, of no use to a map
+_ADVICE = "#dom-6"
 # refusals that may mean that a form is not understood, so that another may be tried
 _NOT_UNDERSTOOD = frozenset({400, 404, 405, 406, 415, 422, 500, 501})
 
@@ -36,78 +36,53 @@ class HapiEngine:
 
     Parameters
     ----------
-    url
-        Base URL of the server; may hold user name and password.
     options
-        Whether to install what is missing there, and how long an answer may take.
+        The base URL of the server, by default that of the container that runs here; how long an answer may
+        take; and `install`, to put there what is missing. What runs here was started for us, so it may be
+        given what it lacks.
     places
         Where set-up has put the definitions and maps.
 
     Raises
     ------
+    EngineUnavailableError
+        No server is named and none runs here.
     UsageError
         The URL is no absolute http or https URL, or SR2FHIR_HAPI_FORM names no form.
     """
 
-    def __init__(self, url: str, options: EngineOptions | None = None, places: Layout | None = None) -> None:
+    def __init__(self, options: EngineOptions | None = None, places: Layout | None = None) -> None:
         self._options = options or EngineOptions()
         self._places = places or layout()
+        url = self._options.url or _url_here(self._places)
+        self._installs = not self._options.url or bool(self._options.settings.get("install"))
         self._client = Client(_NAME, url, self._options.timeout_s, token=self._options.token)
         self._wanted = _wanted_form()
         self._lock = threading.Lock()
         self._can_validate = False
         self._server: Future[server.Server] = in_background(self._prepare, "sr2fhir-hapi")
 
-    @classmethod
-    def create(cls, options: EngineOptions) -> HapiEngine:
-        """Make the engine for the server that the options name, else for the container that runs here.
-
-        What runs here was started for us, so it may be given what it lacks.
-
-        Raises
-        ------
-        EngineUnavailableError
-            No server is named and none runs here.
-        """
-        if options.url:
-            return cls(options.url, options)
-        running = background.find(_NAME)
-        if running is None:
-            raise EngineUnavailableError("the engine hapi needs a FHIR server", hint=_NO_SERVER)
-        return cls(running.url, replace(options, install=True))
-
-    def place(self) -> str:
-        """Name the engine and its URL, as messages do."""
+    def label(self) -> str:
+        """Name the engine and its URL; see `Engine.label`."""
         return self._client.label
 
     def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
-        """Turn a logical-model document into a resource; see `Engine.transform`."""
+        """Turn a logical-model document into a resource; see `Transforms.transform`."""
         self._ready()
-        answer = self._client.expect(self._run(document, self._map(map_url), JSON), "json")
+        answer = self._client.expect(self._run(document, self._map(map_url)), "json")
         try:
             return forms.unwrapped(answer.body)
         except ValueError:
             raise self._client.error("its answer holds no result of the map") from None
 
-    def validate(self, bundle: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
-        """Validate a resource; see `Engine.validate`."""
+    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+        """Validate a resource; see `Validates.validate`."""
         path = self._offered(server.VALIDATE, "", "Bundle")
         self._provide_definitions()
         # matchbox asks for a profile in any case
-        wanted = profiles or (_BASE + (forms.resource_type(bundle) or "Bundle"),)
-        found = [message for profile in wanted for message in self._validated(path, bundle, profile)]
+        wanted = profiles or (_BASE + (forms.resource_type(resource) or "Bundle"),)
+        found = [message for profile in wanted for message in self._validated(path, resource, profile)]
         return list(dict.fromkeys(found))
-
-    def to_xml(self, resource: bytes) -> bytes:
-        """Write a resource as XML; see `Engine.to_xml`."""
-        converter = self._ready().offers(server.CONVERT, "")
-        if converter is not None:
-            answer = self._client.post(converter, resource, accept=XML, repeatable=True)
-        else:
-            answer = self._run(resource, _as_is(), XML)
-        if not answer.ok:
-            raise self._client.refusal(answer, "to write XML")
-        return self._client.expect(answer, "xml").body
 
     def version(self) -> str:
         """Name the server's software and its version, as its CapabilityStatement does, and its URL."""
@@ -125,7 +100,7 @@ class HapiEngine:
         """Learn what the server is, and see to it that it holds the model and the maps."""
         wanted = parts.for_transforming(self._places)
         found = server.ask(self._client)
-        installation.provide(self._client, wanted, install=self._options.install)
+        installation.provide(self._client, wanted, install=self._installs)
         self._forms = forms.Choice(found.software, self._wanted)
         return found
 
@@ -142,7 +117,7 @@ class HapiEngine:
         with self._lock:
             if not self._can_validate:
                 wanted = parts.for_validating(self._places)
-                installation.provide(self._client, wanted, install=self._options.install)
+                installation.provide(self._client, wanted, install=self._installs)
                 self._can_validate = True
 
     def _offered(self, operation: str, *types: str) -> str:
@@ -159,11 +134,11 @@ class HapiEngine:
         """Say which map to run, and where we have it."""
         return MapRef(url, self._places.compiled_maps / f"{url.rpartition('/')[2]}.json")
 
-    def _run(self, document: bytes, map_ref: MapRef, accept: str) -> Response:
+    def _run(self, document: bytes, map_ref: MapRef) -> Response:
         """Run a map, in the form that the server understands; find that out, if it is not known."""
         errors: list[Sr2FhirError] = []
         for name, request in self._forms.requests(document, map_ref):
-            answer = self._post(request, accept)
+            answer = self._post(request)
             if _is_result(answer):
                 self._forms.learn(name)
                 return answer
@@ -174,14 +149,13 @@ class HapiEngine:
         # of several refusals, that by a map tells most: the others did not understand the form
         raise next((error for error in errors if isinstance(error, TransformError)), None) or errors[0]
 
-    def _post(self, request: forms.Request, accept: str) -> Response:
+    def _post(self, request: forms.Request) -> Response:
         """Send one request; a transform changes nothing on the server, so it may be sent again."""
         return self._client.post(
             _TRANSFORM,
             request.body,
             params=request.params,
             content_type=request.content_type,
-            accept=accept,
             repeatable=True,
         )
 
@@ -195,7 +169,7 @@ class HapiEngine:
             raise self._client.error(f"it could not validate; is the profile {profile} known there?")
         if not answer.ok and not issues:
             raise self._client.refusal(answer, "to validate")
-        return list(outcomes.messages(issues))
+        return [message for message in messages(issues) if not message.message_id.endswith(_ADVICE)]
 
 
 def _is_result(answer: Response) -> bool:
@@ -203,10 +177,14 @@ def _is_result(answer: Response) -> bool:
     return answer.ok and forms.resource_type(answer.body) != "OperationOutcome"
 
 
-def _as_is() -> MapRef:
-    """Return the map that copies a Bundle, which goes along with the request."""
-    file = files("sr2fhir.engines.hapi").joinpath("as_is.map")
-    return MapRef(f"{CANONICAL}/StructureMap/AsIs", file, is_stored=False)
+def _url_here(places: Layout) -> str:
+    """Return the URL of the container that was started here."""
+    from sr2fhir.engines.hapi import container
+
+    state = container.state(places)
+    if state is None:
+        raise EngineUnavailableError("the engine hapi needs a FHIR server", hint=_NO_SERVER)
+    return state.running.url
 
 
 def _wanted_form() -> str:

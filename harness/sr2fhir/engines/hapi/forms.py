@@ -9,7 +9,7 @@ document and map are texts (`matchbox`).
 form        query                         body
 ==========  ============================  ===========================================
 direct      source = URL of the map       the document
-r5          -                             Parameters: source or srcMap, content: Binary
+r5          -                             Parameters: source, content: Binary
 matchbox    -                             Parameters: resource and map as strings
 ==========  ============================  ===========================================
 """
@@ -21,8 +21,8 @@ import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.resources.abc import Traversable
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from sr2fhir.http import JSON, XML
@@ -44,18 +44,11 @@ class MapRef:
     url
         Its canonical URL.
     file
-        The map itself, as JSON or FML, for forms that send it along.
-    is_stored
-        Whether the server is expected to hold it.
+        The StructureMap itself, for the form that sends it along.
     """
 
     url: str
-    file: Traversable
-    is_stored: bool = True
-
-    def text(self) -> str:
-        """Read the map."""
-        return self.file.read_text("utf-8")
+    file: Path
 
 
 @dataclass(frozen=True)
@@ -67,20 +60,18 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-def _direct(document: bytes, map_ref: MapRef) -> Request | None:
+def _direct(document: bytes, map_ref: MapRef) -> Request:
     """Send the document as it is."""
-    if not map_ref.is_stored:
-        return None
     return Request(document, media_type(document), {"source": map_ref.url})
 
 
-def _r5(document: bytes, map_ref: MapRef) -> Request | None:
+def _r5(document: bytes, map_ref: MapRef) -> Request:
     """Send the document as a Binary."""
-    stored = ("source", "valueUri", map_ref.url)
-    which = stored if map_ref.is_stored else ("srcMap", "valueString", map_ref.text())
     data = base64.b64encode(document).decode("ascii")
     binary = {"resourceType": "Binary", "contentType": media_type(document), "data": data}
-    return _parameters(_parameter(*which), _parameter("content", "resource", binary))
+    return _parameters(
+        _parameter("source", "valueUri", map_ref.url), _parameter("content", "resource", binary)
+    )
 
 
 def _matchbox(document: bytes, map_ref: MapRef) -> Request | None:
@@ -88,7 +79,7 @@ def _matchbox(document: bytes, map_ref: MapRef) -> Request | None:
     if not map_ref.file.is_file():
         return None
     given = _parameter("resource", "valueString", document.decode("utf-8"))
-    return _parameters(given, _parameter("map", "valueString", map_ref.text()))
+    return _parameters(given, _parameter("map", "valueString", map_ref.file.read_text("utf-8")))
 
 
 def _parameter(name: str, kind: str, value: object) -> dict[str, object]:
@@ -143,7 +134,7 @@ def media_type(document: bytes) -> str:
 
 
 def resource_type(body: bytes) -> str:
-    """Answer the type that a JSON resource states first; empty where it does not."""
+    """Return the type that a JSON resource states first; empty where it does not."""
     match = _TYPE.match(body)
     return match[1].decode("ascii") if match else ""
 

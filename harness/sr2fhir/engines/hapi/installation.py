@@ -26,7 +26,7 @@ from sr2fhir.threads import Threads
 # requests at once while comparing
 _AT_ONCE = 4
 # seconds that a server may take until a search finds what was put, and between two looks
-_SETTLE_S, _PAUSE_S = 5.0, 0.5
+_CONFIRM_S, _PAUSE_S = 5.0, 0.5
 # HAPI answers a search that it has answered within a minute as it did then, unless told otherwise
 _FRESH = {"Accept": JSON, "Cache-Control": "no-cache"}
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -66,23 +66,23 @@ def provide(client: Client, parts: Sequence[Part], *, install: bool) -> None:
         Something is missing or differs and may not be, or cannot be, installed; or the server goes on
         answering with an older copy.
     """
-    findings = _looked(client, parts, {})
+    findings = _look_up_all(client, parts, {})
     faulty = [finding for finding in findings if finding.fault]
     if faulty and not install:
         raise client.unavailable(_sum(faulty, len(parts)), hint=_HINT)
-    _settle(client, {part: _put(client, part) for part in _to_put(findings, trusting=not install)})
+    _confirm(client, {part: _put(client, part) for part in _to_put(findings, trusting=not install)})
 
 
-def _settle(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
+def _confirm(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
     """See that the server answers with what was put, by URL; wait a little for one that files it later."""
-    deadline = monotonic() + _SETTLE_S
-    while faulty := [finding for finding in _looked(client, list(stored), stored) if finding.fault]:
+    deadline = monotonic() + _CONFIRM_S
+    while faulty := [finding for finding in _look_up_all(client, list(stored), stored) if finding.fault]:
         if monotonic() > deadline:
-            raise _unsettled(client, faulty[0])
+            raise _put_in_vain(client, faulty[0])
         sleep(_PAUSE_S)
 
 
-def _unsettled(client: Client, finding: Finding) -> Sr2FhirError:
+def _put_in_vain(client: Client, finding: Finding) -> Sr2FhirError:
     """Make the error of a definition that was put in vain."""
     part = finding.part
     if not finding.other:
@@ -98,16 +98,18 @@ def _unsettled(client: Client, finding: Finding) -> Sr2FhirError:
 _RESTART_HINT = "A server that keeps its maps in memory may have to be restarted"
 
 
-def _looked(client: Client, parts: Sequence[Part], stored: Mapping[Part, dict[str, Any]]) -> list[Finding]:
+def _look_up_all(
+    client: Client, parts: Sequence[Part], stored: Mapping[Part, dict[str, Any]]
+) -> list[Finding]:
     """Look definitions up, several at once."""
     threads = Threads(_AT_ONCE, "sr2fhir-hapi-look")
     try:
-        return threads.map(partial(_look, client, stored), parts)
+        return threads.map(partial(_look_up, client, stored), parts)
     finally:
         threads.end()
 
 
-def _look(client: Client, stored: Mapping[Part, dict[str, Any]], part: Part) -> Finding:
+def _look_up(client: Client, stored: Mapping[Part, dict[str, Any]], part: Part) -> Finding:
     """Look one definition up; as good as ours is what the server itself made of it when it was put."""
     params = {"url": part.url}
     answer = client.send("GET", f"/{part.kind}", params=params, headers=_FRESH, repeatable=True)
@@ -153,18 +155,18 @@ def _to_put(findings: Sequence[Finding], *, trusting: bool) -> list[Part]:
     """List what to put: what is faulty, and all maps if one of them is, or was put after its callers."""
     maps = [finding for finding in findings if finding.part.kind == MAP]
     others = [finding.part for finding in findings if finding.fault and finding.part.kind != MAP]
-    if not any(finding.fault for finding in maps) and (trusting or _is_settled(maps)):
+    if not any(finding.fault for finding in maps) and (trusting or _entry_is_newest(maps)):
         return others
     return [*others, *(finding.part for finding in maps)]
 
 
-def _is_settled(maps: Sequence[Finding]) -> bool:
+def _entry_is_newest(maps: Sequence[Finding]) -> bool:
     """Tell whether the entry map, the last, was put last, so that it calls the others as they are now."""
     return not maps or max(finding.updated for finding in maps) == maps[-1].updated
 
 
 def _put(client: Client, part: Part) -> dict[str, Any]:
-    """Put one definition onto the server and answer what it made of it; repeating it changes nothing."""
+    """Put one definition onto the server and return what it made of it; repeating it changes nothing."""
     headers = {"Content-Type": JSON, "Accept": JSON, "Prefer": "return=representation"}
     answer = client.send("PUT", part.path, part.body, headers=headers, repeatable=True)
     if not answer.ok:

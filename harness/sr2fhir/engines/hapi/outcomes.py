@@ -1,4 +1,4 @@
-"""What a server answers when it does not do as asked, and what it finds when it validates.
+"""What a server answers when it does not do as asked.
 
 The texts of an OperationOutcome quote the document. They are recognised and put into our own words; of what
 they say only names of maps, groups and rules are kept.
@@ -7,11 +7,8 @@ they say only names of maps, groups and rules are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
 
 from sr2fhir.engines import failures
-from sr2fhir.engines.base import Severity, ValidationMessage
 from sr2fhir.errors import Sr2FhirError, TransformError
 from sr2fhir.http import Client, Response
 from sr2fhir.paths import Layout
@@ -80,68 +77,14 @@ def _map_failure(text: str, places: Layout) -> TransformError | None:
     kinds = _EXCEPTION.findall(text)
     for kind in filter(_RESOURCES.__contains__, kinds):
         return TransformError(_RESOURCES[kind][0], hint=_RESOURCES[kind][1])
-    place = _place(text)
-    if not kinds and place.rule is None:
+    location = _location(text)
+    if not kinds and location.rule is None:
         return None
     kind = kinds[-1] if kinds else "an error"
-    return failures.transform_error(kind, text, failures.locate(place, places.map_index))
+    return failures.transform_error(kind, text, failures.locate(location, places.map_index))
 
 
-def _place(text: str) -> failures.Place:
+def _location(text: str) -> failures.Location:
     """Read where in the maps it failed."""
     checked = _CHECKED_RULE.search(text)
-    return failures.Place(rule=checked[1]) if checked else failures.innermost_rule(text)
-
-
-# ---- validation --------------------------------------------------------------------------------------------
-
-_MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
-# no findings: matchbox tells with which settings it validated; `All OK` and the like
-_REMARK = "informational"
-# advice on good practice, repeated for each resource, of no use to a map
-_ADVICE = "#dom-6"
-
-
-def messages(issues: Iterable[Mapping[str, Any]]) -> Iterator[ValidationMessage]:
-    """Turn the issues of an OperationOutcome into messages, in their order."""
-    for issue in issues:
-        message = _message(issue)
-        is_remark = message.severity == "information" and message.code == _REMARK and not message.expression
-        if not is_remark and not message.message_id.endswith(_ADVICE):
-            yield message
-
-
-def _message(issue: Mapping[str, Any]) -> ValidationMessage:
-    """Turn one issue into a message."""
-    severity = issue.get("severity")
-    return ValidationMessage(
-        severity=cast(Severity, severity if severity in _SEVERITIES else "error"),
-        code=str(issue.get("code", "unknown")),
-        expression=_COMMENT.sub("", _expression(issue)),
-        text=_text(issue),
-        message_id=_message_id(issue),
-    )
-
-
-def _expression(issue: Mapping[str, Any]) -> str:
-    """Return where the issue is; older servers say it as `location`."""
-    found = issue.get("expression") or issue.get("location")
-    return str(found[0]) if isinstance(found, list) and found else ""
-
-
-def _text(issue: Mapping[str, Any]) -> str:
-    """Return what the issue says."""
-    details = issue.get("details")
-    stated = details.get("text") if isinstance(details, Mapping) else None
-    return str(stated or issue.get("diagnostics") or "")
-
-
-def _message_id(issue: Mapping[str, Any]) -> str:
-    """Return the validator's id of the message."""
-    extensions = issue.get("extension")
-    for each in extensions if isinstance(extensions, list) else ():
-        if isinstance(each, Mapping) and each.get("url") == _MESSAGE_ID:
-            return str(next((value for name, value in each.items() if name.startswith("value")), ""))
-    return ""
+    return failures.Location(rule=checked[1]) if checked else failures.innermost_rule(text)

@@ -118,5 +118,5 @@ def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _stated(content: dict[str, Any]) -> dict[str, Any]:
-    """Answer what its author states of a resource."""
+    """Return what its author states of a resource."""
     return {name: value for name, value in content.items() if name not in _SERVERS_OWN}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sr2fhir.http import Client
 
-TRANSFORM, VALIDATE, CONVERT = "transform", "validate", "convert"
+TRANSFORM, VALIDATE = "transform", "validate"
 # the maps are written for R5; R6 servers say 6.…, R4 servers 4.…
 FHIR_VERSION = "5."
 _NO_TRANSFORM = "Name a server that does; matchbox does with matchbox.fhir.context.onlyOneEngine=true"
@@ -38,7 +38,7 @@ class Server:
     operations: frozenset[tuple[str, str]]
 
     def offers(self, operation: str, *types: str) -> str | None:
-        """Answer the path of an operation on the first type that has it; None where none has."""
+        """Return the path of an operation on the first type that has it; None where none has."""
         on = next((kind for kind in types if (kind, operation) in self.operations), None)
         return None if on is None else f"/{on}/${operation}" if on else f"/${operation}"
 
@@ -112,12 +112,12 @@ def _software(stated: Any) -> str:
 
 
 def _objects(holder: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """Answer the objects of a list."""
+    """Return the objects of a list."""
     found = holder.get(name)
     return (each for each in found if isinstance(each, dict)) if isinstance(found, list) else iter(())
 
 
 def _text(holder: dict[str, Any], name: str) -> str:
-    """Answer a short text, fit for a message."""
+    """Return a short text, fit for a message."""
     found = holder.get(name)
     return re.sub(r"[^\x20-\x7e]", "?", found)[:_NAME_LENGTH] if isinstance(found, str) else ""

@@ -1,0 +1,185 @@
+"""Step: cut FHIR R5 down to what the maps touch.
+
+A transform asks a definition for names, types and cardinalities, and for nothing else. Reading the whole of
+FHIR takes seconds; the resources and datatypes that the maps name, and what these consist of, stripped to
+that, are read in a tenth of one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sr2fhir import pins
+from sr2fhir.errors import SetupError
+from sr2fhir.files import replace_file
+from sr2fhir.paths import Layout
+from sr2fhir.toolchain.progress import Progress
+
+from tools.compiling.fml import tokens
+
+Definition = dict[str, Any]
+
+_PREFIX = "http://hl7.org/fhir/StructureDefinition/"
+# What the engine reads of a definition and of an element when it transforms.
+_DEFINITION_KEYS = tuple(
+    "resourceType id url version name status fhirVersion kind abstract type baseDefinition derivation".split()
+)
+_ELEMENT_KEYS = tuple("id path min max type contentReference base representation extension".split())
+_TYPE_KEYS = ("code", "profile", "extension")
+# Never named in a map, always needed: what is made, what everything derives from.
+_ALWAYS = (
+    "Bundle",
+    "DomainResource",
+    "BackboneElement",
+    "BackboneType",
+    "PrimitiveType",
+    "Extension",
+    "Narrative",
+)
+# An extension may hold any type; those that the maps do put there are named in them.
+_OPEN = ("Extension.value[x]",)
+
+
+def run(places: Layout, progress: Progress) -> None:
+    """Write the small core.
+
+    Raises
+    ------
+    SetupError
+        The core package is damaged.
+    """
+    core = Core(places.packages / pins.load(places.pins).core / "package")
+    own = [json.loads(path.read_bytes()) for path in sorted(places.definitions.glob("*.json"))]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(places.maps.rglob("*.map"))]
+    models = [entry for entry in own if entry.get("kind") == "logical"]
+    chosen = closure(core, models, {*_ALWAYS, *(word for text in texts for word in words(text))})
+    terms = [entry for entry in own if _is_used_term(entry, "\n".join(texts))]
+    resources = [*map(lean, chosen), *map(lean, models), *terms]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": entry} for entry in resources],
+    }
+    replace_file(places.core, json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+class Core:
+    """Look definitions of FHIR up by name.
+
+    Parameters
+    ----------
+    folder
+        The unpacked core package.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files = dict(_index(folder))
+        self._read: dict[str, Definition] = {}
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether FHIR defines a resource or datatype of that name."""
+        return name in self._files
+
+    def __getitem__(self, name: str) -> Definition:
+        """Read the definition of a resource or datatype."""
+        if name not in self._read:
+            self._read[name] = json.loads((self._folder / self._files[name]).read_bytes())
+        return self._read[name]
+
+    def names(self) -> list[str]:
+        """List the names of all definitions."""
+        return list(self._files)
+
+    def primitives(self) -> list[str]:
+        """List the primitive datatypes."""
+        return [name for name in self._files if name[0].islower() and self[name]["kind"] == "primitive-type"]
+
+
+def _index(folder: Path) -> Iterator[tuple[str, str]]:
+    """Return name and file of each definition that the package lists."""
+    try:
+        entries = json.loads((folder / ".index.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SetupError(
+            "the FHIR core package has no index", hint="Remove the build folder and run again"
+        ) from error
+    for entry in entries:
+        url = entry.get("url") or ""
+        if entry["resourceType"] == "StructureDefinition" and url.startswith(_PREFIX):
+            yield url.removeprefix(_PREFIX), entry["filename"]
+
+
+def closure(core: Core, models: Iterable[Definition], names: Iterable[str]) -> list[Definition]:
+    """Collect definitions and everything that they consist of.
+
+    Parameters
+    ----------
+    core
+        The definitions of FHIR.
+    models
+        Logical models, whose types count too.
+    names
+        Where to begin; words that name no definition are ignored.
+
+    Returns
+    -------
+    list of dict
+        By name, each once.
+    """
+    waiting = [*names, *core.primitives()]
+    waiting += [name for model in models for name in _parts(model)]
+    found: dict[str, Definition] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in core and name not in found and not _is_foreign(core[name]):
+            found[name] = core[name]
+            waiting += _parts(core[name])
+    return [found[name] for name in sorted(found)]
+
+
+def words(fml_map: str) -> Iterator[str]:
+    """Return what may be the name of a type in a map: names, texts, and the ends of FHIR's own URLs."""
+    for token in tokens(fml_map):
+        if token.kind in ("name", "text"):
+            yield token.text.strip("\"'").removeprefix(_PREFIX)
+
+
+def _is_foreign(definition: Definition) -> bool:
+    """Tell whether a word has hit a profile of a resource, which no map can create."""
+    return definition.get("derivation") == "constraint" and definition.get("kind") == "resource"
+
+
+def _parts(definition: Definition) -> Iterator[str]:
+    """Return the names of a definition's base and of its elements' types and their profiles."""
+    yield definition.get("baseDefinition", "").removeprefix(_PREFIX)
+    for element in definition["snapshot"]["element"]:
+        if element["path"] in _OPEN:
+            continue
+        for kind in element.get("type", ()):
+            yield kind["code"]
+            yield from (profile.removeprefix(_PREFIX) for profile in kind.get("profile", ()))
+
+
+def lean(definition: Definition) -> Definition:
+    """Strip a definition to what a transform reads."""
+    elements = [_lean_element(element) for element in definition["snapshot"]["element"]]
+    kept = {key: definition[key] for key in _DEFINITION_KEYS if key in definition}
+    return kept | {"snapshot": {"element": elements}}
+
+
+def _lean_element(element: Definition) -> Definition:
+    """Strip one element."""
+    kept = {key: element[key] for key in _ELEMENT_KEYS if key in element}
+    if "type" in kept:
+        kept["type"] = [{key: kind[key] for key in _TYPE_KEYS if key in kind} for kind in kept["type"]]
+    return kept
+
+
+def _is_used_term(resource: Definition, maps: str) -> bool:
+    """Tell whether maps may read a resource: ConceptMaps, and the value sets and code systems they name."""
+    kind = resource["resourceType"]
+    return kind == "ConceptMap" or (kind in ("ValueSet", "CodeSystem") and resource.get("url", "?") in maps)

@@ -1,0 +1,317 @@
+"""The Java process as a service: the same results as a process of our own, for whoever knows its token."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import sr2fhir
+from sr2fhir.engines import Engine, EngineOptions
+from sr2fhir.engines import running as records
+from sr2fhir.engines.java import EmbeddedEngine, service
+from sr2fhir.engines.java.connection import Socket
+from sr2fhir.engines.running import Running, State
+from sr2fhir.errors import EngineUnavailableError, TransformError
+from sr2fhir.paths import Layout
+
+from .home import home
+
+pytestmark = pytest.mark.slow
+
+EXPECTED = Path(__file__).parents[1] / "samples" / "expected"
+SAMPLE = "real_dcmjs_ohif_bidirectional.dcm"
+END_S = 20
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Layout]]:
+    """Start a service for the tests that leave it as it is."""
+    places = home(tmp_path_factory.mktemp("service") / "home")
+    started, is_new = service.start(places=places)
+    assert is_new
+    yield started, places
+    assert service.stop(places) == started
+    assert service.state(places) is None
+    assert not records.path_of("embedded", places).exists()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[Layout]:
+    """Make a home, and leave nothing running."""
+    found = home(tmp_path / "home")
+    yield found
+    service.stop(found)
+
+
+@pytest.fixture
+def own(running: tuple[Running, Layout]) -> Iterator[EmbeddedEngine]:
+    """Make an engine that has found the service."""
+    with closing(EmbeddedEngine(places=running[1])) as engine:
+        assert engine._connection is not None
+        assert isinstance(engine._connection.link, Socket)
+        yield engine
+
+
+def has_ended(pid: int | None) -> bool:
+    """Wait until a process has ended, and tell whether it has."""
+    deadline = time.monotonic() + END_S
+    while time.monotonic() < deadline:
+        try:
+            if os.waitpid(pid or 0, os.WNOHANG)[0]:
+                return True
+        except ChildProcessError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+# ---- what it does
+
+
+def test_samples_become_their_expected_bundles(own: EmbeddedEngine, samples: list[Path]) -> None:
+    for sample in samples:
+        expected = (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
+        assert sr2fhir.Transformer(own).transform(sample).json == expected
+
+
+def test_it_validates_and_converts_as_a_process_of_our_own(own: EmbeddedEngine, engine: Engine) -> None:
+    bundle = (EXPECTED / f"{SAMPLE}.bundle.json").read_bytes()
+    assert isinstance(engine, EmbeddedEngine)
+    assert own.validate(bundle) == engine.validate(bundle)
+    assert own.to_xml(bundle) == engine.to_xml(bundle)
+
+
+def test_threads_give_the_same_bytes_as_one_after_the_other(own: EmbeddedEngine, samples: list[Path]) -> None:
+    documents = [sr2fhir.render(path).to_json() for path in samples]
+    alone = [own.transform(document) for document in documents]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(own.transform, documents * 3)) == alone * 3
+
+
+def test_a_failure_is_that_of_a_process_of_our_own(own: EmbeddedEngine, engine: Engine) -> None:
+    said = []
+    for each in (own, engine):
+        with pytest.raises(TransformError) as caught:
+            each.transform(b'{"resourceType": "DicomSR", ')
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_the_command_line_uses_it_by_itself(
+    running: tuple[Running, Layout], samples_dir: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "sr2fhir",
+        "transform",
+        str(samples_dir / SAMPLE),
+        "--out",
+        str(tmp_path),
+    ]
+    # Java of its own could not start
+    environment = os.environ | {"SR2FHIR_HOME": str(running[1].home), "SR2FHIR_JAVA_OPTIONS": "-Xmx1z"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = (EXPECTED / f"{SAMPLE}.bundle.json").read_bytes()
+    assert (tmp_path / f"{SAMPLE}.bundle.json").read_bytes() == expected
+
+
+def test_a_batch_has_a_process_of_its_own(running: tuple[Running, Layout]) -> None:
+    with closing(EmbeddedEngine(EngineOptions(batch=True), running[1])) as engine:
+        assert engine._connection is not None
+        assert not isinstance(engine._connection.link, Socket)
+
+
+# ---- who may
+
+
+def test_the_record_is_for_its_owner_only(running: tuple[Running, Layout]) -> None:
+    assert records.path_of("embedded", running[1]).stat().st_mode & 0o077 == 0
+
+
+def connected(running: Running) -> socket.socket:
+    address = urlsplit(running.url)
+    return socket.create_connection((address.hostname or "", address.port or 0), 20)
+
+
+def test_who_does_not_know_the_token_is_sent_away(running: tuple[Running, Layout]) -> None:
+    with connected(running[0]) as stranger:
+        stranger.sendall(bytes(32))
+        assert len(stranger.recv(32, socket.MSG_WAITALL)) == 32
+        stranger.sendall(b"0" * len(running[0].token))
+        assert stranger.recv(1) == b""
+
+
+def test_no_document_goes_to_another_server_on_the_port(places: Layout) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        records.write(
+            Running("embedded", url, "old", service.content_key(places), "a" * 64, os.getpid()), places
+        )
+
+        def listen() -> bytes:
+            other, _ = server.accept()
+            with other:
+                other.recv(32, socket.MSG_WAITALL)
+                other.sendall(bytes(32))
+                return other.recv(1000)
+
+        heard = pool.submit(listen)
+        assert service.connect(places) is None
+        assert heard.result(20) == b""
+    assert service.stop(places) is None  # the process in the record is by now another one: this one
+
+
+def listeners(port: int) -> set[str]:
+    """List the addresses, in the system's hexadecimal form, on which something listens at a port."""
+    tables = [path for name in ("tcp", "tcp6") if (path := Path("/proc/net") / name).is_file()]
+    rows = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
+    ends = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return {address[-8:] for address, number in ends if int(number, 16) == port}
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="the system has no table of sockets in /proc")
+def test_it_listens_on_the_loopback_address_alone(running: tuple[Running, Layout]) -> None:
+    assert listeners(urlsplit(running[0].url).port or 0) == {"0100007F"}
+
+
+# ---- from start to end
+
+
+def test_a_second_start_finds_the_first(running: tuple[Running, Layout]) -> None:
+    assert service.start(places=running[1]) == (running[0], False)
+    assert service.state(running[1]) == State(running[0], answers=True, is_current=True)
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_is_left(places: Layout) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(EngineUnavailableError, match=f"port {port} is not to be had.*--port"):
+            service.start(port, places=places)
+    assert service.state(places) is None
+
+
+def test_one_that_is_not_ready_in_time_leaves_nothing(places: Layout) -> None:
+    with pytest.raises(EngineUnavailableError, match=r"not ready within 0\.05 seconds"):
+        service.start(limit_s=0.05, places=places)
+    assert service.state(places) is None
+
+
+def test_without_its_starter_or_its_record_it_ends_by_itself(places: Layout) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from sr2fhir.paths import Layout\n"
+        "from sr2fhir.engines import running; from sr2fhir.engines.java import service\n"
+        "running.write = lambda made, places: (print(made.pid, flush=True), os._exit(0))\n"
+        "service.start(places=Layout(Path(sys.argv[1]), Path(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", script, str(places.sources), str(places.home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert has_ended_elsewhere(int(done.stdout))
+    running, _ = service.start(places=places)
+    records.path_of("embedded", places).unlink()
+    assert has_ended(running.pid)
+
+
+def has_ended_elsewhere(pid: int) -> bool:
+    """Wait until a process that is not our child has ended, and tell whether it has."""
+    deadline = time.monotonic() + END_S
+    while time.monotonic() < deadline:
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False).stdout
+        if not state.strip() or state.startswith(b"Z"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_one_with_older_maps_is_not_used_and_replaced(
+    places: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, _ = service.start(places=places)
+    key = service.content_key(places)
+    files = {path.name: path.read_bytes() for path in places.compiled_maps.glob("*.json")}
+    places.compiled_maps.unlink()
+    places.compiled_maps.mkdir()
+    for name, content in files.items():
+        (places.compiled_maps / name).write_bytes(content)
+    assert service.content_key(places) == key
+    (places.compiled_maps / "New.json").write_text('{"resourceType": "Basic"}')
+    assert service.state(places) == State(old, answers=True, is_current=False)
+    with caplog.at_level(logging.WARNING):
+        assert service.connect(places) is None
+    assert "other maps or definitions" in caplog.text
+    new, is_new = service.start(places=places)
+    assert is_new
+    assert has_ended(old.pid)
+    assert service.state(places) == State(new, answers=True, is_current=True)
+
+
+def test_one_that_was_killed_or_hangs_is_replaced(places: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = service.start(places=places)
+    os.kill(first.pid or 0, signal.SIGKILL)
+    assert has_ended(first.pid)
+    assert service.state(places) is None
+    second, _ = service.start(places=places)
+    os.kill(second.pid or 0, signal.SIGSTOP)
+    monkeypatch.setattr(service, "_HELLO_S", 0.3)
+    assert service.state(places) == State(second, answers=False, is_current=True)
+    monkeypatch.undo()
+    third, is_new = service.start(places=places)
+    assert is_new
+    assert has_ended(second.pid)
+    assert third.pid != second.pid
+
+
+def test_a_document_is_done_though_the_service_dies(places: Layout, samples: list[Path]) -> None:
+    running, _ = service.start(places=places)
+    document = sr2fhir.render(samples[0]).to_json()
+    with closing(EmbeddedEngine(places=places)) as engine:
+        expected = engine.transform(document)
+        os.kill(running.pid or 0, signal.SIGKILL)
+        assert engine.transform(document) == expected
+
+
+def test_of_a_hanging_service_no_more_is_awaited_than_the_limit(places: Layout, samples: list[Path]) -> None:
+    running, _ = service.start(places=places)
+    document = sr2fhir.render(samples[0]).to_json()
+    with closing(EmbeddedEngine(EngineOptions(timeout_s=1), places)) as engine:
+        os.kill(running.pid or 0, signal.SIGSTOP)
+        with pytest.raises(TransformError, match="no answer within 1 s"):
+            engine.transform(document)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"engine": "embedded"}'])
+def test_a_damaged_record_is_none(places: Layout, content: str) -> None:
+    path = records.path_of("embedded", places)
+    path.parent.mkdir()
+    path.write_text(content)
+    assert service.state(places) is None
+    assert service.connect(places) is None
+
+
+def test_a_record_that_its_process_has_outlived_is_removed(places: Layout) -> None:
+    stale = Running("embedded", "http://127.0.0.1:9", "old", "x", "t", os.getpid())
+    records.write(stale, places)
+    assert service.connect(places) is None
+    assert not records.path_of("embedded", places).exists()
+    records.write(dataclasses.replace(stale, pid=None), places)
+    assert service.stop(places) is None
+
+
+def test_the_record_names_what_a_connection_needs(running: tuple[Running, Layout]) -> None:
+    content = json.loads(records.path_of("embedded", running[1]).read_bytes())
+    assert content["url"].startswith("http://127.0.0.1:")
+    assert len(content["token"]) == 64
