@@ -80,6 +80,7 @@ def _document(
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
     standing = places(items)
 
+    # what is stated for other items: it makes the context of each, and the entities that the context names
     parties = Parties(env.ids, head.equipment, uses)
     algorithms, sites = Algorithms(env.ids, uses, env.log), Sites(env.ids, uses, env.log)
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
@@ -97,6 +98,7 @@ def _document(
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties)
 
+    # what each item is; whether a number below a measurement is one itself depends on its references
     times = EffectiveTimes(env, items, values, standing, head.moments.get("started"))
     references = ReferenceSets(env, values, standing, studies.of_instances)
     of_items = item_roles(items, standing, uses.of, references.are_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sr2fhir.model.context import Use
 from sr2fhir.model.roles import Roles, table
@@ -56,24 +57,20 @@ def roles() -> Roles:
 
 @cache
 def _places() -> dict[str, Place]:
-    rows = table(__package__, "structure.toml")
-    return {
-        name: Place(
-            name,
-            row.get("role", name),
-            {
-                _SECTION + section: row.get("group", GROUP) if section == GROUP else section
-                for section in row["containers"]
-            }
-            if "containers" in row
-            else {},
-            row.get("number"),
-            row.get("relationship"),
-            frozenset(row.get("evaluations", ())),
-            frozenset(row.get("never", ())),
-        )
-        for name, row in rows.items()
-    }
+    return {name: _row(name, row) for name, row in table(__package__, "structure.toml").items()}
+
+
+def _row(name: str, row: Mapping[str, Any]) -> Place:
+    special = {GROUP: row["group"]} if "group" in row else {}
+    return Place(
+        name,
+        row.get("role", name),
+        {_SECTION + section: special.get(section, section) for section in row.get("containers", ())},
+        row.get("number"),
+        row.get("relationship"),
+        frozenset(row.get("evaluations", ())),
+        frozenset(row.get("never", ())),
+    )
 
 
 def is_group(item: Item) -> bool:
