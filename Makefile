@@ -12,14 +12,15 @@ BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
 
 .DEFAULT_GOAL := help
-.PHONY: help setup transform test check lint typecheck pytest bench ig wheel terminology pages lock clean distclean
+.PHONY: help setup transform test check lint typecheck pytest coverage bench ig wheel terminology pages lock clean distclean
 .PHONY: runtime dev fml-engine
 
 help: ## list what can be made
 	@echo "make setup       fetch and build what is needed (done by all others too)"
 	@echo "make transform   turn SRs into FHIR Bundles: INPUT=samples OUT=out ENGINE=embedded BUNDLE=collection|transaction"
 	@echo "make test        set up, then lint, type checks and all tests"
-	@echo "make lint        ruff: rules and format"
+	@echo "make lint        ruff: rules and format; import-linter: which part may import which"
+	@echo "make coverage    all tests, and how much of the package they run"
 	@echo "make typecheck   mypy --strict"
 	@echo "make bench       measure start, warm transforms and growth with size"
 	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher"
@@ -51,12 +52,16 @@ test: dev
 lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHONPATH=harness $(BIN)/lint-imports
 
 typecheck: dev
 	$(BIN)/mypy
 
 pytest: dev
 	$(BIN)/pytest
+
+coverage: dev ## all tests, with the share of the lines of the package that they run
+	$(BIN)/pytest --cov=sr2fhir --cov-report=term:skip-covered
 
 bench: dev
 	@$(BIN)/sr2fhir setup --quiet
@@ -89,8 +94,8 @@ terminology: runtime
 # Needs uv on the PATH (pip install uv). The locks hold versions and sha256 for every platform, and no address.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 lock:
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml locks/build.in --output-file locks/runtime.txt
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml locks/build.in locks/dev.in --constraint locks/runtime.txt --output-file locks/dev.txt
+	$(UV_COMPILE) $(UPGRADE) --all-extras pyproject.toml locks/build.in --output-file locks/runtime.txt
+	$(UV_COMPILE) $(UPGRADE) --all-extras pyproject.toml locks/build.in locks/dev.in --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
 
 clean:

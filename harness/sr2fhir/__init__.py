@@ -75,7 +75,7 @@ __all__ = sorted(("__version__", *(name for names in _HOMES.values() for name in
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that defines it (PEP 562)."""
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import version  # noqa: PLC0415 - seldom asked for
 
         return version("sr2fhir")
     for home, names in _HOMES.items():

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sr2fhir.errors import Sr2FhirError, TransformError
-
-if TYPE_CHECKING:
-    from sr2fhir.findings import Finding
+from sr2fhir.findings import REASONS, Finding
 
 ALL_WELL: dict[str, Any] = {
     "severity": "success",
@@ -38,8 +36,6 @@ def from_error(error: Exception) -> dict[str, Any]:
 
 def finding_issue(finding: Finding) -> dict[str, Any]:
     """Make the issue of one finding."""
-    from sr2fhir.findings import REASONS
-
     kind = REASONS.get(finding.code, DEFAULT_ISSUE_TYPE)
     return issue(finding.severity, kind, finding.message, sentence(finding.code, finding.hint), finding.where)
 

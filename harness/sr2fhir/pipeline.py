@@ -171,7 +171,7 @@ def stepped(bundle: JsonObject, engine: Engine, target: Target) -> JsonObject:
 
 def as_xml(json: bytes, engine: Engine) -> bytes:
     """Return the Bundle as XML."""
-    from sr2fhir.packaging.xml import to_xml  # lxml
+    from sr2fhir.packaging.xml import to_xml  # noqa: PLC0415 - lxml is an extra
 
     return to_xml(engine, json)
 

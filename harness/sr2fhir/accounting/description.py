@@ -61,7 +61,7 @@ def of_attribute(path: str) -> Description:
     path
         Keywords, or `(gggg,eeee)` of what has none, with the numbers of items between them.
     """
-    from pydicom.datadict import dictionary_VR, tag_for_keyword
+    from pydicom.datadict import dictionary_VR, tag_for_keyword  # noqa: PLC0415
 
     keyword = path.rpartition(".")[2]
     number = tag_for_keyword(keyword)

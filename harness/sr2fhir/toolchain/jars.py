@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-
-from lxml import etree
+from xml.etree import ElementTree
 
 from sr2fhir import pins
 from sr2fhir.errors import SetupError
@@ -158,12 +157,12 @@ def _maven_mirrors(environment: Mapping[str, str]) -> dict[str, str]:
 def _mirrors_in(path: Path) -> dict[str, str]:
     """Read mirrors of Central from one settings.xml; none where it is absent or cannot be read."""
     try:
-        root = etree.parse(str(path), etree.XMLParser(no_network=True, resolve_entities=False)).getroot()
-    except (OSError, etree.XMLSyntaxError):
+        root = ElementTree.parse(path).getroot()  # noqa: S314 - the user's own settings
+    except (OSError, ElementTree.ParseError):
         return {}
     mirrors: dict[str, str] = {}
     for mirror in root.iterfind(".//{*}mirror"):
-        fields = {etree.QName(child).localname: (child.text or "").strip() for child in mirror.iterfind("*")}
+        fields = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in mirror.iterfind("*")}
         covers = {part.strip() for part in fields.get("mirrorOf", "").split(",")}
         if fields.get("url") and covers & {"*", "central", "external:*"} and "!central" not in covers:
             mirrors[fields.get("id", "mirror")] = fields["url"].rstrip("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import IO, Any, Protocol, Self
 
 
@@ -149,6 +150,6 @@ def make_report(count: int, stream: IO[str] | None = None) -> Report:
     stream
         Where to write lines; by default standard error, with a bar where that is a terminal.
     """
-    if stream is None and sys.stderr.isatty():
+    if stream is None and sys.stderr.isatty() and find_spec("rich"):
         return BarReport(count)
     return PlainReport(count, stream or sys.stderr)
