@@ -40,7 +40,21 @@ def facts_of_dataset(root: Dataset) -> list[Fact]:
         found.append(_fact(dataset, position, systems))
         children = dataset.get("ContentSequence") or []
         stack.extend((child, (*position, n)) for n, child in enumerate(children, 1))
-    return sorted(found)
+    stated = {fact.position: fact.target for fact in found}
+    return sorted(fact._replace(target=_end(fact, stated)) for fact in found)
+
+
+def _end(fact: Fact, stated: dict[tuple[int, ...], Any]) -> tuple[int, ...] | None:
+    """Return the target of a reference at the end of a chain; that which is stated, where the chain has no end.
+
+    A reference to a by-reference item stands for what that refers to (decision D31).
+    """
+    seen, place = {fact.position}, fact.target
+    while place is not None and place not in seen and stated.get(place) is not None:
+        seen.add(place)
+        place = stated[place]
+    is_ancestor = place is not None and fact.position[: len(place)] == place
+    return place if place in stated and place not in seen and not is_ancestor else fact.target
 
 
 def _fact(dataset: Dataset, position: tuple[int, ...], systems: dict[str, str]) -> Fact:
