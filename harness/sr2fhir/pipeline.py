@@ -18,7 +18,7 @@ import pydicom
 
 from sr2fhir import documents
 from sr2fhir.accounting import Finished, Report, finish
-from sr2fhir.accounting.parse import parse
+from sr2fhir.accounting.checks import parse
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, name_of_source
 from sr2fhir.dicom.source import Source as Readable
