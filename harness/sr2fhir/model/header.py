@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -35,7 +35,7 @@ class Row:
     element
         Member of the entity.
     conversion
-        Key of `_CONVERSIONS`.
+        text, texts, name, date, moment, number, uid, code or codes.
     beside
         Keywords of the attributes that go into the same element, by what they are: time, issuer, assigner.
     disposition
@@ -135,12 +135,14 @@ class _Reader:
     def __init__(self, env: Environment, table: HeaderTable) -> None:
         self._env = env
         self._table = table
+        options = env.options
+        self._defaults = {"PatientID": options.patient_id_system, "AccessionNumber": options.accession_system}
         self._moments: dict[str, Moment] = {}
         self._same: dict[str, str] = {}
 
     def header(self) -> Header:
         # the time zone that had to be assumed is told of the study first
-        self._moment(self._env.header, self._table.row("study", "StudyDate"), "")
+        self._moment(self._env.header, self._table.row("study", "StudyDate"))
         return Header(
             patient=self._patient(),
             study=self._study(),
@@ -156,9 +158,60 @@ class _Reader:
         """Return the members that the rows of an entity give, each with its lineage."""
         members: JsonObject = {}
         for row in self._table.rows[name]:
-            value, lineage = _CONVERSIONS[row.conversion](self, attributes or self._env.header, row, path)
-            members |= traced({row.element: value}, {row.element: lineage} if lineage else {})
+            value = self._value(attributes or self._env.header, row, path)
+            moment = self._moments.get(row.element)
+            lineage = moment.lineage if moment else path + row.keyword
+            is_primitive = isinstance(value, str) or row.conversion == "texts"
+            members |= traced({row.element: value}, {row.element: lineage} if is_primitive else {})
         return members
+
+    def _value(self, attributes: Attributes, row: Row, path: str) -> object:
+        """Return what a row gives; all but texts, dates and moments has its lineage in it."""
+        number, where = tag(row.keyword), path + row.keyword
+        text = attributes.text(number) if row.conversion not in ("texts", "code", "codes") else None
+        match row.conversion:
+            case "texts":
+                return attributes.texts(number)
+            case "code":
+                concept = self._env.codes.read(attributes, number, where)
+                return concept.as_json(where) if concept else None
+            case "codes":
+                concepts = self._env.codes.read_all(attributes, number, where)
+                return [concept.as_json(where) for concept in concepts]
+            case "name":
+                return names.human_names(text, where) if text else None
+            case "date":
+                return self._env.clock.checked_date(text, where)
+            case "uid":
+                return uids.identifier(text, where) if text else None
+            case "moment":
+                return self._moment(attributes, row)
+            case "number":
+                return self._number(attributes, row, path, self._defaults.get(row.keyword))
+        return text
+
+    def _moment(self, attributes: Attributes, row: Row) -> str | None:
+        day, hour = row.keyword, row.beside["time"]
+        value = self._env.clock.joined(attributes.text(tag(day)), attributes.text(tag(hour)), day)
+        if value:
+            self._moments[row.element] = Moment(value, joined(day, hour) if is_instant(value) else day)
+        return value
+
+    def _number(self, attributes: Attributes, row: Row, path: str, default: str | None) -> JsonObject | None:
+        """Return an Identifier with what its issuer states."""
+        value = attributes.text(tag(row.keyword))
+        if value is None:
+            return None
+        issuer, assigner = row.beside.get("issuer"), row.beside.get("assigner")
+        found = identifiers.issued_identifier(
+            value,
+            path + row.keyword,
+            issuer=attributes.first(tag(issuer)) if issuer else None,
+            assigner=attributes.text(tag(assigner)) if assigner else None,
+            default=default,
+        )
+        stated = [name for name in (issuer, assigner) if name and not attributes.is_empty(tag(name))]
+        return found | {"id": joined(found["id"], *(path + name for name in stated))}
 
     def _patient(self) -> JsonObject:
         env, made = self._env, self._entity("patient")
@@ -219,10 +272,7 @@ class _Reader:
     def _requests(self) -> list[JsonObject]:
         """Return the header's order with what its Referenced Request item adds, then the other orders."""
         env = self._env
-        accession = self._number(
-            env.header, self._table.row("order", "AccessionNumber"), "", env.options.accession_system
-        )
-        own = filled({"accession": accession})
+        own = filled({"accession": self._value(env.header, self._table.row("order", "AccessionNumber"), "")})
         items = [
             self._entity("order", item, f"{_REQUESTS}.{n}.")
             for n, item in enumerate(env.header.items(tag(_REQUESTS)), 1)
@@ -246,83 +296,6 @@ class _Reader:
     def _request(self, order: JsonObject, n: int) -> JsonObject:
         numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
         return {"id": self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request"), **order}
-
-    # ---- conversions: each returns the value, and its lineage where it has none in it ----------------------
-
-    def _text(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
-        return attributes.text(tag(row.keyword)), path + row.keyword
-
-    def _texts(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
-        return attributes.texts(tag(row.keyword)), path + row.keyword
-
-    def _name(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
-        text = attributes.text(tag(row.keyword))
-        return names.human_names(text, path + row.keyword) if text else None, None
-
-    def _date(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
-        where = path + row.keyword
-        return self._env.clock.checked_date(attributes.text(tag(row.keyword)), where), where
-
-    def _moment(self, attributes: Attributes, row: Row, path: str) -> tuple[object, str]:
-        day, hour = row.keyword, row.beside["time"]
-        value = self._env.clock.joined(attributes.text(tag(day)), attributes.text(tag(hour)), day)
-        lineage = joined(day, hour) if is_instant(value) else day
-        if value:
-            self._moments[row.element] = Moment(value, lineage)
-        return value, lineage
-
-    def _uid(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
-        uid = attributes.text(tag(row.keyword))
-        return uids.identifier(uid, path + row.keyword) if uid else None, None
-
-    def _code(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
-        where = path + row.keyword
-        concept = self._env.codes.read(attributes, tag(row.keyword), where)
-        return concept.as_json(where) if concept else None, None
-
-    def _codes(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
-        where = path + row.keyword
-        concepts = self._env.codes.read_all(attributes, tag(row.keyword), where)
-        return [concept.as_json(where) for concept in concepts], None
-
-    def _issued(self, attributes: Attributes, row: Row, path: str) -> tuple[object, None]:
-        options = self._env.options
-        defaults = {"PatientID": options.patient_id_system, "AccessionNumber": options.accession_system}
-        return self._number(attributes, row, path, defaults.get(row.keyword)), None
-
-    def _number(self, attributes: Attributes, row: Row, path: str, default: str | None) -> JsonObject | None:
-        """Return an Identifier with what its issuer states."""
-        value = attributes.text(tag(row.keyword))
-        if value is None:
-            return None
-        issuer, assigner = row.beside.get("issuer"), row.beside.get("assigner")
-        found = identifiers.issued_identifier(
-            value,
-            path + row.keyword,
-            issuer=attributes.first(tag(issuer)) if issuer else None,
-            assigner=attributes.text(tag(assigner)) if assigner else None,
-            default=default,
-        )
-        beside = [
-            path + keyword
-            for keyword in (issuer, assigner)
-            if keyword and not attributes.is_empty(tag(keyword))
-        ]
-        return found | {"id": joined(found["id"], *beside)}
-
-
-_Conversion = Callable[[_Reader, Attributes, Row, str], tuple[object, str | None]]
-_CONVERSIONS: dict[str, _Conversion] = {
-    "text": _Reader._text,
-    "texts": _Reader._texts,
-    "name": _Reader._name,
-    "date": _Reader._date,
-    "moment": _Reader._moment,
-    "number": _Reader._issued,
-    "uid": _Reader._uid,
-    "code": _Reader._code,
-    "codes": _Reader._codes,
-}
 
 
 def _same_accession(one: JsonObject, other: JsonObject) -> bool:

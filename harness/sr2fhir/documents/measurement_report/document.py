@@ -12,7 +12,7 @@ from sr2fhir.documents.measurement_report.effective_time import EffectiveTimes
 from sr2fhir.documents.measurement_report.items import Found, content, repeated
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
 from sr2fhir.documents.measurement_report.sites import Sites
-from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, places, roles
+from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, roles, structure
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import header, uids
@@ -78,8 +78,9 @@ def _document(
     """Return the document, what items were used for, and which become Observations."""
     head = header.read(env, HEADER)
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
-    standing = places(items)
+    parts = structure(items)
 
+    # what is stated for other items: it makes the context of each, and the entities that the context names
     parties = Parties(env.ids, head.equipment, uses)
     algorithms, sites = Algorithms(env.ids, uses, env.log), Sites(env.ids, uses, env.log)
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
@@ -97,9 +98,10 @@ def _document(
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties)
 
-    times = EffectiveTimes(env, items, values, standing, head.moments.get("started"))
-    references = ReferenceSets(env, values, standing, studies.of_instances)
-    of_items = item_roles(items, standing, uses.of, references.are_of)
+    # what each item is; whether a number below a measurement is one itself depends on its references
+    times = EffectiveTimes(env, items, values, parts, head.moments.get("started"))
+    references = ReferenceSets(env, values, parts, studies.of_instances)
+    of_items = item_roles(items, parts, uses.of, references.are_of)
     observations = dict.fromkeys(item for item, role in of_items.items() if role in OBSERVATIONS)
     effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}

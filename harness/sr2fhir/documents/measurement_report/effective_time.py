@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sr2fhir.documents.measurement_report.structure import Place
+from sr2fhir.documents.measurement_report.structure import Part
 from sr2fhir.model.context import Moment, Scope, Uses
 from sr2fhir.model.environment import Environment
 from sr2fhir.model.members import joined
@@ -42,8 +42,8 @@ class EffectiveTimes:
         All items in document order.
     values
         What they state.
-    places
-        Places of containers and numbers.
+    parts
+        Which parts of the template containers and numbers are.
     started
         Study Date and Time as a dateTime.
     """
@@ -53,13 +53,13 @@ class EffectiveTimes:
         env: Environment,
         items: list[Item],
         values: Values,
-        places: Mapping[Item, Place],
+        parts: Mapping[Item, Part],
         started: Moment | None,
     ) -> None:
         self._env = env
         self._started = started
         self._values = values.of
-        self._places = places
+        self._parts = parts
         self._acquired: dict[str, list[_Acquisition]] = {}
         self._images: dict[Item, tuple[str, ...]] = {}
         self._acquisitions: dict[Item, _Acquisition | None] = {}
@@ -110,8 +110,8 @@ class EffectiveTimes:
 
     def _seen(self, item: Item) -> tuple[str, ...]:
         """Return an item's own images, else its group's; what stands around groups gives them none."""
-        place = self._places.get(item)
-        if place and place.name in _AROUND_GROUPS:
+        part = self._parts.get(item)
+        if part and part.name in _AROUND_GROUPS:
             return ()
         return self._own(item) or (self._images.get(item.parent, ()) if item.parent else ())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sr2fhir.documents.measurement_report.instances import Instances, Placed
 from sr2fhir.documents.measurement_report.regions import Regions
-from sr2fhir.documents.measurement_report.structure import GROUP, Place, is_group, roles
+from sr2fhir.documents.measurement_report.structure import GROUP, Part, is_group, roles
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import uids
 from sr2fhir.model.environment import Environment
@@ -70,8 +70,8 @@ class ReferenceSets:
         The document.
     values
         Values of its items.
-    places
-        Places of containers and numbers.
+    parts
+        Which parts of the template containers and numbers are.
     study_json
         Returns ``referenceSet.study`` for a Study Instance UID.
     """
@@ -80,11 +80,11 @@ class ReferenceSets:
         self,
         env: Environment,
         values: Values,
-        places: Mapping[Item, Place],
+        parts: Mapping[Item, Part],
         study_json: Callable[[str], JsonObject],
     ) -> None:
         self._env = env
-        self._places = places
+        self._parts = parts
         self._study_json = study_json
         self._instances = Instances(env, values)
         self._regions = Regions(env.log)
@@ -141,8 +141,8 @@ class ReferenceSets:
         )
 
     def _is_observed_group(self, item: Item) -> bool:
-        place = self._places.get(item)
-        return place is not None and place.role == GROUP
+        part = self._parts.get(item)
+        return part is not None and part.role == GROUP
 
     # ---- sets ----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sr2fhir.model.context import Use
 from sr2fhir.model.roles import Roles, table
@@ -22,7 +23,7 @@ _SECTION = "section."
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Part:
     """A row of structure.toml: what may stand in a container or number.
 
     Parameters
@@ -55,25 +56,21 @@ def roles() -> Roles:
 
 
 @cache
-def _places() -> dict[str, Place]:
-    rows = table(__package__, "structure.toml")
-    return {
-        name: Place(
-            name,
-            row.get("role", name),
-            {
-                _SECTION + section: row.get("group", GROUP) if section == GROUP else section
-                for section in row["containers"]
-            }
-            if "containers" in row
-            else {},
-            row.get("number"),
-            row.get("relationship"),
-            frozenset(row.get("evaluations", ())),
-            frozenset(row.get("never", ())),
-        )
-        for name, row in rows.items()
-    }
+def _parts() -> dict[str, Part]:
+    return {name: _row(name, row) for name, row in table(__package__, "structure.toml").items()}
+
+
+def _row(name: str, row: Mapping[str, Any]) -> Part:
+    special = {GROUP: row["group"]} if "group" in row else {}
+    return Part(
+        name,
+        row.get("role", name),
+        {_SECTION + section: special.get(section, section) for section in row.get("containers", ())},
+        row.get("number"),
+        row.get("relationship"),
+        frozenset(row.get("evaluations", ())),
+        frozenset(row.get("never", ())),
+    )
 
 
 def is_group(item: Item) -> bool:
@@ -84,17 +81,17 @@ def is_group(item: Item) -> bool:
 # ---- containers and numbers --------------------------------------------------------------------------------
 
 
-def places(items: Iterable[Item]) -> dict[Item, Place]:
-    """Return the place of each container and number that is gone through; parents come before children."""
-    found: dict[Item, Place] = {}
+def structure(items: Iterable[Item]) -> dict[Item, Part]:
+    """Return which part of the template each container and number is; parents come before children."""
+    found: dict[Item, Part] = {}
     for item in items:
-        name = _place(item, found.get(item.parent)) if item.parent else "report"
+        name = _part(item, found.get(item.parent)) if item.parent else "report"
         if name:
-            found[item] = _places()[name]
+            found[item] = _parts()[name]
     return found
 
 
-def _place(item: Item, around: Place | None) -> str | None:
+def _part(item: Item, around: Part | None) -> str | None:
     if around is None or item.by_reference:
         return None
     if item.value_type == "CONTAINER":
@@ -109,7 +106,7 @@ def _place(item: Item, around: Place | None) -> str | None:
 
 def item_roles(
     items: Iterable[Item],
-    standing: Mapping[Item, Place],
+    parts: Mapping[Item, Part],
     uses: Mapping[Item, Use],
     has_references: Callable[[Item], bool],
 ) -> dict[Item, str]:
@@ -117,8 +114,8 @@ def item_roles(
 
     Parameters
     ----------
-    standing
-        Places of containers and numbers.
+    parts
+        Which parts of the template containers and numbers are.
     uses
         What was used for the context of other items, and is no evaluation therefore.
     has_references
@@ -127,27 +124,27 @@ def item_roles(
     found: dict[Item, str] = {}
     findings: set[Item] = set()
     for item in items:
-        if item in standing:
-            role = _structural(item, standing[item], found, has_references)
+        if item in parts:
+            role = _structural(item, parts[item], found, has_references)
         else:
-            role = _contained(item, standing.get(item.parent) if item.parent else None, uses, findings)
+            role = _contained(item, parts.get(item.parent) if item.parent else None, uses, findings)
         if role:
             found[item] = role
     return found
 
 
 def _structural(
-    item: Item, place: Place, found: Mapping[Item, str], has_references: Callable[[Item], bool]
+    item: Item, part: Part, found: Mapping[Item, str], has_references: Callable[[Item], bool]
 ) -> str | None:
     """Return the role of a container or number; one below a measurement may be one itself (row 3.8.11)."""
-    if place.role != _PARAMETER:
-        return place.role
+    if part.role != _PARAMETER:
+        return part.role
     if item.parent is None or found.get(item.parent) not in OBSERVATIONS:
         return None
     return MEASUREMENT if item.observation_uid is not None or has_references(item) else _PARAMETER
 
 
-def _contained(item: Item, around: Place | None, uses: Mapping[Item, Use], findings: set[Item]) -> str | None:
+def _contained(item: Item, around: Part | None, uses: Mapping[Item, Use], findings: set[Item]) -> str | None:
     """Return the role of an item by its concept, unless it is an evaluation where it stands."""
     role = roles().role(item.terms)
     if role == _FINDING and _is_first_finding(item, around, findings):
@@ -158,7 +155,7 @@ def _contained(item: Item, around: Place | None, uses: Mapping[Item, Use], findi
     return role
 
 
-def _is_first_finding(item: Item, around: Place | None, findings: set[Item]) -> bool:
+def _is_first_finding(item: Item, around: Part | None, findings: set[Item]) -> bool:
     """Tell whether an item is the first coded Finding of a group, which is the group's value."""
     group = item.parent
     if (
