@@ -13,7 +13,7 @@ from sr2fhir.engines import Engine
 from sr2fhir.errors import TemplateError
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.pipeline import Settings
-from sr2fhir.targets import R5, TARGETS, Target
+from sr2fhir.settings import R5, TARGETS, Target
 
 SAMPLE = "real_dcmjs_ohif_bidirectional.dcm"
 STEP = "http://example.org/StructureMap/step"

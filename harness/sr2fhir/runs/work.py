@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sr2fhir.engines import Engine, EngineOptions
     from sr2fhir.model import RenderOptions
-    from sr2fhir.result import Result
+    from sr2fhir.pipeline import Result
     from sr2fhir.runs.inputs import Input
     from sr2fhir.runs.sinks import Sink
 
