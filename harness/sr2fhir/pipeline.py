@@ -184,7 +184,9 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
             xml = as_xml(content, engine) if settings.format == "xml" else None
         result = Result(name, content, finished.report, findings, xml=xml)
         with stage("validate", name):
-            return validated(result, engine) if settings.validate else result
+            if not settings.validate:
+                return result
+            return replace(result, validation=validate(engine, result.bundle, result.json))
     except Sr2FhirError as error:
         error.source = error.source or name
         raise
@@ -256,11 +258,6 @@ def as_xml(bundle: bytes, engine: Engine) -> bytes:
     from sr2fhir.packaging.xml import to_xml  # noqa: PLC0415 - lxml is an extra
 
     return to_xml(engine, bundle)
-
-
-def validated(result: Result, engine: Engine) -> Result:
-    """Return a result with what the validator says of it."""
-    return replace(result, validation=validate(engine, result.bundle, result.json))
 
 
 def unmapped_findings(report: Report) -> tuple[Finding, ...]:

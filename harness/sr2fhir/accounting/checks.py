@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sr2fhir.errors import OutputError
-from sr2fhir.jsontext import JsonObject, NumberText, loads_strict
+from sr2fhir.jsontext import JsonError, JsonObject, NumberText, loads_strict
 from sr2fhir.model.numbers import MAX_AFTER_POINT, decimal
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def parse(data: bytes) -> dict[str, Any]:
         raise OutputError("the engine returned nothing", hint=HINT)
     try:
         content = loads_strict(data, number=plain)
-    except (ValueError, RecursionError) as error:
-        raise OutputError(f"the engine returned malformed JSON: {reason(error)}", hint=HINT) from error
+    except JsonError as error:
+        raise OutputError(f"the engine returned malformed JSON: {error}", hint=HINT) from error
     if not isinstance(content, dict):
         raise OutputError("the engine returned JSON that is not a resource", hint=HINT)
     return content
@@ -55,13 +55,6 @@ def plain(text: str) -> NumberText:
     """
     may_differ = "e" in text.lower() or len(text) > MAX_AFTER_POINT
     return (decimal(text) if may_differ else None) or NumberText(text)
-
-
-def reason(error: Exception) -> str:
-    """Name the fault of the text without quoting it."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(getattr(error, "msg", None) or error)
 
 
 # ---- what the document offers ------------------------------------------------------------------------------

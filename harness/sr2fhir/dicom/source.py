@@ -131,30 +131,29 @@ def bytes_of(source: Source, limits: Limits) -> bytes:
         return checked(bytes(source), limits)
     if isinstance(source, str | os.PathLike):
         return bytes_of_file(Path(source), limits)
-    return checked(_read(source, limits.max_file_size + 1), limits)
+    return _read(source, limits)
 
 
-def _read(stream: BinaryIO, most: int) -> bytes:
-    """Read a stream to its end, or so many bytes.
+def _read(stream: BinaryIO, limits: Limits) -> bytes:
+    """Read a stream to its end, but no more than one byte beyond the limit.
 
     In blocks: some streams reserve at once what they are asked for, which would be the whole limit for a
     report of some kB.
     """
-    blocks, left = [], most
+    blocks, left = [], limits.max_file_size + 1
     while left and (block := stream.read(min(left, _BLOCK))):
         blocks.append(block)
         left -= len(block)
-    return b"".join(blocks)
+    return checked(b"".join(blocks), limits)
 
 
 def bytes_of_file(path: Path, limits: Limits) -> bytes:
     """Read a file, refusing one that is too large before it is read."""
     try:
         with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size > limits.max_file_size:
-                raise too_large(size, limits)
-            return checked(_read(stream, limits.max_file_size + 1), limits)
+            if os.fstat(stream.fileno()).st_size > limits.max_file_size:
+                raise too_large(limits)
+            return _read(stream, limits)
     except (OSError, ValueError) as error:
         raise unreadable(error) from None
 
@@ -162,15 +161,13 @@ def bytes_of_file(path: Path, limits: Limits) -> bytes:
 def checked(data: bytes, limits: Limits) -> bytes:
     """Return the bytes unless there are too many."""
     if len(data) > limits.max_file_size:
-        raise too_large(len(data), limits)
+        raise too_large(limits)
     return data
 
 
-def too_large(size: int, limits: Limits) -> LimitError:
+def too_large(limits: Limits) -> LimitError:
     """Make the error for an input that is too large."""
-    return limits.exceeded(
-        "max_file_size", f"the input is larger than {min(size, limits.max_file_size):,} bytes"
-    )
+    return limits.exceeded("max_file_size", f"the input is larger than {limits.max_file_size:,} bytes")
 
 
 REASONS: tuple[tuple[type[OSError], str, str], ...] = (
