@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sr2fhir.jsontext import JsonError, NumberText, dumps, loads_strict
 
 plain = st.recursive(

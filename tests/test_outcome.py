@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from sr2fhir.errors import MissingAttributeError, TransformError
 from sr2fhir.findings import Finding
-from sr2fhir.outcome import describe, from_error, from_findings, origin
+from sr2fhir.outcome import describe, finding_issue, from_error, origin, outcome
 
 
 def test_no_findings_are_a_success() -> None:
     """OperationOutcome.issue is 1..*."""
-    outcome = from_findings([])
-    assert outcome["resourceType"] == "OperationOutcome"
-    assert [(issue["severity"], issue["code"]) for issue in outcome["issue"]] == [("success", "success")]
+    made = outcome([])
+    assert made["resourceType"] == "OperationOutcome"
+    assert [(issue["severity"], issue["code"]) for issue in made["issue"]] == [("success", "success")]
 
 
 def test_a_finding_says_what_where_why_and_how_to_mend_it() -> None:
     finding = Finding(
         "warning", "assumed-offset", "ContentDate", "no offset, +00:00 assumed", "Give --timezone"
     )
-    assert from_findings([finding])["issue"] == [
+    assert outcome([finding_issue(finding)])["issue"] == [
         {
             "severity": "warning",
             "code": "required",
@@ -65,7 +65,7 @@ def test_a_failure_of_a_map_names_file_line_and_rule() -> None:
 
 def test_an_unforeseen_error_tells_its_type_and_not_its_text() -> None:
     with pytest.raises(AttributeError) as raised:
-        from_findings(["Muster^Max"])  # type: ignore[list-item]
+        finding_issue("Muster^Max")  # type: ignore[arg-type]
     issue = from_error(raised.value)["issue"][0]
     assert issue["code"] == "exception"
     assert issue["details"]["text"] == f"unexpected AttributeError at {origin(raised.value)}"

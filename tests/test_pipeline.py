@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sr2fhir.engines import Engine
 from sr2fhir.errors import TemplateError
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.pipeline import Settings
-from sr2fhir.targets import R5, TARGETS, Target
+from sr2fhir.settings import R5, TARGETS, Target
 
 SAMPLE = "real_dcmjs_ohif_bidirectional.dcm"
 STEP = "http://example.org/StructureMap/step"
@@ -48,7 +49,7 @@ def test_the_maps_themselves_make_r5() -> None:
 
 def test_only_the_document_types_that_are_asked_for_are_taken(engine: Engine, samples_dir: Path) -> None:
     (report,) = documents.TYPES
-    other = documents.DocumentType("Key Objects", "2010", frozenset(), "http://e.org/m", report.folder)
+    other = replace(report, name="Key Objects", template="2010", titles=frozenset())
     with pytest.raises(TemplateError, match="not TID 2010"):
         pipeline.transform(samples_dir / SAMPLE, engine, Settings(document_types=(other,)))
     both = pipeline.transform(samples_dir / SAMPLE, engine, Settings(document_types=(other, report)))

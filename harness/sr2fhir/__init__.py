@@ -17,39 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; at run time the table below, which a test holds against this
     from sr2fhir.accounting import Report as Report
-    from sr2fhir.dicom import SourceDocument as SourceDocument
-    from sr2fhir.dicom import read as read
+    from sr2fhir.dicom import SourceDocument as SourceDocument, read as read
     from sr2fhir.engines import EngineOptions as EngineOptions
     from sr2fhir.errors import (
         EngineError as EngineError,
-    )
-    from sr2fhir.errors import (
         EngineUnavailableError as EngineUnavailableError,
-    )
-    from sr2fhir.errors import (
         InputError as InputError,
-    )
-    from sr2fhir.errors import (
         OutputError as OutputError,
-    )
-    from sr2fhir.errors import (
         SetupError as SetupError,
-    )
-    from sr2fhir.errors import (
         Sr2FhirError as Sr2FhirError,
-    )
-    from sr2fhir.errors import (
         TransformError as TransformError,
-    )
-    from sr2fhir.errors import (
         UsageError as UsageError,
     )
     from sr2fhir.findings import Finding as Finding
-    from sr2fhir.model import Rendering as Rendering
-    from sr2fhir.model import RenderOptions as RenderOptions
+    from sr2fhir.model import Rendering as Rendering, RenderOptions as RenderOptions
     from sr2fhir.packaging import Packaging as Packaging
-    from sr2fhir.pipeline import render as render
-    from sr2fhir.result import Result as Result
+    from sr2fhir.pipeline import Result as Result, render as render
     from sr2fhir.transformer import Transformer as Transformer
 
 _HOMES = {
@@ -63,8 +46,7 @@ _HOMES = {
     "findings": ("Finding",),
     "model": ("RenderOptions", "Rendering"),
     "packaging": ("Packaging",),
-    "pipeline": ("render",),
-    "result": ("Result",),
+    "pipeline": ("Result", "render"),
     "transformer": ("Transformer",),
 }
 """Module to the public names that it defines."""

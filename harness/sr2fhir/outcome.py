@@ -1,8 +1,8 @@
-"""Findings and errors as OperationOutcome, the form in which FHIR reports them."""
+"""How findings and errors are told: as OperationOutcome, the form that FHIR has for them, and to people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,6 @@ DEFAULT_ISSUE_TYPE = "processing"
 def outcome(issues: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Make an OperationOutcome; without issues one that says so, since FHIR wants at least one."""
     return {"resourceType": "OperationOutcome", "issue": list(issues) or [ALL_WELL]}
-
-
-def from_findings(findings: Iterable[Finding]) -> dict[str, Any]:
-    """Report findings: what (details), where (expression: position or keyword), why and how to mend it."""
-    return outcome([finding_issue(finding) for finding in findings])
 
 
 def from_error(error: Exception) -> dict[str, Any]:
@@ -110,3 +105,13 @@ def origin(error: BaseException) -> str:
         )
         trace = trace.tb_next
     return place
+
+
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Count things: `1 warning`, `2 warnings`."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def listed(*counts: tuple[int, str]) -> str:
+    """Join the counts that are not zero: `15 resources, 2 warnings`."""
+    return ", ".join(plural(number, noun) for number, noun in counts if number)

@@ -20,9 +20,20 @@ DATA = "data"
 COMPILED = "compiled"
 
 
+class _Below:
+    """A path below another one of a Layout, named by its attribute."""
+
+    def __init__(self, base: str, *parts: str) -> None:
+        self._base, self._parts = base, parts
+
+    def __get__(self, layout: Layout, _: type[Layout]) -> Path:
+        path: Path = getattr(layout, self._base)
+        return path.joinpath(*self._parts)
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Answer where each source and each product of the set-up lies.
+    """Where each source and each product of the set-up lies.
 
     Parameters
     ----------
@@ -46,140 +57,71 @@ class Layout:
 
     @property
     def compiled(self) -> Path:
-        """Answer the folder below which compiled definitions and maps lie."""
+        """Return the folder below which compiled definitions and maps lie."""
         return self.carried or self.home
 
     # ---- sources
-    # -----------------------------------------------------------------------------------------------------
-    @property
-    def pins(self) -> Path:
-        """Answer the file that pins jars and FHIR packages."""
-        return self.sources / "engine.toml"
 
-    @property
-    def maps(self) -> Path:
-        """Answer the folder of the FML maps."""
-        return self.sources / "maps"
-
-    @property
-    def fsh(self) -> Path:
-        """Answer the folder of the FSH definitions."""
-        return self.sources / "fsh"
-
-    @property
-    def generated_terminology(self) -> Path:
-        """Answer the folder of the code systems that are generated, not written."""
-        return self.fsh / "terminology" / "generated"
-
-    @property
-    def sushi_config(self) -> Path:
-        """Answer SUSHI's configuration file."""
-        return self.sources / "sushi-config.yaml"
-
-    @property
-    def java_sources(self) -> Path:
-        """Answer the folder of our own Java."""
-        return self.sources / "harness" / "java"
-
-    @property
-    def locks(self) -> Path:
-        """Answer the folder of the Python lock files."""
-        return self.sources / "locks"
+    pins = _Below("sources", "engine.toml")
+    """The file that pins jars and FHIR packages."""
+    maps = _Below("sources", "maps")
+    """The folder of the FML maps."""
+    fsh = _Below("sources", "fsh")
+    """The folder of the FSH definitions."""
+    generated_terminology = _Below("fsh", "terminology", "generated")
+    """The folder of the code systems that are generated, not written."""
+    sushi_config = _Below("sources", "sushi-config.yaml")
+    """SUSHI's configuration file."""
+    java_sources = _Below("sources", "harness", "java")
+    """The folder of our own Java."""
+    locks = _Below("sources", "locks")
+    """The folder of the Python lock files."""
 
     # ---- products
-    # ----------------------------------------------------------------------------------------------------
-    @property
-    def cache(self) -> Path:
-        """Answer the folder of the package managers' caches."""
-        return self.home / "cache"
 
-    @property
-    def scratch(self) -> Path:
-        """Answer the folder for temporary files of set-up and of the JVM."""
-        return self.home / "tmp"
+    cache = _Below("home", "cache")
+    """The folder of the package managers' caches."""
+    scratch = _Below("home", "tmp")
+    """The folder for temporary files of set-up and of the JVM."""
+    jars = _Below("home", "jars")
+    """The folder of the engine's jars."""
+    java_home = _Below("home", "java-home")
+    """The JVM's ``user.home``, below which the engine and SUSHI look for FHIR packages."""
+    packages = _Below("java_home", ".fhir", "packages")
+    """The FHIR package cache."""
+    node = _Below("home", "node")
+    """The folder of a Node of our own, for machines without."""
+    sushi = _Below("home", "sushi")
+    """The folder of SUSHI's node_modules."""
+    fsh_stage = _Below("home", "fsh")
+    """The folder laid out as SUSHI wants it."""
+    definitions = _Below("compiled", "definitions")
+    """The folder of the compiled conformance resources."""
+    examples = _Below("home", "examples")
+    """The folder of the compiled example instances."""
+    compiled_maps = _Below("compiled", "maps")
+    """The folder of the StructureMaps that the engine made of the FML maps."""
+    map_index = _Below("compiled", "engine", "map-index.json")
+    """The table of file and line of every group and rule."""
+    core = _Below("compiled", "engine", "core.json")
+    """The Bundle of the StructureDefinitions that transforms touch."""
+    overlay = _Below("home", "engine", "overlay.jar")
+    """The jar that shadows large tables which transforms never read."""
+    map_runner = _Below("compiled", "engine", "map-runner.jar")
+    """The jar of our own Java, which executes maps for another process."""
+    fhir_settings = _Below("home", "engine", "fhir-settings.json")
+    """The engine's settings file, which forbids it the network."""
 
-    @property
-    def jars(self) -> Path:
-        """Answer the folder of the engine's jars."""
-        return self.home / "jars"
-
-    @property
-    def java_home(self) -> Path:
-        """Answer the JVM's ``user.home``, below which the engine and SUSHI look for FHIR packages."""
-        return self.home / "java-home"
-
-    @property
-    def packages(self) -> Path:
-        """Answer the FHIR package cache."""
-        return self.java_home / ".fhir" / "packages"
-
-    @property
-    def node(self) -> Path:
-        """Answer the folder of a Node of our own, for machines without."""
-        return self.home / "node"
-
-    @property
-    def sushi(self) -> Path:
-        """Answer the folder of SUSHI's node_modules."""
-        return self.home / "sushi"
-
-    @property
-    def fsh_stage(self) -> Path:
-        """Answer the folder laid out as SUSHI wants it."""
-        return self.home / "fsh"
-
-    @property
-    def definitions(self) -> Path:
-        """Answer the folder of the compiled conformance resources."""
-        return self.compiled / "definitions"
-
-    @property
-    def examples(self) -> Path:
-        """Answer the folder of the compiled example instances."""
-        return self.home / "examples"
-
-    @property
-    def compiled_maps(self) -> Path:
-        """Answer the folder of the StructureMaps that the engine made of the FML maps."""
-        return self.compiled / "maps"
-
-    @property
-    def map_index(self) -> Path:
-        """Answer the table of file and line of every group and rule."""
-        return self.compiled / "engine" / "map-index.json"
-
-    @property
-    def core(self) -> Path:
-        """Answer the Bundle of the StructureDefinitions that transforms touch."""
-        return self.compiled / "engine" / "core.json"
-
-    @property
-    def overlay(self) -> Path:
-        """Answer the jar that shadows large tables which transforms never read."""
-        return self.home / "engine" / "overlay.jar"
-
-    @property
-    def map_runner(self) -> Path:
-        """Answer the jar of our own Java, which executes maps for another process."""
-        return self.compiled / "engine" / "map-runner.jar"
-
-    @property
-    def fhir_settings(self) -> Path:
-        """Answer the engine's settings file, which forbids it the network."""
-        return self.home / "engine" / "fhir-settings.json"
+    stamps = _Below("home", "setup.json")
+    """The record of what set-up has done."""
 
     def aot_cache(self, profile: str) -> Path:
-        """Answer the JVM's cache of loaded and linked classes; its options belong to it."""
+        """Return the JVM's cache of loaded and linked classes; its options belong to it."""
         return self.home / "engine" / f"classes-{profile}.aot"
-
-    @property
-    def stamps(self) -> Path:
-        """Answer the record of what set-up has done."""
-        return self.home / "setup.json"
 
 
 def layout() -> Layout:
-    """Answer the layout that holds for this process.
+    """Return the layout that holds for this process.
 
     Returns
     -------
@@ -196,7 +138,7 @@ def layout() -> Layout:
 
 
 def _user_data() -> Path:
-    """Answer the platform's folder for a program's own data."""
+    """Return the platform's folder for a program's own data."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     if sys.platform == "darwin":

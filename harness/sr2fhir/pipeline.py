@@ -1,4 +1,4 @@
-"""From a Structured Report to a Bundle: `transform` is the whole way, `Settings` what can be chosen on it.
+"""From a Structured Report to a Bundle: `Settings`, the whole way in `transform`, and the `Result`.
 
 Python speaks DICOM: it reads a document and renders it as the logical model. The maps speak FHIR: an engine
 makes a collection of R5 resources of it. Then the collection is held against the document, led on to the
@@ -7,32 +7,34 @@ target, and packaged as it is to travel.
 
 from __future__ import annotations
 
+import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 
 from sr2fhir import documents
 from sr2fhir.accounting import Finished, Report, finish
-from sr2fhir.accounting.parse import parse
+from sr2fhir.accounting.checks import parse
 from sr2fhir.dicom import Limits, SourceDocument, read
-from sr2fhir.dicom.source import UNNAMED, name_of_source
-from sr2fhir.dicom.source import Source as Readable
+from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
 from sr2fhir.errors import OutputError, Sr2FhirError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject, dumps
 from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.attributes import Attributes
+from sr2fhir.outcome import finding_issue, listed, outcome
 from sr2fhir.packaging import Format, Packaging
-from sr2fhir.result import Result
-from sr2fhir.targets import R5, Target
-from sr2fhir.validation import validate
-from sr2fhir.wording import listed
+from sr2fhir.settings import R5, Target
+from sr2fhir.validation import ValidationIssue, validate
 
 if TYPE_CHECKING:
     from sr2fhir.engines.base import Engine
@@ -85,6 +87,86 @@ class Settings:
         self.packaging.check_form(self.options.form)
 
 
+@dataclass(frozen=True)
+class Result:
+    """What one input became.
+
+    Parameters
+    ----------
+    name
+        What the input is called.
+    json
+        The Bundle as UTF-8 JSON, indented; numbers keep the text of DICOM. Byte-identical on repetition.
+    report
+        Which element came from which content item, and what reached none.
+    findings
+        What reading, rendering and accounting noticed.
+    validation
+        What the HL7 validator found; None if it was not asked.
+    xml
+        The same Bundle as UTF-8 XML, indented; None if it was not asked for.
+    """
+
+    name: str
+    json: bytes
+    report: Report
+    findings: tuple[Finding, ...]
+    validation: tuple[ValidationIssue, ...] | None = None
+    xml: bytes | None = None
+
+    @property
+    def content(self) -> bytes:
+        """The Bundle in the format that was asked for."""
+        return self.json if self.xml is None else self.xml
+
+    @cached_property
+    def bundle(self) -> dict[str, Any]:
+        """The Bundle as Python objects, its decimals as `decimal.Decimal`."""
+        content: dict[str, Any] = json.loads(self.json, parse_float=Decimal)
+        return content
+
+    @cached_property
+    def outcome(self) -> dict[str, Any]:
+        """The findings as OperationOutcome."""
+        issues = [finding_issue(finding) for finding in self.findings]
+        return outcome(issues + [issue.to_issue() for issue in self.validation or ()])
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How many findings there are of each severity, without those of the validator."""
+        return Counter[str](finding.severity for finding in self.findings)
+
+    @cached_property
+    def validation_counts(self) -> Counter[str]:
+        """How many findings of the validator there are of each severity."""
+        return Counter[str](issue.severity for issue in self.validation or ())
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing of severity error was found, not by the validator either."""
+        return not (self.counts["error"] or self.validation_counts["error"])
+
+    @cached_property
+    def report_content(self) -> dict[str, Any]:
+        """The report and the findings; no values but digests."""
+        members = ("severity", "code", "where", "message", "hint")
+        findings = [
+            {member: value for member in members if (value := getattr(finding, member))}
+            for finding in self.findings
+        ]
+        return {"source": self.name, **self.report.to_dict(), "findings": findings}
+
+    @cached_property
+    def report_json(self) -> bytes:
+        """The report and the findings as UTF-8 JSON, indented."""
+        return dumps(self.report_content, indent=True) + b"\n"
+
+    @cached_property
+    def outcome_json(self) -> bytes:
+        """The OperationOutcome as UTF-8 JSON, indented."""
+        return dumps(self.outcome, indent=True) + b"\n"
+
+
 def transform(source: Source, engine: Engine, settings: Settings, name: str | None = None) -> Result:
     """Turn one Structured Report into a Bundle; `Transformer.transform` tells what it takes and raises."""
     name = name or name_of(source)
@@ -96,13 +178,15 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
         with stage("finish", name):
             finished = accounted(answer, rendering, engine, settings)
             bundle = stepped(finished.bundle, engine, settings.target)
-            json = dumps(settings.packaging.package(bundle), indent=True) + b"\n"
+            content = dumps(settings.packaging.package(bundle), indent=True) + b"\n"
         findings = (*finished.findings, *unmapped_findings(finished.report))
         with stage("xml", name):
-            xml = as_xml(json, engine) if settings.format == "xml" else None
-        result = Result(name, json, finished.report, findings, xml=xml)
+            xml = as_xml(content, engine) if settings.format == "xml" else None
+        result = Result(name, content, finished.report, findings, xml=xml)
         with stage("validate", name):
-            return validated(result, engine) if settings.validate else result
+            if not settings.validate:
+                return result
+            return replace(result, validation=validate(engine, result.bundle, result.json))
     except Sr2FhirError as error:
         error.source = error.source or name
         raise
@@ -169,16 +253,11 @@ def stepped(bundle: JsonObject, engine: Engine, target: Target) -> JsonObject:
     return bundle
 
 
-def as_xml(json: bytes, engine: Engine) -> bytes:
+def as_xml(bundle: bytes, engine: Engine) -> bytes:
     """Return the Bundle as XML."""
     from sr2fhir.packaging.xml import to_xml  # noqa: PLC0415 - lxml is an extra
 
-    return to_xml(engine, json)
-
-
-def validated(result: Result, engine: Engine) -> Result:
-    """Return a result with what the validator says of it."""
-    return replace(result, validation=validate(engine, result.bundle, result.json))
+    return to_xml(engine, bundle)
 
 
 def unmapped_findings(report: Report) -> tuple[Finding, ...]:

@@ -9,8 +9,7 @@ from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
-from sr2fhir.pipeline import Settings, Source, transform
-from sr2fhir.result import Result
+from sr2fhir.pipeline import Result, Settings, Source, transform
 from sr2fhir.toolchain import make_engine
 
 

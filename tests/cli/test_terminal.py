@@ -9,8 +9,8 @@ from time import perf_counter
 import pytest
 from sr2fhir.cli.terminal import Stopwatch, Terminal, duration, file_line, printable, show, summary_lines
 from sr2fhir.errors import NotDicomError
+from sr2fhir.outcome import listed, plural
 from sr2fhir.runs import FileResult, Summary
-from sr2fhir.wording import listed, plural
 
 
 class Screen(io.TextIOWrapper):

@@ -7,8 +7,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from sr2fhir.dicom import Limits, read
 from sr2fhir.errors import InputError
 from sr2fhir.findings import REASONS

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from sr2fhir import render
 from sr2fhir.dicom import DEFAULT_LIMITS, Limits, read
-from sr2fhir.dicom.limits import in_force
+from sr2fhir.dicom.source import in_force
 from sr2fhir.errors import (
     InputError,
     LimitError,

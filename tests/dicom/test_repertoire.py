@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 from sr2fhir.dicom import read
-from sr2fhir.dicom.repertoire import (
+from sr2fhir.dicom.values import (
     NAME_DELIMITERS,
     TERMS,
     TEXT_DELIMITERS,

@@ -7,8 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from sr2fhir.dicom.limits import MEGABYTE, Limits
-from sr2fhir.dicom.source import bytes_of
+from sr2fhir.dicom.source import MEGABYTE, Limits, bytes_of
 from sr2fhir.errors import LimitError
 
 LIMITS = Limits(max_file_size=64 * MEGABYTE)

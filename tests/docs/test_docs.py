@@ -20,7 +20,7 @@ import sr2fhir
 from sr2fhir import errors
 from sr2fhir.cli import main as cli
 from sr2fhir.dicom import DEFAULT_LIMITS, Limits
-from sr2fhir.dicom.limits import variable
+from sr2fhir.dicom.source import variable
 from sr2fhir.engines import OWN
 from sr2fhir.findings import REASONS
 from sr2fhir.paths import layout

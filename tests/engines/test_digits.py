@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sr2fhir.engines.digits import Digits
 
 WHOLE = st.integers(0, 10**20).map(str)

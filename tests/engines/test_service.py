@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import Engine, EngineOptions
-from sr2fhir.engines import running as records
+from sr2fhir.engines import Engine, EngineOptions, running as records
 from sr2fhir.engines.java import EmbeddedEngine, service
 from sr2fhir.engines.java.connection import Socket
 from sr2fhir.engines.running import Running, State

@@ -8,8 +8,7 @@ import struct
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sr2fhir.model import numbers
 
 

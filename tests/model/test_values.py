@@ -37,8 +37,7 @@ from tests.builders import (
     waveform,
 )
 from tests.builders.codes import CUBIC_MM, FINDING, IMAGING_MEASUREMENTS, LUNG, VOLUME
-from tests.model.documents import codes, rendered, sets
-from tests.model.documents import item as found
+from tests.model.documents import codes, item as found, rendered, sets
 
 IDENTITY = {
     "id", "sourceId", "position", "contentItemIdentifier", "relationship", "valueType", "role", "concept", "key", "context",

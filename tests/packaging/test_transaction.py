@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from sr2fhir import RenderOptions, Transformer, UsageError
 from sr2fhir.jsontext import JsonObject, NumberText, dumps
-from sr2fhir.packaging import Packaging
-from sr2fhir.packaging.policies import PROFILES, request, search_token
+from sr2fhir.packaging import PROFILES, Packaging, request, search_token
 
 ID = "00000000-0000-5000-8000-000000000001"
 OWN = {"system": "http://h.org", "value": "PID 1"}

@@ -12,7 +12,7 @@ from sr2fhir.accounting import Report
 from sr2fhir.errors import DamagedError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import loads_strict
-from sr2fhir.result import Result
+from sr2fhir.pipeline import Result
 from sr2fhir.runs.results import Line
 from sr2fhir.runs.sinks.ndjson import FILES, OUTCOMES, REPORTS, NdjsonSink
 

@@ -1,11 +1,10 @@
 """The last stage: believe nothing that an engine returned unchecked, and account for every content item.
 
 A success status is no proof: an engine that sets an element twice writes its key twice, and a proxy can cut
-an answer short. So the Bundle is parsed strictly (`parse`), compared with the document it was made from
-(`checks`), resources that nothing refers to are taken out (`orphans`), its lineage ids become a table and are
-taken out (`lineage`), and each content item and header
-attribute is put into one class (`accounting`, by the tables of `classes`; the result is a `report`; mapping
-specification, section 8).
+an answer short. So the Bundle is parsed strictly, compared with the document it was made from, and freed of
+resources that nothing refers to (`checks`); its lineage ids become a table and are taken out (`lineage`); and
+each content item and header attribute is put into one class (`classify`, by the tables of `classes`; the
+result is a `report`; mapping specification, section 8).
 """
 
 from __future__ import annotations
@@ -13,13 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.accounting.checks import REQUIRED, check
+from sr2fhir.accounting.checks import REQUIRED, Sources, check, parse, remove_orphans
 from sr2fhir.accounting.classify import account
 from sr2fhir.accounting.lineage import collect
-from sr2fhir.accounting.orphans import remove_orphans
-from sr2fhir.accounting.parse import parse
 from sr2fhir.accounting.report import Report
-from sr2fhir.accounting.sources import Sources
 from sr2fhir.jsontext import JsonObject
 
 if TYPE_CHECKING:

@@ -1,21 +1,126 @@
-"""Is what the engine returned the Bundle of this document? Each check is a row of `CHECKS`."""
+"""Is what the engine returned the Bundle of this document? Each check is a row of `CHECKS`.
+
+The maps make a resource for every person, device, body structure and specimen that the logical model lists;
+what nothing in the Bundle refers to is taken out again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sr2fhir.accounting.parse import HINT
-from sr2fhir.accounting.sources import Sources, walk
 from sr2fhir.errors import OutputError
+from sr2fhir.jsontext import JsonError, JsonObject, NumberText, loads_strict
+from sr2fhir.model.numbers import MAX_AFTER_POINT, decimal
 
+if TYPE_CHECKING:
+    from sr2fhir.model import Rendering
+
+HINT = "This is a fault of the engine or of a map, not of the input; compare with another --engine"
 URN = "urn:uuid:"
 # parts of the logical model of which every Bundle holds a resource (mapping specification, section 3.2)
 REQUIRED = {"patient": "Patient", "study": "ImagingStudy", "equipment": "Device"}
 ONCE = ("Patient",)
+DEPENDENT = frozenset({"Practitioner", "Device", "BodyStructure", "Specimen"})
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NESTED = (dict, list)
+RESOURCE_ID_KEYS = ("id", "sourceId")
 
-JsonObject = dict[str, Any]
+
+def parse(data: bytes) -> dict[str, Any]:
+    """Parse an engine's answer, whose every number keeps its text.
+
+    Raises
+    ------
+    OutputError
+        Not JSON, cut short, with a key that occurs twice, with NaN or infinity, or not an object.
+    """
+    if not data.strip():
+        raise OutputError("the engine returned nothing", hint=HINT)
+    try:
+        content = loads_strict(data, number=plain)
+    except JsonError as error:
+        raise OutputError(f"the engine returned malformed JSON: {error}", hint=HINT) from error
+    if not isinstance(content, dict):
+        raise OutputError("the engine returned JSON that is not a resource", hint=HINT)
+    return content
+
+
+def plain(text: str) -> NumberText:
+    """Write a number with an exponent where FHIR needs one, and only there.
+
+    Engines write 0.00000015 as 1.5E-7, and 1.6666666666666666e-2 with more decimals than FHIR allows.
+    """
+    may_differ = "e" in text.lower() or len(text) > MAX_AFTER_POINT
+    return (decimal(text) if may_differ else None) or NumberText(text)
+
+
+# ---- what the document offers ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The ids of a logical model.
+
+    Parameters
+    ----------
+    resources
+        Id of a resource that may be made → position of the content item that it comes from, or None.
+    elements
+        Ids that an element of the Bundle may carry: positions of content items and keywords of attributes.
+    items
+        Position → content item of the logical model.
+    """
+
+    resources: dict[str, str | None]
+    elements: frozenset[str]
+    items: dict[str, dict[str, Any]]
+
+    @staticmethod
+    def of(rendering: Rendering) -> Sources:
+        """Collect the ids of a rendering."""
+        resources: dict[str, str | None] = {}
+        traced: set[str] = set()
+        items: dict[str, dict[str, Any]] = {}
+        for node in walk(rendering.document):
+            position = content_position(node)
+            if position is not None:
+                items[position] = node
+            for name in (node[key] for key in RESOURCE_ID_KEYS if key in node):
+                if UUID.fullmatch(name):
+                    resources[name] = resources.get(name) or position
+                else:
+                    traced.update(name.split("-"))
+        positions = {record.position for record in rendering.items}
+        elements = traced | positions | {record.path for record in rendering.header}
+        return Sources(resources, frozenset(elements), items)
+
+
+def content_position(node: dict[str, Any]) -> str | None:
+    """Tell the position of a content item; None for any other part of the model."""
+    return node["position"] if "position" in node and "valueType" in node else None
+
+
+def walk(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Visit every object of a JSON document, without recursion: content trees can be deep."""
+    waiting: list[Any] = [document]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+        members = node.values() if isinstance(node, dict) else node
+        waiting += [value for value in members if isinstance(value, NESTED)]
+
+
+def resource_path(resource: dict[str, Any]) -> str:
+    """Name a resource as a reader finds it: `Observation/<id>`."""
+    return f"{resource['resourceType']}/{resource.get('id', '')}"
+
+
+# ---- checks ------------------------------------------------------------------------------------------------
+
 Fault = tuple[str, str]
 """Where, and what is wrong there."""
 
@@ -123,3 +228,32 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
             where, message = faults[0]
             more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
             raise OutputError(f"the engine's answer was refused: {message}{more}", where=where, hint=HINT)
+
+
+# ---- resources that nothing refers to ----------------------------------------------------------------------
+
+
+def remove_orphans(bundle: dict[str, Any], kept: Collection[str]) -> None:
+    """Remove the entries that nothing refers to.
+
+    Parameters
+    ----------
+    kept
+        Ids of resources that stay all the same.
+    """
+    while True:
+        wanted = {url for entry in bundle["entry"] for url in _referred_to(entry["resource"])}
+        stay = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted, kept)]
+        if len(stay) == len(bundle["entry"]):
+            return
+        bundle["entry"] = stay
+
+
+def _is_orphan(entry: dict[str, Any], wanted: Collection[str], kept: Collection[str]) -> bool:
+    resource = entry["resource"]
+    dependent = resource["resourceType"] in DEPENDENT and resource["id"] not in kept
+    return dependent and entry["fullUrl"] not in wanted
+
+
+def _referred_to(resource: dict[str, Any]) -> list[str]:
+    return [node["reference"] for node in walk(resource) if isinstance(node.get("reference"), str)]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from sr2fhir.accounting.checks import resource_path
+
 Reach = Literal["IG", "SUPP"]
 Marks = frozenset[str]
 NONE: Marks = frozenset()
@@ -105,7 +107,7 @@ class Classes:
     @staticmethod
     def of(resources: Iterable[dict[str, Any]], tables: Tables) -> Classes:
         """Note the profiles that resources claim."""
-        return Classes({f"{each['resourceType']}/{each['id']}": kinds_of(each) for each in resources}, tables)
+        return Classes({resource_path(each): kinds_of(each) for each in resources}, tables)
 
     @cached_property
     def places(self) -> dict[str, str]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sr2fhir.accounting import description
+from sr2fhir.accounting.checks import Sources, resource_path
 from sr2fhir.accounting.classes import NONE, Classes, Marks, Origin, tables_of
-from sr2fhir.accounting.lineage import Lineage, Link, resource_path
-from sr2fhir.accounting.report import Category, Line, Loss, Report
-from sr2fhir.accounting.sources import Sources
+from sr2fhir.accounting.lineage import Lineage, Link
+from sr2fhir.accounting.report import (
+    Category,
+    Line,
+    Loss,
+    Report,
+    description_of_attribute,
+    description_of_item,
+    value_digest,
+)
 from sr2fhir.errors import OutputError
 
 if TYPE_CHECKING:
@@ -66,7 +73,12 @@ class Account:
     @cached_property
     def live(self) -> frozenset[str]:
         """Positions of what reached something, and of all items around it."""
-        return with_ancestors(self.reached)
+        live = {ROOT}
+        for position in self.reached:
+            while position not in live:
+                live.add(position)
+                position = parent_of(position) or ROOT
+        return frozenset(live)
 
     def is_container(self, record: ItemRecord) -> bool:
         """Tell whether an item is a container; one that refers to a container holds nothing itself."""
@@ -89,7 +101,15 @@ class Account:
     @cached_property
     def repeated(self) -> frozenset[str]:
         """Positions of the items that repeat one beside them which reached an element: FHIR has one place."""
-        return frozenset(repeated(self))
+        taken: set[tuple[str | None, ...]] = set()
+        found = set()
+        for record in self.records.values():
+            said = (parent_of(record.position), record.concept, record.value_type, record.relationship)
+            if record.position in self.reached:
+                taken.add(said)
+            elif record.concept and said in taken:
+                found.add(record.position)
+        return frozenset(found)
 
     @cached_property
     def described(self) -> frozenset[str]:
@@ -199,17 +219,12 @@ def item_elements(record: ItemRecord, known: Account) -> Elements:
     return (place,) if place else ()
 
 
-def attribute_elements(record: HeaderRecord, known: Account) -> Elements:
-    """Return what came from an attribute, or from an equal one."""
-    return known.reached.get(record.path) or known.reached.get(record.same_as or "", ())
-
-
 # ---- lines -------------------------------------------------------------------------------------------------
 
 
 def item_line(record: ItemRecord, known: Account) -> Line:
     """Put a content item into its class."""
-    described = description.of_item(record)
+    described = description_of_item(record)
     elements = item_elements(record, known)
     if elements:
         origin = known.origin(record.position)
@@ -218,7 +233,7 @@ def item_line(record: ItemRecord, known: Account) -> Line:
         return Line(record.position, category, reason, described, elements=elements)
     rest, reason = unreached(record, known)
     value = known.sources.items.get(record.position, {}) if reason else {}
-    return Line(record.position, rest, reason, described, description.value_digest(value))
+    return Line(record.position, rest, reason, described, value_digest(value))
 
 
 def unreached(record: ItemRecord, known: Account) -> tuple[Category, str | None]:
@@ -241,8 +256,9 @@ def is_used(record: ItemRecord, known: Account) -> bool:
 
 def attribute_line(record: HeaderRecord, known: Account) -> Line:
     """Put a header attribute into its class; one that should have a target and reached none is unmapped."""
-    described = description.of_attribute(record.path)
-    elements = attribute_elements(record, known)
+    described = description_of_attribute(record.path)
+    # what came from it, or from an equal one
+    elements = known.reached.get(record.path) or known.reached.get(record.same_as or "", ())
     if elements:
         category = known.classes.of_source(attribute_origin(record.path), elements)
         return Line(record.path, category, None, described, elements=elements)
@@ -284,30 +300,9 @@ def source_of(finding: Finding) -> str:
     return finding.where.partition(" ")[0]
 
 
-def repeated(known: Account) -> Iterator[str]:
-    """Find the items that repeat one before them which reached an element."""
-    taken: set[tuple[str | None, ...]] = set()
-    for record in known.records.values():
-        said = (parent_of(record.position), record.concept, record.value_type, record.relationship)
-        if record.position in known.reached:
-            taken.add(said)
-        elif record.concept and said in taken:
-            yield record.position
-
-
 # ---- positions ---------------------------------------------------------------------------------------------
 
 
 def parent_of(position: str) -> str:
     """Return the position of the item around another; empty for the root."""
     return position.rpartition(".")[0]
-
-
-def with_ancestors(positions: Iterable[str]) -> frozenset[str]:
-    """Add to the positions those of all items around them."""
-    live = {ROOT}
-    for position in positions:
-        while position not in live:
-            live.add(position)
-            position = parent_of(position) or ROOT
-    return frozenset(live)

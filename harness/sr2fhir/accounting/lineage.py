@@ -21,8 +21,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sr2fhir.accounting.parse import HINT
-from sr2fhir.accounting.sources import Sources
+from sr2fhir.accounting.checks import HINT, Sources, resource_path
 from sr2fhir.errors import OutputError
 
 
@@ -34,20 +33,32 @@ class Link(NamedTuple):
 
 
 @dataclass
-class Collector:
-    """Walk through resources, noting the ids of elements and, unless they are to be kept, taking them out."""
+class Lineage:
+    """Where the elements of a Bundle came from, as the ids tell that a walk through its resources meets.
+
+    Parameters
+    ----------
+    known
+        Ids that an element may carry.
+    keep
+        Leave them in the Bundle; else they are taken out on the way.
+    links
+        In the order of the Bundle.
+    seen
+        The sources that any id names.
+    """
 
     known: frozenset[str]
     keep: bool
     links: list[Link] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
-    given: Counter[str] = field(default_factory=Counter)
+    _given: Counter[str] = field(default_factory=Counter)
 
     def resource(self, resource: dict[str, Any], path: str) -> None:
         """Visit a resource, whose own id is not lineage, and in which element ids are unique."""
-        outer, self.given = self.given, Counter()
+        outer, self._given = self._given, Counter()
         self._members(resource, path, None)
-        self.given = outer
+        self._given = outer
 
     def _element(self, element: dict[str, Any], path: str, owner: str | None) -> None:
         """Visit an element; what it shares with the element around it needs no row of its own."""
@@ -63,8 +74,8 @@ class Collector:
         if not self.keep or source == owner:
             del element["id"]
             return
-        self.given[source] += 1
-        number = self.given[source]
+        self._given[source] += 1
+        number = self._given[source]
         element["id"] = source if number == 1 else f"{source}-{number}"
 
     def _note(self, source: Any, path: str, owner: str | None) -> None:
@@ -110,11 +121,6 @@ def drop_empty(element: dict[str, Any], key: str) -> None:
         del element[key]
 
 
-def resource_path(resource: dict[str, Any]) -> str:
-    """Name a resource as a reader finds it: `Observation/<id>`."""
-    return f"{resource['resourceType']}/{resource.get('id', '')}"
-
-
 def item_of(source: str) -> str:
     """Return the position of the item that an id is about; the keyword path of an attribute of the header.
 
@@ -127,22 +133,6 @@ def item_of(source: str) -> str:
     return owner if source[0].isdigit() and not last.isdigit() else source
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """Where the elements of a Bundle came from.
-
-    Parameters
-    ----------
-    links
-        In the order of the Bundle.
-    seen
-        The sources that any id names.
-    """
-
-    links: list[Link]
-    seen: set[str]
-
-
 def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> Lineage:
     """Tabulate the lineage ids of a Bundle, and take them out unless they are to be kept.
 
@@ -151,6 +141,6 @@ def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> Lineage:
     OutputError
         An id that no content item or attribute of the document has: the answer is for another one.
     """
-    collector = Collector(sources.elements, keep)
-    collector.resource(bundle, "Bundle")
-    return Lineage(collector.links, collector.seen)
+    lineage = Lineage(sources.elements, keep)
+    lineage.resource(bundle, "Bundle")
+    return lineage

@@ -20,10 +20,9 @@ from sr2fhir.cli.options import (
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import EngineUnavailableError, InputError, UsageError
 from sr2fhir.jsontext import dumps
-from sr2fhir.outcome import describe
+from sr2fhir.outcome import describe, plural
 from sr2fhir.paths import layout
 from sr2fhir.pipeline import render
-from sr2fhir.wording import plural
 
 if TYPE_CHECKING:
     from sr2fhir.comparing import Comparison, Disagreement

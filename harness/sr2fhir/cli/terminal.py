@@ -12,9 +12,8 @@ from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, TextIO
 
-from sr2fhir.outcome import describe
+from sr2fhir.outcome import describe, listed, plural
 from sr2fhir.runs import FileResult, Summary
-from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -18,11 +18,10 @@ from sr2fhir.cli.options import (
 )
 from sr2fhir.cli.terminal import Stopwatch, Terminal, printable, show, summary_lines
 from sr2fhir.errors import EngineUnavailableError, UsageError
-from sr2fhir.outcome import describe
+from sr2fhir.outcome import describe, plural
 from sr2fhir.packaging import BUNDLE_TYPES, FORMATS
 from sr2fhir.runs import LEASE_S, Summary
 from sr2fhir.toolchain.freshness import REMEDY, outdated
-from sr2fhir.wording import plural
 
 EXAMPLES = """\
   sr2fhir transform report.dcm                      out/report.dcm.bundle.json, .report.json, .outcome.json

@@ -17,10 +17,9 @@ from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.errors import Sr2FhirError, UsageError
 from sr2fhir.files import replace_file
 from sr2fhir.jsontext import JsonError, dumps, loads_strict
-from sr2fhir.outcome import error_issue, outcome
+from sr2fhir.outcome import error_issue, listed, outcome, plural
 from sr2fhir.runs.results import without_frames
 from sr2fhir.runs.sinks.files import BUNDLE, writing
-from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
     from sr2fhir.engines.base import Engine

@@ -18,17 +18,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from sr2fhir.dicom import values
-from sr2fhir.dicom.limits import Limits
-from sr2fhir.dicom.notes import Notes
-from sr2fhir.dicom.place import Step, place_of
-from sr2fhir.dicom.signature import BYTE_ORDER_MARK, GIVE_DICOM
+from sr2fhir.dicom.notes import Notes, Step, place_of
+from sr2fhir.dicom.source import BYTE_ORDER_MARK, GIVE_DICOM, Limits
 from sr2fhir.errors import DamagedError, InputError, NotDicomError
 from sr2fhir.jsontext import JsonError, NumberText, loads_strict
 
@@ -287,7 +285,7 @@ class Builder:
             return self._bytes(vr, content, where)
         given = [self._converted(vr, item, where) for item in self._listed(content.get("Value"), where)]
         if not given or given == [""]:
-            return values.empty(vr)
+            return empty_value_for_VR(vr)
         if len(given) == 1:
             return given[0]
         return given if vr in values.NUMBERS else MultiValue(lambda item: item, given)
@@ -297,12 +295,12 @@ class Builder:
             self._invalid(where, "a value of a binary VR is not written as InlineBinary; it was left out")
         packed = content.get("InlineBinary")
         if packed is None:
-            return values.empty(vr)
+            return empty_value_for_VR(vr)
         try:
             return base64.b64decode(packed, validate=True)
         except (binascii.Error, ValueError, TypeError):
             self._invalid(where, "InlineBinary is not base64; the value was left out")
-            return values.empty(vr)
+            return empty_value_for_VR(vr)
 
     def _converted(self, vr: str, item: Any, where: Where) -> Any:
         """Convert one value of an attribute."""

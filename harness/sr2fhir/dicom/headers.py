@@ -1,27 +1,108 @@
-"""Heads of data elements: tag, value representation, length (PS3.5 7.1)."""
+"""Heads of data elements (PS3.5 7.1), and the data sets and sequences that are open while they are read."""
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
 
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from sr2fhir.dicom import values
-from sr2fhir.dicom.notes import Notes
-from sr2fhir.dicom.open_items import Encoding, Item, contradiction, cut
-from sr2fhir.dicom.place import place_of
+from sr2fhir.dicom.notes import Notes, Step, place_of
+from sr2fhir.dicom.values import Repertoire
+from sr2fhir.errors import DamagedError
 
 UNDEFINED = 0xFFFFFFFF
 ITEM = 0xFFFEE000
 SEQUENCE_DELIMITER = 0xFFFEE0DD
 HEADER_SIZE = 8
-# VRs whose value of undefined length consists of fragments.
-FRAGMENTED = values.BYTES
 SHORT_FORM = {True: struct.Struct("<HH2sH"), False: struct.Struct(">HH2sH")}
 LONG_FORM = {True: struct.Struct("<HHI"), False: struct.Struct(">HHI")}
 LENGTH = {True: struct.Struct("<I"), False: struct.Struct(">I")}
 VRS = {vr.encode(): vr for vr in values.KNOWN}
+FETCH_AGAIN = "Fetch or export it again"
+DATA_SET = "data set"
+
+
+class Encoding(NamedTuple):
+    """How data elements are written: without or with VR, least or most significant byte first."""
+
+    implicit: bool
+    little: bool
+
+
+class Item:
+    """A data set that is being read: the root, or an item of a sequence.
+
+    Parameters
+    ----------
+    end
+        Offset at which it ends at the latest.
+    delimited
+        Whether it is of undefined length, so that a delimiter has to come.
+    encoding, repertoire
+        How its elements and its texts are written.
+    step
+        How it was reached; None for the root.
+    """
+
+    __slots__ = ("delimited", "elements", "encoding", "end", "last", "repertoire", "step")
+
+    def __init__(
+        self, end: int, delimited: bool, encoding: Encoding, repertoire: Repertoire, step: Step | None
+    ) -> None:
+        self.elements: dict[BaseTag, DataElement | RawDataElement] = {}
+        self.end = end
+        self.delimited = delimited
+        self.encoding = encoding
+        self.repertoire = repertoire
+        self.step = step
+        self.last = 0
+
+    def cut(self, tag: int | None = None) -> DamagedError:
+        """Make the error for the item, or one of its attributes, that ends before it is complete."""
+        return self.contradiction(tag, "is cut off")
+
+    def overrun(self, tag: int | None, missing: int) -> DamagedError:
+        """Make the error for a length that reaches beyond the data, or only beyond what contains the element.
+
+        Parameters
+        ----------
+        missing
+            By how many bytes it reaches beyond the data; zero or less where it does not.
+        """
+        if missing > 0:
+            return self.contradiction(tag, f"is cut off: the data end {missing:,} bytes too early")
+        return self.contradiction(tag, "is longer than what contains it")
+
+    def contradiction(self, tag: int | None, what: str) -> DamagedError:
+        """Make the error for lengths or delimiters that contradict each other."""
+        if tag is None and self.step is None:
+            return DamagedError(f"the data set {what}", where=DATA_SET, hint=FETCH_AGAIN)
+        subject = "the item" if tag is None else "the attribute"
+        return DamagedError(f"{subject} {what}", where=place_of(self.step, tag), hint=FETCH_AGAIN)
+
+
+class OpenSequence:
+    """A sequence that is being read.
+
+    Parameters
+    ----------
+    holder
+        The data set that it is an element of.
+    """
+
+    __slots__ = ("delimited", "encoding", "end", "holder", "items", "tag")
+
+    def __init__(self, tag: int, end: int, delimited: bool, holder: Item) -> None:
+        self.tag = tag
+        self.end = end
+        self.delimited = delimited
+        self.encoding = holder.encoding
+        self.holder = holder
+        self.items: list[Dataset] = []
 
 
 class Header(NamedTuple):
@@ -90,12 +171,12 @@ class HeaderReader:
         """Read the length that follows two reserved bytes."""
         start = position + HEADER_SIZE + 4
         if start > item.end:
-            raise cut(item, tag)
+            raise item.cut(tag)
         (length,) = LENGTH[item.encoding.little].unpack_from(self._data, start - 4)
         if vr == "UN":
             vr = self._vr_of_unknown(item, tag, length)
-        elif length == UNDEFINED and vr not in FRAGMENTED and vr != "SQ":
-            raise contradiction(item, tag, "has a VR that cannot be of undefined length")
+        elif length == UNDEFINED and vr not in values.BYTES and vr != "SQ":
+            raise item.contradiction(tag, "has a VR that cannot be of undefined length")
         return Header(tag, vr, length, start)
 
     def _implicit(self, item: Item, position: int) -> Header:
@@ -103,7 +184,9 @@ class HeaderReader:
         tag, length = self.item_head(position, item.encoding)
         start = position + HEADER_SIZE
         vr = values.standard_vr(tag) or self._private_vr(item, tag)
-        if length == UNDEFINED and (vr not in FRAGMENTED or (vr == "UN" and self._holds_items(item, start))):
+        if length == UNDEFINED and (
+            vr not in values.BYTES or (vr == "UN" and self._holds_items(item, start))
+        ):
             vr = "SQ"
         return Header(tag, vr, length, start)
 
@@ -124,7 +207,7 @@ class HeaderReader:
         """Deal with less than a head at the end of an item: padding after the root, else damage."""
         if item.step is None and not any(self._data[position : item.end]):
             return Header(0, "UN", 0, item.end)
-        raise cut(item)
+        raise item.cut()
 
     def _vr_of_unknown(self, item: Item, tag: int, length: int) -> str:
         """Find the VR of an element written as UN: the dictionary's, where the length allows it."""

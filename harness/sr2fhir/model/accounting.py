@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sr2fhir import jsontext
+from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model.attributes import Attributes, keyword_path
+from sr2fhir.model.attributes import Attributes
 from sr2fhir.model.context import Use, Uses
 from sr2fhir.model.header import HeaderTable
 from sr2fhir.model.tree import Item

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
+from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.errors import DamagedError
 
 _PADDING = " \0"
@@ -178,11 +179,6 @@ def _dictionary_vr(number: int) -> str:
         return dictionary_VR(number)
     except KeyError:
         return "UN"
-
-
-def keyword_path(number: int) -> str:
-    """Return the keyword of a tag, or ``(gggg,eeee)`` where it has none."""
-    return keyword_for_tag(number) or f"({number >> 16:04X},{number & 0xFFFF:04X})"
 
 
 def _unpacked(element: RawDataElement) -> list[int | float]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import uids
-from sr2fhir.model.attributes import Attributes, keyword_path, tag
+from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.members import filled
 
 _KINDS = {

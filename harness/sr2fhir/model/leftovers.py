@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from functools import cache
 
+from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import Finding
 from sr2fhir.model.accounting import Leftover
-from sr2fhir.model.attributes import keyword_path, tag
+from sr2fhir.model.attributes import tag
 from sr2fhir.model.datetimes import is_instant
 from sr2fhir.model.roles import table
 from sr2fhir.model.tree import Item

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import names, uids
-from sr2fhir.model.attributes import Attributes, keyword_path, tag
+from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes
 from sr2fhir.model.context import Changes, Uses
 from sr2fhir.model.identifiers import Ids

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from sr2fhir.accounting.parse import HINT
+from sr2fhir.accounting.checks import HINT
 from sr2fhir.engines.base import converting
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import loads_strict

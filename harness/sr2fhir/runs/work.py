@@ -11,7 +11,7 @@ from traceback import extract_tb
 from typing import TYPE_CHECKING, NamedTuple
 
 import sr2fhir
-from sr2fhir.dicom.limits import in_force
+from sr2fhir.dicom.source import in_force
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.paths import Layout, layout
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sr2fhir.engines import Engine, EngineOptions
     from sr2fhir.model import RenderOptions
-    from sr2fhir.result import Result
+    from sr2fhir.pipeline import Result
     from sr2fhir.runs.inputs import Input
     from sr2fhir.runs.sinks import Sink
 

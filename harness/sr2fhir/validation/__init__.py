@@ -1,7 +1,7 @@
 """What the HL7 validator says about a Bundle, in terms of its resources and without patient data.
 
 The validator quotes values. Its sentences are shown to people and written to OperationOutcomes, so values
-that may identify a patient are masked (`masking`). One message is expected and excused, by its exact text and
+that may identify a patient are masked (`Mask`). One message is expected and excused, by its exact text and
 place: that of decision D4 (`known.json`).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sr2fhir.engines.base import validating
 from sr2fhir.outcome import issue
-from sr2fhir.validation.masking import Mask
 
 if TYPE_CHECKING:
     from sr2fhir.engines.base import Engine, ValidationMessage
@@ -153,3 +152,52 @@ def place(expression: str, validated: dict[str, Any]) -> tuple[str, str]:
 def name_of(resource: dict[str, Any]) -> str:
     """Name a resource by type and id, as far as it has them."""
     return "/".join(str(resource[key]) for key in ("resourceType", "id") if key in resource)
+
+
+# ---- what may identify a patient ---------------------------------------------------------------------------
+
+MASK = "…"
+# resources whose texts are about a person, and elements that are so in any resource
+PERSONAL_RESOURCES = frozenset({"Patient", "Practitioner"})
+PERSONAL_ELEMENTS = frozenset(
+    {"identifier", "subject", "performer", "note", "valueString", "specimen", "accessIdentifier"}
+)
+# members that hold no value of a person wherever they stand
+IMPERSONAL_MEMBERS = frozenset(
+    {"resourceType", "id", "meta", "system", "code", "url", "type", "reference", "use", "extension", "gender"}
+)
+SHORTEST = 2
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Replace the personal values of one Bundle in a text."""
+
+    pattern: re.Pattern[str] | None
+
+    @staticmethod
+    def of(resource: dict[str, Any]) -> Mask:
+        """Collect the personal values of a resource, the longest first, since one may contain another."""
+        values = sorted(
+            {value for value in personal(resource, False) if len(value) >= SHORTEST}, key=len, reverse=True
+        )
+        bounded = (rf"(?<!\w){re.escape(value)}(?!\w)" for value in values)
+        return Mask(re.compile("|".join(bounded)) if values else None)
+
+    def __call__(self, text: str) -> str:
+        """Mask a text."""
+        return self.pattern.sub(MASK, text) if self.pattern else text
+
+
+def personal(node: Any, inside: bool) -> Iterator[str]:
+    """Yield the texts that are about a person."""
+    if isinstance(node, dict):
+        inside = inside or node.get("resourceType") in PERSONAL_RESOURCES
+        for key, value in node.items():
+            if key not in IMPERSONAL_MEMBERS:
+                yield from personal(value, inside or key in PERSONAL_ELEMENTS)
+    elif isinstance(node, list):
+        for value in node:
+            yield from personal(value, inside)
+    elif inside and isinstance(node, str):
+        yield node

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from sr2fhir.dicom.limits import Limits, in_force
-from sr2fhir.dicom.signature import kind_of
-from sr2fhir.dicom.source import bytes_of_file
+from sr2fhir.dicom.source import Limits, bytes_of_file, in_force, kind_of
 from sr2fhir.errors import InputError
 
 

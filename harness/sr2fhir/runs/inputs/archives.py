@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from sr2fhir.dicom.dicom_json import members as members_of_array
-from sr2fhir.dicom.limits import MEGABYTE, Limits, in_force
-from sr2fhir.dicom.signature import HEAD_SIZE, is_array, kind_of
-from sr2fhir.dicom.source import printable, unreadable
+from sr2fhir.dicom.source import (
+    HEAD_SIZE,
+    MEGABYTE,
+    Limits,
+    in_force,
+    is_array,
+    kind_of,
+    printable,
+    unreadable,
+)
 from sr2fhir.errors import DamagedError, InputError
 from sr2fhir.runs.inputs import (
     BytesInput,

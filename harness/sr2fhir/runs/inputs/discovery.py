@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sr2fhir.dicom.limits import Limits, in_force
-from sr2fhir.dicom.signature import HEAD_SIZE, is_array, kind_of
-from sr2fhir.dicom.source import bytes_of, bytes_of_file, printable, unreadable
+from sr2fhir.dicom.source import (
+    HEAD_SIZE,
+    Limits,
+    bytes_of,
+    bytes_of_file,
+    in_force,
+    is_array,
+    kind_of,
+    printable,
+    unreadable,
+)
 from sr2fhir.errors import InputError
 from sr2fhir.runs.inputs import (
     BytesInput,

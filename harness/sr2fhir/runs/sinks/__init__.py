@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sr2fhir.packaging import Format
-    from sr2fhir.result import Result
+    from sr2fhir.pipeline import Result
     from sr2fhir.runs.jobs import Jobs
     from sr2fhir.runs.results import Summary, Written
 

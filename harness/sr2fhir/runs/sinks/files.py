@@ -20,7 +20,7 @@ from sr2fhir.runs.sinks import SharedSink, Sink
 
 if TYPE_CHECKING:
     from sr2fhir.packaging import Format
-    from sr2fhir.result import Result
+    from sr2fhir.pipeline import Result
 
 UNNAMED = "input"
 BUNDLE, REPORT, OUTCOME = ".bundle.json", ".report.json", ".outcome.json"

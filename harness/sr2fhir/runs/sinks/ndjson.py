@@ -22,7 +22,7 @@ from sr2fhir.runs.sinks.files import writing
 
 if TYPE_CHECKING:
     from sr2fhir.packaging import Format
-    from sr2fhir.result import Result
+    from sr2fhir.pipeline import Result
     from sr2fhir.runs.jobs import Jobs
     from sr2fhir.runs.results import Summary
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pydicom.sr._concepts_dict import concepts
-from sr2fhir.accounting import description
+from sr2fhir.accounting import report
 from sr2fhir.jsontext import NumberText
 from sr2fhir.model import ItemRecord
 
@@ -28,12 +28,12 @@ CONCEPTS = {
 
 @pytest.mark.parametrize(("label", "shown"), CONCEPTS.items())
 def test_meanings_that_a_user_may_have_typed_are_not_shown(label: str, shown: str) -> None:
-    assert description.concept(label) == shown
+    assert report.concept(label) == shown
 
 
 def test_an_item_without_concept_name() -> None:
     record = ItemRecord("1.2", "IMAGE", "SELECTED FROM", None, None)
-    assert description.of_item(record) == (("valueType", "IMAGE"), ("relationship", "SELECTED FROM"))
+    assert report.description_of_item(record) == (("valueType", "IMAGE"), ("relationship", "SELECTED FROM"))
 
 
 def test_the_meanings_are_those_of_the_standard() -> None:
@@ -44,11 +44,11 @@ def test_the_meanings_are_those_of_the_standard() -> None:
         for entry in table.values()
         for code, (meaning, _) in entry.items()
     ]
-    assert description.dcm_meanings().keys() == {code for code, _ in known}
-    assert all(description.is_dcm_meaning(code, meaning) for code, meaning in known)
-    assert description.is_dcm_meaning("121071", "FINDING")
-    assert not description.is_dcm_meaning("121071", "Mrs Roe")
-    assert not description.is_dcm_meaning("999999", "Finding")
+    assert report.dcm_meanings().keys() == {code for code, _ in known}
+    assert all(report.is_dcm_meaning(code, meaning) for code, meaning in known)
+    assert report.is_dcm_meaning("121071", "FINDING")
+    assert not report.is_dcm_meaning("121071", "Mrs Roe")
+    assert not report.is_dcm_meaning("999999", "Finding")
 
 
 ATTRIBUTES = {
@@ -60,7 +60,7 @@ ATTRIBUTES = {
 
 @pytest.mark.parametrize(("path", "wanted"), ATTRIBUTES.items())
 def test_attributes_have_tag_and_value_representation(path: str, wanted: tuple[tuple[str, str], ...]) -> None:
-    assert description.of_attribute(path) == wanted
+    assert report.description_of_attribute(path) == wanted
 
 
 # ---- digests ----
@@ -85,7 +85,7 @@ GUESSABLE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("content", GUESSABLE.values(), ids=GUESSABLE)
 def test_values_that_can_be_guessed_have_no_digest(content: dict[str, Any]) -> None:
-    assert description.value_digest(content) is None
+    assert report.value_digest(content) is None
 
 
 DIGESTED: dict[str, tuple[dict[str, Any], bytes]] = {
@@ -110,4 +110,4 @@ DIGESTED: dict[str, tuple[dict[str, Any], bytes]] = {
 
 @pytest.mark.parametrize(("content", "digested"), DIGESTED.values(), ids=DIGESTED)
 def test_a_digest_is_of_the_value_and_not_of_its_place(content: dict[str, Any], digested: bytes) -> None:
-    assert description.value_digest(content) == hashlib.sha256(digested).hexdigest()[:16]
+    assert report.value_digest(content) == hashlib.sha256(digested).hexdigest()[:16]
