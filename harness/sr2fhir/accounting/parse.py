@@ -6,7 +6,7 @@ from typing import Any
 
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import NumberText, loads_strict
-from sr2fhir.model.numbers import MAX_AFTER_POINT, decimal
+from sr2fhir.model.datatypes import MAX_AFTER_POINT, decimal
 
 HINT = "This is a fault of the engine or of a map, not of the input; compare with another --engine"
 
