@@ -16,7 +16,7 @@ from pydicom import _version as edition
 from pydicom._uid_dict import UID_dictionary
 from pydicom.sr._concepts_dict import concepts
 from sr2fhir.files import replace_file
-from sr2fhir.model.uids import LATER_SOP_CLASSES
+from sr2fhir.model.identifiers import LATER_SOP_CLASSES
 from sr2fhir.paths import layout
 
 Concept = dict[str, Any]

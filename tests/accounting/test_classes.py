@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sr2fhir.accounting.classes import Classes, Condition, Origin, kinds_of, tables_of
 from sr2fhir.documents.measurement_report.structure import roles
-from sr2fhir.model.roles import table
+from sr2fhir.model.codes import table
 
 STATED = table("sr2fhir.documents.measurement_report", "classes.toml")
 TABLES = tables_of(STATED)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from sr2fhir.findings import FindingLog
-from sr2fhir.model import datetimes
-from sr2fhir.model.datetimes import Clock
+from sr2fhir.model import datatypes
+from sr2fhir.model.datatypes import Clock
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def log():
     ],
 )
 def test_dates(written, expected):
-    assert datetimes.date(written) == expected
+    assert datatypes.date(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_dates(written, expected):
     ],
 )
 def test_times(written, expected):
-    assert datetimes.time(written) == expected
+    assert datatypes.time(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_times(written, expected):
     ],
 )
 def test_offsets(written, expected):
-    assert datetimes.offset(written) == expected
+    assert datatypes.offset(written) == expected
 
 
 def test_date_and_time_are_joined_with_the_stated_offset(log):
@@ -113,6 +113,6 @@ def test_an_offset_that_is_none_is_reported_and_not_used(log):
 
 
 def test_an_instant_needs_a_time_of_day():
-    assert datetimes.is_instant("2019-03-23T08:24:28+00:00")
-    assert not datetimes.is_instant("2019-03-23")
-    assert not datetimes.is_instant(None)
+    assert datatypes.is_instant("2019-03-23T08:24:28+00:00")
+    assert not datatypes.is_instant("2019-03-23")
+    assert not datatypes.is_instant(None)

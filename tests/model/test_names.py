@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sr2fhir.model.names import REPRESENTATION, human_names, text_name
+from sr2fhir.model.datatypes import REPRESENTATION, human_names, text_name
 
 
 def test_five_components():

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from sr2fhir.model import numbers
+from sr2fhir.model import datatypes
 
 
 @pytest.mark.parametrize(
@@ -34,20 +34,20 @@ from sr2fhir.model import numbers
     ],
 )
 def test_decimal_strings_come_out_in_plain_notation(written, expected):
-    assert numbers.decimal(written) == expected
+    assert datatypes.decimal(written) == expected
 
 
 @pytest.mark.parametrize(
     "written", ["", "1,5", "1_0", "NaN", "Infinity", "1 2", "5\\6", "0x1", "1e", ".", "٣", "1e9999999"]
 )
 def test_other_text_is_no_number(written):
-    assert numbers.decimal(written) is None
+    assert datatypes.decimal(written) is None
 
 
 @settings(derandomize=True, max_examples=300)
 @given(st.from_regex(r"[+-]?([0-9]{1,12}\.?[0-9]{0,8}|\.[0-9]{1,8})([eE][+-]?[0-9]{1,2})?", fullmatch=True))
 def test_the_value_is_kept_and_the_text_is_json(written):
-    text = numbers.decimal(written)
+    text = datatypes.decimal(written)
     assert text is not None
     assert Decimal(text) == Decimal(written)
     json.loads(text)
@@ -66,13 +66,13 @@ def test_the_value_is_kept_and_the_text_is_json(written):
     ],
 )
 def test_doubles_are_as_short_as_can_be(value, expected):
-    assert numbers.double(value) == expected
+    assert datatypes.double(value) == expected
 
 
 @settings(derandomize=True)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_doubles_round_trip(value):
-    text = numbers.decimal(numbers.double(value))
+    text = datatypes.decimal(datatypes.double(value))
     assert text is not None
     assert float(text) == value
 
@@ -82,13 +82,13 @@ def test_doubles_round_trip(value):
     [(0.1, "0.1"), (16777216.0, "16777216"), (1e-45, "1e-45"), (3.4028235e38, "3.4028235e38")],
 )
 def test_singles_are_as_short_as_can_be(value, expected):
-    assert numbers.single(struct.unpack("<f", struct.pack("<f", value))[0]) == expected
+    assert datatypes.single(struct.unpack("<f", struct.pack("<f", value))[0]) == expected
 
 
 @settings(derandomize=True, max_examples=500)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_singles_round_trip_and_nothing_shorter_does(value):
-    text = numbers.single(value)
+    text = datatypes.single(value)
     assert struct.pack("<f", float(text)) == struct.pack("<f", value)
     digits = len(Decimal(text).normalize().as_tuple().digits)
     shorter = f"{value:.{digits - 1}g}" if digits > 1 else None
@@ -103,5 +103,5 @@ def _single(text):
 
 
 def test_a_rational_value_is_its_quotient():
-    assert numbers.quotient(1, 4) == "0.25"
-    assert numbers.quotient(1, 0) is None
+    assert datatypes.quotient(1, 4) == "0.25"
+    assert datatypes.quotient(1, 0) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sr2fhir
 from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, roles
-from sr2fhir.model.roles import Roles, table
+from sr2fhir.model.codes import Roles, table
 
 PACKAGE = Path(sr2fhir.__file__).parent
 TABLES = "sr2fhir.documents.measurement_report"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydicom._uid_dict import UID_dictionary
-from sr2fhir.model.uids import LATER_SOP_CLASSES
+from sr2fhir.model.identifiers import LATER_SOP_CLASSES
 from sr2fhir.paths import layout
 from tools import terminology
 from tools.terminology import DCM, SOP_CLASS, preferred_first, to_json

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import JsonError, JsonObject, NumberText, loads_strict
-from sr2fhir.model.numbers import MAX_AFTER_POINT, decimal
+from sr2fhir.model.datatypes import MAX_AFTER_POINT, decimal
 
 if TYPE_CHECKING:
     from sr2fhir.model import Rendering

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sr2fhir.documents.base import DocumentType
 from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.errors import InputError, MissingAttributeError, NotStructuredReportError, TemplateError
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag, template_identifier
 from sr2fhir.model.codes import Codes, CodingSchemes
+from sr2fhir.model.rendering import DocumentType
 
 __all__ = ["TYPES", "DocumentType", "type_of"]
 

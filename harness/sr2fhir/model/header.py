@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import identifiers, names, uids
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Moment
-from sr2fhir.model.datetimes import is_instant
+from sr2fhir.model.datatypes import filled, human_names, is_instant, joined, traced
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.members import filled, joined, traced
+from sr2fhir.model.identifiers import MAX_UID_LENGTH, issued_identifier, parsed_udi, uid_identifier
 
 Disposition = Literal["mapped", "implied", "context"]
 
@@ -179,11 +178,11 @@ class _Reader:
                 concepts = self._env.codes.read_all(attributes, number, where)
                 return [concept.as_json(where) for concept in concepts]
             case "name":
-                return names.human_names(text, where) if text else None
+                return human_names(text, where) if text else None
             case "date":
                 return self._env.clock.checked_date(text, where)
             case "uid":
-                return uids.identifier(text, where) if text else None
+                return uid_identifier(text, where) if text else None
             case "moment":
                 return self._moment(attributes, row)
             case "number":
@@ -203,7 +202,7 @@ class _Reader:
         if value is None:
             return None
         issuer, assigner = row.beside.get("issuer"), row.beside.get("assigner")
-        found = identifiers.issued_identifier(
+        found = issued_identifier(
             value,
             path + row.keyword,
             issuer=attributes.first(tag(issuer)) if issuer else None,
@@ -250,7 +249,7 @@ class _Reader:
 
     def _short(self, uid: str, where: str) -> str | None:
         """Return a UID that fits FHIR's ``id`` (decision D29)."""
-        if len(uid) <= uids.MAX_LENGTH:
+        if len(uid) <= MAX_UID_LENGTH:
             return uid
         self._env.log.add("warning", "invalid-value", where, "the UID has more than 64 characters")
         return None
@@ -259,7 +258,7 @@ class _Reader:
         parsed = []
         for n, item in enumerate(self._env.header.items(tag(_UDI_SEQUENCE)), 1):
             carrier, where = item.text(tag(_UDI)), f"{_UDI_SEQUENCE}.{n}.{_UDI}"
-            found = identifiers.parsed_udi(carrier) if carrier else None
+            found = parsed_udi(carrier) if carrier else None
             if found:
                 parsed.append({"id": where, **found})
             elif carrier:

@@ -12,12 +12,11 @@ from typing import Literal
 from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import names, uids
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes
 from sr2fhir.model.context import Changes, Uses
-from sr2fhir.model.identifiers import Ids
-from sr2fhir.model.members import filled, traced
+from sr2fhir.model.datatypes import filled, human_names, report_further_names, text_name, traced
+from sr2fhir.model.identifiers import Ids, uid_identifier
 from sr2fhir.model.tree import Item, text_of
 
 PartyRole = Literal["observer", "participant", "attester", "author", "verifier"]
@@ -131,7 +130,7 @@ class Parties:
     def report_names(self, log: FindingLog) -> None:
         """Report the names that have more groups than a Practitioner of the profile."""
         for person in self.persons:
-            names.report_further(person.body.get("name", []), log)
+            report_further_names(person.body.get("name", []), log)
 
     def _named(self, party: Party, body: JsonObject, role: PartyRole, items: Sequence[Item]) -> str:
         """Note that the document names a party here, too."""
@@ -272,8 +271,8 @@ def _human_names(item: Item) -> list[JsonObject]:
     if text is None:
         return []
     if item.value_type == "PNAME":
-        return names.human_names(text, item.position)
-    return names.text_name(text, item.position)
+        return human_names(text, item.position)
+    return text_name(text, item.position)
 
 
 def _number(item: Item) -> JsonObject | None:
@@ -290,7 +289,7 @@ def _device(observer: _Observer, parties: Parties) -> list[str]:
     described: list[Item] = []
     uid = observer.find("observer.device-uid")
     if uid and (text := text_of(uid)):
-        body["identifier"] = uids.identifier(text, uid.position)
+        body["identifier"] = uid_identifier(text, uid.position)
         described.append(uid)
     for term, name in _TEXTS.items():
         item = observer.find(term)
@@ -380,7 +379,7 @@ class _Reader:
     ) -> list[str]:
         """Return the id of the person; none where there is neither a name nor an identifier."""
         text = item.text(name)
-        named = names.human_names(text, f"{path}.{keyword_path(name)}") if text else []
+        named = human_names(text, f"{path}.{keyword_path(name)}") if text else []
         identified = f"{path}.{keyword_path(identification)}"
         numbers = [
             filled({"id": identified, "system": coding.get("system"), "value": coding["code"]})
@@ -393,7 +392,7 @@ class _Reader:
     def device(self, item: Attributes, path: str, role: PartyRole) -> list[str]:
         """Return the id of the device; none where nothing describes it."""
         uid = item.text(_DEVICE_UID)
-        body: JsonObject = {"identifier": uids.identifier(uid, f"{path}.DeviceUID")} if uid else {}
+        body: JsonObject = {"identifier": uid_identifier(uid, f"{path}.DeviceUID")} if uid else {}
         texts = {name: item.text(number) for name, number in _DEVICE_TEXTS.items()}
         places = {name: f"{path}.{keyword_path(number)}" for name, number in _DEVICE_TEXTS.items()}
         body |= traced(texts, places)

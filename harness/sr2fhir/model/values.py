@@ -8,11 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 from sr2fhir.jsontext import JsonObject, NumberText
-from sr2fhir.model import names, numbers, uids
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Concept
+from sr2fhir.model.datatypes import (
+    decimal,
+    double,
+    filled,
+    human_names,
+    quotient,
+    report_further_names,
+    single,
+)
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.members import filled
+from sr2fhir.model.identifiers import UID_HINT, is_valid_uid, sop_class_coding, uid_identifier, uid_problem
 from sr2fhir.model.tree import Item, coded_json
 
 # ---- one attribute: TEXT, CODE, DATETIME, DATE, TIME, UIDREF, PNAME ----------------------------------------
@@ -61,9 +69,9 @@ def uid(item: Item, env: Environment) -> JsonObject:
     written = item.attributes.text(_UID)
     if written is None:
         return {}
-    if not uids.is_valid(written):
-        env.log.add("warning", "invalid-value", item.position, uids.problem(written), uids.HINT, kept=True)
-    return {"uidValue": uids.identifier(written, item.position)}
+    if not is_valid_uid(written):
+        env.log.add("warning", "invalid-value", item.position, uid_problem(written), UID_HINT, kept=True)
+    return {"uidValue": uid_identifier(written, item.position)}
 
 
 def person_name(item: Item, env: Environment) -> JsonObject:
@@ -71,8 +79,8 @@ def person_name(item: Item, env: Environment) -> JsonObject:
     written = item.attributes.text(_PERSON_NAME)
     if written is None:
         return {}
-    named = names.human_names(written, item.position)
-    names.report_further(named, env.log)
+    named = human_names(written, item.position)
+    report_further_names(named, env.log)
     return filled({"valueText": written, "personNameValue": named})
 
 
@@ -105,7 +113,7 @@ class _Written:
 
     def disagrees(self) -> bool:
         """Tell whether the numeric value is another than the floating point value, rounded to its digits."""
-        texts = [numbers.decimal(text) if text else None for text in (self.decimal, self.floating)]
+        texts = [decimal(text) if text else None for text in (self.decimal, self.floating)]
         if None in texts:
             return False
         short, exact = (Decimal(str(text)) for text in texts)
@@ -115,7 +123,7 @@ class _Written:
         if self.numerator is None or self.denominator is None:
             return None
         try:
-            return numbers.quotient(float(self.numerator), float(self.denominator))
+            return quotient(float(self.numerator), float(self.denominator))
         except ValueError:
             return None
 
@@ -137,13 +145,13 @@ def number(item: Item, env: Environment) -> JsonObject:
 def _measured(measured: Attributes, item: Item, env: Environment) -> JsonObject:
     written = _Written(
         _several(measured.texts(_NUMERIC_VALUE)),
-        _binary(measured, _FLOATING_POINT_VALUE, numbers.double),
+        _binary(measured, _FLOATING_POINT_VALUE, double),
         _binary(measured, _NUMERATOR, str),
         _binary(measured, _DENOMINATOR, str),
     )
     units = env.codes.read(measured, _UNITS, item.position)
     text = written.chosen()
-    value = numbers.decimal(text) if text else None
+    value = decimal(text) if text else None
     _report_number(written, text, value, units, item, env)
     return filled(
         {
@@ -221,7 +229,7 @@ def _reference(referenced: Attributes, uid: str, item: Item, env: Environment) -
     known = env.evidence.instance(uid)
     members = {
         "uid": uid,
-        "sopClass": uids.sop_class(sop_class) if sop_class else None,
+        "sopClass": sop_class_coding(sop_class) if sop_class else None,
         "frame": referenced.texts(_FRAMES),
         "segment": whole_numbers(referenced, _SEGMENTS),
         "channel": whole_numbers(referenced, _CHANNELS),
@@ -274,7 +282,7 @@ _DATE_TIMES = tag("ReferencedDateTime")
 def graphic_data(attributes: Attributes) -> list[str]:
     """Return Graphic Data, each number as the shortest text of its 32-bit float; other text as it stands."""
     try:
-        return [numbers.single(value) for value in attributes.numbers(_GRAPHIC_DATA)]
+        return [single(value) for value in attributes.numbers(_GRAPHIC_DATA)]
     except ValueError:
         return attributes.texts(_GRAPHIC_DATA)
 

@@ -42,7 +42,7 @@ class Row:
     maps
         Rules that settle it: ``maps/Patient.map:PatientStub.patientName``, group and rule.
     renderer
-        Where it is settled before the maps: ``model/names.py:human_names``; folder and name are optional.
+        Where it is settled before the maps: ``model/datatypes.py:human_names``; folder and name are optional.
     reason
         Why it cannot be done; empty for a row that is tested.
     """
@@ -157,7 +157,7 @@ def _of_section(
 
 
 def module(root: Path, reference: str) -> Path | None:
-    """Find the module of a reference, ``model/names.py:human_names``, in whatever folder it lies.
+    """Find the module of a reference, ``model/datatypes.py:human_names``, in whatever folder it lies.
 
     Returns
     -------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sr2fhir.documents.base import DocumentType
 from sr2fhir.documents.measurement_report.document import render
 from sr2fhir.documents.measurement_report.structure import roles
-from sr2fhir.model.roles import table
+from sr2fhir.model.codes import table
+from sr2fhir.model.rendering import DocumentType
 from sr2fhir.settings import CANONICAL
 
 MEASUREMENT_REPORT = DocumentType(

@@ -8,32 +8,28 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sr2fhir.documents.measurement_report.effective_time import EffectiveTimes
+from sr2fhir.documents.measurement_report.context import EffectiveTimes, Sites
 from sr2fhir.documents.measurement_report.items import Found, content, repeated
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
-from sr2fhir.documents.measurement_report.sites import Sites
 from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, roles, structure
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import header, uids
-from sr2fhir.model.accounting import Rendering, header_records, item_records
-from sr2fhir.model.algorithms import Algorithms
+from sr2fhir.model import header
 from sr2fhir.model.attributes import Attributes, template_identifier
+from sr2fhir.model.codes import table
 from sr2fhir.model.context import Changes, Moment, Scope, Uses, language, scopes
-from sr2fhir.model.datetimes import is_instant
+from sr2fhir.model.datatypes import filled, is_instant, traced
+from sr2fhir.model.entities import Algorithms, Studies, Subjects
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
 from sr2fhir.model.header import Header, HeaderTable
-from sr2fhir.model.leftovers import leftovers
-from sr2fhir.model.members import filled, traced
+from sr2fhir.model.identifiers import sop_class_coding
 from sr2fhir.model.parties import Parties, observers, participants
-from sr2fhir.model.roles import table
-from sr2fhir.model.studies import Studies
-from sr2fhir.model.subjects import Subjects
+from sr2fhir.model.rendering import Rendering, header_records, item_records, leftovers
 from sr2fhir.model.tree import Item, coded_json, walk
 from sr2fhir.model.values import Values, read_values
 
 if TYPE_CHECKING:
-    from sr2fhir.documents.base import DocumentType
+    from sr2fhir.model.rendering import DocumentType
 
 RESOURCE_TYPE = "DicomSR"
 
@@ -150,7 +146,7 @@ def _general(env: Environment, head: Header) -> JsonObject:
         env.log.add("warning", "conflict", "VerificationFlag", message)
     general = {
         "form": env.options.form,
-        "sopClass": {"id": "SOPClassUID", **uids.sop_class(env.sop_class_uid)},
+        "sopClass": {"id": "SOPClassUID", **sop_class_coding(env.sop_class_uid)},
         "sopInstanceUid": env.sop_instance_uid,
         "template": template_identifier(env.header),
     }

@@ -1,16 +1,20 @@
-"""Instances that content items refer to, with their series and study from the evidence (D9, D29)."""
+"""Instances and regions of the ImagingSelections that references become (decisions D9 to D12, D29)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import evidence, uids
-from sr2fhir.model.environment import Environment
-from sr2fhir.model.members import traced
+from sr2fhir.model.datatypes import decimal, filled, traced
+from sr2fhir.model.environment import Environment, Instance
+from sr2fhir.model.identifiers import UID_HINT, is_valid_uid, short_uid, sop_class_coding, uid_identifier
 from sr2fhir.model.tree import REGIONS, Item, text_of
-from sr2fhir.model.values import Values
+from sr2fhir.model.values import FIDUCIAL, GRAPHIC_TYPE, PIXEL_ORIGIN, Values, graphic_data
+
+# ---- instances --------------------------------------------------------------------------------------------
+
 
 _NAMES = {
     "channel": "the waveform channel",
@@ -86,9 +90,9 @@ class Instances:
                 )
                 self._env.log.add("information", "no-target", item.position, message)
 
-    def listed(self, instance: evidence.Instance, item: Item) -> Placed | None:
+    def listed(self, instance: Instance, item: Item) -> Placed | None:
         """Return an instance of the evidence, for the item that names its series."""
-        sop_class = uids.sop_class(instance.sop_class) if instance.sop_class else None
+        sop_class = sop_class_coding(instance.sop_class) if instance.sop_class else None
         return self._placed(item, instance.uid, sop_class)
 
     def document(self, item: Item) -> Placed:
@@ -97,8 +101,8 @@ class Instances:
         body = {
             "id": item.position,
             "uid": env.sop_instance_uid,
-            "sopClass": uids.sop_class(env.sop_class_uid),
-            "seriesUid": uids.short(env.series_uid),
+            "sopClass": sop_class_coding(env.sop_class_uid),
+            "seriesUid": short_uid(env.series_uid),
             "item": origin.observation_uid or origin.identifier,
         }
         uid = origin.attribute("ObservationUID") if origin.observation_uid else item.position
@@ -114,16 +118,16 @@ class Instances:
         roi: Mapping[str, str] | None = None,
     ) -> Placed | None:
         """Return an instance; None where its UID does not fit FHIR's ``id``."""
-        if not uids.is_valid(uid):
+        if not is_valid_uid(uid):
             message = "the referenced instance is left out of the selection: its UID is not valid"
-            self._env.log.add("warning", "invalid-value", item.position, message, uids.HINT)
+            self._env.log.add("warning", "invalid-value", item.position, message, UID_HINT)
             return None
         known = self._env.evidence.instance(uid)
         body = {
             "id": item.position,
             "uid": uid,
             "sopClass": sop_class,
-            "seriesUid": uids.short(known.series) if known else None,
+            "seriesUid": short_uid(known.series) if known else None,
             "frame": frames,
             "segment": segments,
             "roi": list(roi.values()) if roi else None,
@@ -131,3 +135,77 @@ class Instances:
         return Placed(
             traced(body, {"roi": list(roi or ())}), self._env.study_of(uid), known.series if known else None
         )
+
+
+# ---- regions: flat coordinates, and point by point (D10, D11) ---------------------------------------------
+
+
+_POINTS_2D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "CIRCLE": 2, "ELLIPSE": 4}
+_POINTS_3D = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 3, "ELLIPSE": 4, "ELLIPSOID": 6}
+# of these there is one, whole: not the first of several
+_EXACT = {"POINT", "CIRCLE", "ELLIPSE", "ELLIPSOID"}
+_GRAPHICS = {"SCOORD": (2, _POINTS_2D), "SCOORD3D": (3, _POINTS_3D)}
+_CUT_INTO_POINTS = ("SCOORD", "MULTIPOINT")
+_WHOLE_MATRIX = "VOLUME"
+_CUT = "MULTIPOINT is no type of region in two dimensions: each point stands by itself, not as one graphic"
+
+
+class Regions:
+    """Make the regions of a document.
+
+    Parameters
+    ----------
+    log
+        Receives graphics that are none.
+    """
+
+    def __init__(self, log: FindingLog) -> None:
+        self._log = log
+        self._made: dict[Item, JsonObject | None] = {}
+
+    def of(self, member: Item) -> JsonObject | None:
+        """Return the graphic of a SCOORD or SCOORD3D item, or of its target; None where it is none."""
+        origin = member.origin
+        if origin not in self._made:
+            self._made[origin] = self._region(origin)
+        region = self._made[origin]
+        return {"id": member.position, **region} if region else None
+
+    def _region(self, item: Item) -> JsonObject | None:
+        kind = (item.attributes.text(GRAPHIC_TYPE) or "").upper()
+        dimension, points = _GRAPHICS[item.value_type]
+        coordinates = [decimal(text) for text in graphic_data(item.attributes)]
+        if None in coordinates or not _is_whole(
+            len(coordinates) / dimension, points.get(kind), kind in _EXACT
+        ):
+            self._log.add("warning", "invalid-value", item.position, "the graphic is not a valid one")
+            return None
+        self._check_origin(item)
+        fiducial = item.attributes.text(FIDUCIAL)
+        cut = (item.value_type, kind) == _CUT_INTO_POINTS
+        if cut:
+            self._log.add("information", "no-target", item.position, _CUT)
+        starts = range(0, len(coordinates) if cut else 0, dimension)
+        return filled(
+            {
+                "type": kind,
+                "fiducial": uid_identifier(fiducial, item.position) if fiducial else None,
+                "coordinate": coordinates,
+                "point": [{"coordinate": coordinates[n : n + dimension]} for n in starts],
+            }
+        )
+
+    def _check_origin(self, item: Item) -> None:
+        if item.attributes.text(PIXEL_ORIGIN) == _WHOLE_MATRIX:
+            message = (
+                "Pixel Origin Interpretation VOLUME is lost: the coordinates are of the whole pixel matrix"
+            )
+            hint = "A reader of the selection takes them as relative to the frame"
+            self._log.add("warning", "no-target", item.position, message, hint)
+
+
+def _is_whole(points: float, least: int | None, exactly: bool) -> bool:
+    """Tell whether a graphic of a known type has whole points, and as many as it needs (PS3.3 C.18.6.1.2)."""
+    if least is None or not points.is_integer():
+        return False
+    return points == least if exactly else points >= least

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from sr2fhir.documents.measurement_report.structure import GROUP, MEASURED, OBSERVATIONS, is_group
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import uids
 from sr2fhir.model.attributes import tag, template_identifier
 from sr2fhir.model.context import Moment, Scope, Uses
-from sr2fhir.model.identifiers import Ids
-from sr2fhir.model.members import filled, traced
+from sr2fhir.model.datatypes import filled, traced
+from sr2fhir.model.identifiers import Ids, uid_identifier
 from sr2fhir.model.parties import Fallback
 from sr2fhir.model.tree import IMAGES, REGIONS, Item, written
 from sr2fhir.model.values import LISTS, Values
@@ -194,7 +193,7 @@ def _has_source(item: Item) -> bool:
 
 def _observation_identifier(item: Item) -> JsonObject | None:
     uid = item.observation_uid
-    return uids.identifier(uid, item.attribute("ObservationUID")) if uid else None
+    return uid_identifier(uid, item.attribute("ObservationUID")) if uid else None
 
 
 def _visible_children(item: Item) -> list[Item]:

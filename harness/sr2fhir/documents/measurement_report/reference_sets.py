@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sr2fhir.documents.measurement_report.instances import Instances, Placed
-from sr2fhir.documents.measurement_report.regions import Regions
+from sr2fhir.documents.measurement_report.instances import Instances, Placed, Regions
 from sr2fhir.documents.measurement_report.structure import GROUP, Part, is_group, roles
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model import uids
+from sr2fhir.model.datatypes import filled
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.members import filled
+from sr2fhir.model.identifiers import is_valid_uid, short_uid
 from sr2fhir.model.tree import IMAGES, REGIONS, Item, first, text_of
 from sr2fhir.model.values import FRAME_OF_REFERENCE, Values
 
@@ -172,7 +171,7 @@ class ReferenceSets:
                 "id": self._env.ids.item(head.identifier),
                 "kind": kind.name,
                 **_head(kind, kind.ordinal, head),
-                "seriesUid": uids.short(series),
+                "seriesUid": short_uid(series),
                 "study": studies[study] if study else None,
                 "instance": [one.body for one in placed],
             }
@@ -180,7 +179,7 @@ class ReferenceSets:
 
     def _series(self, kind: _Kind, members: list[Item]) -> JsonObject | None:
         """Return the instances of a series that is named by its UID; None where the UID is none."""
-        named = {uid: member for member in reversed(members) if uids.is_valid(uid := text_of(member) or "")}
+        named = {uid: member for member in reversed(members) if is_valid_uid(uid := text_of(member) or "")}
         if not named:
             return None
         uid, head = list(named.items())[-1]
@@ -228,7 +227,7 @@ class ReferenceSets:
             and self._env.options.form == "ig-literal"
         ):
             self._env.log.add("warning", "conflict", head.position, _MISPRINT)
-        if kind.value_type == "SCOORD3D" and uids.short(kind.frame_of_reference) is None:
+        if kind.value_type == "SCOORD3D" and short_uid(kind.frame_of_reference) is None:
             reason = "invalid-value" if kind.frame_of_reference else "missing-identifier"
             message = (
                 "the region states no valid frame of reference: the profile, which needs one, is not claimed"
@@ -320,7 +319,7 @@ def _head(kind: _Kind, ordinal: int, leading: Item) -> JsonObject:
         "role": roles().role(named.terms) if named else None,
         "concept": named.concept.as_json(named.position) if named and named.concept else None,
         "valueType": kind.value_type,
-        "frameOfReferenceUid": uids.short(kind.frame_of_reference),
+        "frameOfReferenceUid": short_uid(kind.frame_of_reference),
         "ordinal": ordinal,
     }
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sr2fhir.model.codes import Roles, table
 from sr2fhir.model.context import Use
-from sr2fhir.model.roles import Roles, table
 from sr2fhir.model.tree import CONTAINS, Item
 
 GROUP = "measurement-group"

@@ -1,25 +1,24 @@
-"""The account of a rendering: every header attribute and every content item; nothing is lost in silence.
-
-Mapping section 8.
-"""
+"""A rendered document and the account of it: header attributes and content items (mapping section 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 from sr2fhir import jsontext
 from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model.attributes import Attributes
+from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.model.codes import table
 from sr2fhir.model.context import Use, Uses
+from sr2fhir.model.datatypes import is_instant
+from sr2fhir.model.environment import RenderOptions
 from sr2fhir.model.header import HeaderTable
 from sr2fhir.model.tree import Item
-
-if TYPE_CHECKING:
-    from sr2fhir.documents.base import DocumentType
+from sr2fhir.model.values import Values
 
 Disposition = Literal["mapped", "context", "unmapped"]
 
@@ -220,3 +219,105 @@ def _present(attributes: Attributes) -> list[int]:
         for number in attributes.tags()
         if not (attributes.is_sequence(number) and attributes.is_empty(number))
     ]
+
+
+@dataclass(frozen=True)
+class DocumentType:
+    """A kind of Structured Report that maps exist for.
+
+    Parameters
+    ----------
+    name
+        For people, in the plural: `Measurement Reports`.
+    template
+        Template Identifier of its root: `1500` (PS3.16).
+    titles
+        Concepts of its root, where that states no template.
+    entry_map
+        Canonical URL of the StructureMap that makes its Bundle.
+    render
+        Makes the logical model of a document; takes what the reader noticed besides.
+    classes
+        Table for the account of what reached the Bundle.
+    """
+
+    name: str
+    template: str
+    titles: frozenset[str]
+    entry_map: str
+    render: Callable[[Attributes, DocumentType, RenderOptions, tuple[Finding, ...]], Rendering]
+    classes: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def tid(self) -> str:
+        """The template as PS3.16 names it."""
+        return f"TID {self.template}"
+
+    def admits(self, template: str | None, title_keys: frozenset[str]) -> bool:
+        """Tell whether a document is of this type, by the template or the title of its root."""
+        return template == self.template or not self.titles.isdisjoint(title_keys)
+
+
+# ---- what items have and the logical model does not -------------------------------------------------------
+
+
+_NO_INSTANT = (
+    "the Observation DateTime has no time of day, which `issued` needs: that of what is around holds"
+)
+_NO_CONCEPT = "the item has no concept name: nothing says what it is"
+_NAMED = frozenset("TEXT NUM CODE DATETIME DATE TIME UIDREF PNAME".split())
+_OBSERVED = tag("ObservationDateTime")
+_TRACED = frozenset({_OBSERVED, tag("ObservationUID")})
+
+
+def leftovers(items: Iterable[Item], values: Values, observations: Container[Item]) -> tuple[Leftover, ...]:
+    """Return every attribute of a content item, other than the root, that the logical model does not hold.
+
+    A value without a concept name (PS3.3 Table C.17-5: required) is told too: it says nothing. Observation
+    UID and Observation DateTime are held with a lineage of their own: what becomes of them is seen in the
+    Bundle.
+
+    Parameters
+    ----------
+    observations
+        Items that become Observations. Of their Observation DateTime no more is told than that it has no
+        time of day.
+    """
+    return tuple(left for item in items if item.parent for left in _of(item, values, item in observations))
+
+
+def _of(item: Item, values: Values, is_observation: bool) -> Iterator[Leftover]:
+    observed = values.observed.get(item)
+    if item.concept is None and item.value_type in _NAMED:
+        yield Leftover(Finding("warning", "invalid-value", item.position, _NO_CONCEPT))
+    if observed and not is_instant(observed):
+        yield Leftover(Finding("information", "no-target", item.position, _NO_INSTANT))
+    for number in item.attributes.others(_held("by-reference" if item.by_reference else item.value_type)):
+        if number in _TRACED and (number != _OBSERVED or is_instant(observed)):
+            yield _not_carried(number, item, item.attribute(keyword_path(number)))
+        elif number != _OBSERVED or not (is_observation or item.value_type == "CONTAINER"):
+            yield _not_carried(number, item)
+    for sequence, held in _held_below().items():
+        for nested in item.attributes.items(sequence)[:1]:
+            for number in nested.others(held):
+                yield _not_carried(number, item)
+
+
+def _not_carried(number: int, item: Item, lineage: str | None = None) -> Leftover:
+    message = f"the attribute {keyword_path(number)} is not carried over"
+    return Leftover(Finding("information", "no-target", item.position, message), lineage)
+
+
+@cache
+def _held(kind: str) -> frozenset[int]:
+    """Return the attributes that are held of items of a value type, or of those by reference."""
+    stated = table(__package__, "held.toml")
+    if kind == "by-reference":
+        return frozenset(map(tag, stated[kind]))
+    return frozenset(map(tag, (*stated["always"], *stated["value"].get(kind, ()))))
+
+
+@cache
+def _held_below() -> dict[int, frozenset[int]]:
+    stated = table(__package__, "held.toml")["below"]
+    return {tag(sequence): frozenset(map(tag, held)) for sequence, held in stated.items()}
