@@ -35,7 +35,7 @@ from sr2fhir.validation import validate
 from sr2fhir.wording import listed
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.base import Engine
+    from sr2fhir.engines import Engine
 
 Source = Readable | pydicom.Dataset | SourceDocument
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sr2fhir.engines.java import EmbeddedEngine
 
 BASE = "http://hl7.org/fhir/uv/dicom-sr"
+ENTRY_MAP = f"{BASE}/StructureMap/MeasurementReport"
 
 HEAD = f"""\
 /// url = '{BASE}/StructureMap/NAME'

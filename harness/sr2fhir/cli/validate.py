@@ -23,7 +23,7 @@ from sr2fhir.runs.sinks.files import BUNDLE, writing
 from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.base import Engine
+    from sr2fhir.engines import Engine
     from sr2fhir.validation import ValidationIssue
 
 EXAMPLES = """\

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.engines import EngineOptions
-from sr2fhir.engines.hapi import HapiEngine, parts
-from sr2fhir.engines.hapi.parts import Part
+from sr2fhir.engines.hapi import HapiEngine, installation
+from sr2fhir.engines.hapi.installation import Part
 from sr2fhir.paths import layout
 
 from .replay import Fhir, serving
@@ -19,7 +19,7 @@ Make = Callable[..., HapiEngine]
 @pytest.fixture(scope="session")
 def needed() -> list[Part]:
     """List what transforms need."""
-    return parts.for_transforming(layout())
+    return installation.for_transforming(layout())
 
 
 @pytest.fixture

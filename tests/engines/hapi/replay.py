@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sr2fhir.engines.hapi.parts import Part
+from sr2fhir.engines.hapi.installation import Part
 
 RECORDED = Path(__file__).parent / "recorded"
 JSON = "application/fhir+json"

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sr2fhir.engines.digits import Digits
+from tools.fml_engine import Digits
 
 WHOLE = st.integers(0, 10**20).map(str)
 TEXTS = st.builds(
