@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Altered:
-    """Answer what a function makes of an engine's answer.
+    """Return what a function makes of an engine's answer.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def lay_out(folder: Path) -> Layout:
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Callable[..., EmbeddedEngine]]:
-    """Answer a function that makes an engine of maps given as text, with the project's own definitions."""
+    """Return a function that makes an engine of maps given as text, with the project's own definitions."""
     made: list[EmbeddedEngine] = []
 
     def make(**maps: str) -> EmbeddedEngine:

@@ -62,7 +62,7 @@ def failure(*actions: Action, timeout_s: float = 300.0) -> tuple[EngineError, st
 
 
 def known_rule() -> tuple[str, str, str, str, int]:
-    """Answer some rule of our maps, with its place."""
+    """Return some rule of our maps, with its place."""
     table = json.loads(layout().map_index.read_bytes())
     name, entry = sorted(table.items())[0]
     group, content = sorted(entry["groups"].items())[0]

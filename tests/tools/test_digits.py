@@ -20,7 +20,7 @@ TEXTS = st.builds(
 
 
 def past_doubles(document: str) -> str:
-    """Answer a document as it comes back."""
+    """Return a document as it comes back."""
     digits = Digits()
     through = json.dumps(json.loads(digits.sent(document.encode())))
     return digits.restored(through.encode()).decode()

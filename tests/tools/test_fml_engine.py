@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs of thes
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FmlEngine]:
-    """Answer a function that makes an engine of which a Python script plays the program."""
+    """Return a function that makes an engine of which a Python script plays the program."""
 
     def make(script: str, **options: float) -> FmlEngine:
         program = tmp_path / "played"
@@ -38,7 +38,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FmlEn
 
 @pytest.fixture
 def real() -> FmlEngine:
-    """Answer the engine with the real program, or skip where there is none."""
+    """Return the engine with the real program, or skip where there is none."""
     try:
         return FmlEngine()
     except EngineUnavailableError as error:

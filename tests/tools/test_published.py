@@ -36,14 +36,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 @pytest.fixture(scope="module")
 def files(published: Published) -> dict[str, bytes]:
-    """Answer the files of the package by name."""
+    """Return the files of the package by name."""
     with tarfile.open(published.package) as tar:
         return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
 
 
 @pytest.fixture(scope="module")
 def resources(files: dict[str, bytes]) -> list[dict[str, Any]]:
-    """Answer all resources of the package."""
+    """Return all resources of the package."""
     return [
         loads_strict(content)
         for name, content in files.items()
@@ -61,7 +61,7 @@ def json_format() -> Any:
 
 @pytest.fixture(scope="module")
 def alone(published: Published) -> Any:
-    """Answer an HL7 engine that knows the package and FHIR R5, and nothing else."""
+    """Return an HL7 engine that knows the package and FHIR R5, and nothing else."""
     return deep(lambda: hl7_engine(published.package))
 
 

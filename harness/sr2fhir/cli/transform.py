@@ -21,7 +21,7 @@ from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe
 from sr2fhir.packaging import BUNDLE_TYPES, FORMATS
 from sr2fhir.runs import LEASE_S, Summary
-from sr2fhir.toolchain.freshness import REMEDY, outdated
+from sr2fhir.toolchain import REMEDY, outdated
 from sr2fhir.wording import plural
 
 EXAMPLES = """\

@@ -16,7 +16,7 @@ from sr2fhir.engines.java.service import transform_samples
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 if TYPE_CHECKING:
     from sr2fhir.model import Rendering

@@ -232,7 +232,7 @@ def test_a_profile_that_the_server_does_not_know_is_an_error(make: Make, fhir: F
 
 
 def without(operation: str) -> Reply:
-    """Answer a CapabilityStatement without an operation."""
+    """Return a CapabilityStatement without an operation."""
     statement = json.loads(recorded("metadata").body)
     for holder in (statement["rest"][0], *statement["rest"][0]["resource"]):
         holder["operation"] = [each for each in holder.get("operation", []) if each["name"] != operation]

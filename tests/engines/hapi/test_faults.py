@@ -24,7 +24,7 @@ SECRET = "Smith^Jane"
 
 
 def diagnosed(text: str, status: int = 500) -> Reply:
-    """Answer with an OperationOutcome."""
+    """Return with an OperationOutcome."""
     issue = {"severity": "error", "code": "processing", "diagnostics": text}
     return resource({"resourceType": "OperationOutcome", "issue": [issue]}, status)
 
@@ -149,7 +149,7 @@ def sample_bytes() -> bytes:
 
 
 def statement(**changed: object) -> Reply:
-    """Answer the recorded CapabilityStatement with changes."""
+    """Return the recorded CapabilityStatement with changes."""
     return resource(json.loads(recorded("metadata").body) | changed)
 
 

@@ -47,7 +47,7 @@ def options(url: str) -> EngineOptions:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Answer the base URL of a real server, which is built and started if need be."""
+    """Return the base URL of a real server, which is built and started if need be."""
     given, mirror = os.environ.get(URL_VARIABLE), os.environ.get(GIT_VARIABLE)
     if given:
         yield given
@@ -92,7 +92,7 @@ def wait(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def server(url: str) -> Iterator[HapiEngine]:
-    """Answer an engine for it, with everything installed."""
+    """Return an engine for it, with everything installed."""
     engine = HapiEngine(options(url))
     engine.version()  # waits until everything is there
     yield engine
