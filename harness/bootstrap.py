@@ -47,17 +47,17 @@ def _key(kind: str) -> str:
 
 
 def _stamp(kind: str) -> Path:
-    """Answer the file that notes what is installed."""
+    """Return the file that notes what is installed."""
     return ENVIRONMENT / f".{kind}-installed"
 
 
 def _python() -> Path:
-    """Answer the environment's Python."""
+    """Return the environment's Python."""
     return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def _make_environment() -> str:
-    """Make the environment where there is none that works; answer what is wrong, or nothing."""
+    """Make the environment where there is none that works; return what is wrong, or nothing."""
     if sys.version_info < OLDEST:
         found, needed = sys.version.split()[0], ".".join(map(str, OLDEST))
         return f"Python {needed} or later is needed, this is {found}: name one with `make PYTHON=…`"
@@ -81,7 +81,7 @@ def _works() -> bool:
 
 
 def _install(kind: str) -> str:
-    """Install the locked packages and the project itself; answer what is wrong, or nothing."""
+    """Install the locked packages and the project itself; return what is wrong, or nothing."""
     print(f"set-up: installing Python packages ({kind}) ...", file=sys.stderr, flush=True)
     pip = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for arguments in (

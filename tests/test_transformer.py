@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pydicom
 import pytest
 import sr2fhir
-from sr2fhir.engines import ENTRY_MAP
 
 from tests.engines.registered import register
 
@@ -208,7 +207,7 @@ class Answering:
         self.answer = answer
         self.closed = 0
 
-    def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
+    def transform(self, document: bytes, map_url: str) -> bytes:
         return self.answer
 
     def validate(self, bundle: bytes, profiles: object = ()) -> list[ValidationMessage]:

@@ -267,7 +267,7 @@ class Client:
         self._own = threading.local()
 
     def _session(self) -> requests.Session:
-        """Response this thread's session."""
+        """Return this thread's session."""
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
             session = self._own.session = self._new_session()
@@ -352,7 +352,7 @@ class _BrokenError(Exception):
 
 
 def shown(url: str) -> str:
-    """Response a URL as it may be shown: scheme, host, port and path, no user name, password or query."""
+    """Return a URL as it may be shown: scheme, host, port and path, no user name, password or query."""
     parts = _split(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
@@ -383,7 +383,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
 
 
 def _texts(issue: Mapping[str, Any]) -> Iterator[str]:
-    """Response what one issue says."""
+    """Return what one issue says."""
     details = issue.get("details")
     for text in (details.get("text") if isinstance(details, dict) else None, issue.get("diagnostics")):
         if isinstance(text, str):
@@ -391,6 +391,6 @@ def _texts(issue: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _issue_code(issue: Mapping[str, Any]) -> str | None:
-    """Response the type of an issue, if it is a code."""
+    """Return the type of an issue, if it is a code."""
     code = issue.get("code")
     return code if isinstance(code, str) and _ISSUE_CODE.fullmatch(code) else None

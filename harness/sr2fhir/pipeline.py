@@ -37,7 +37,7 @@ from sr2fhir.settings import R5, Target
 from sr2fhir.validation import ValidationIssue, validate
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.base import Engine
+    from sr2fhir.engines import Engine
 
 Source = Readable | pydicom.Dataset | SourceDocument
 

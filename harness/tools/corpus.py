@@ -45,7 +45,7 @@ def corpus(number: int, endings: Sequence[str] = ENDINGS) -> Iterator[tuple[str,
 
 
 def variant(sample: Path, number: int) -> bytes:
-    """Answer a sample with UIDs and a patient of its own."""
+    """Return a sample with UIDs and a patient of its own."""
     data = bytearray(sample.read_bytes())
     begin, end = patient_id(sample)
     data[begin:end] = digits(data[begin:end], f"patient {number // PER_PATIENT}")
@@ -63,7 +63,7 @@ def patient_id(sample: Path) -> tuple[int, int]:
 
 
 def replaced(match: re.Match[bytes], number: int) -> bytes:
-    """Answer another UID of the same form: the root stays, and no component begins with a zero."""
+    """Return another UID of the same form: the root stays, and no component begins with a zero."""
     uid = match[0]
     if uid.startswith(STANDARD):
         return uid

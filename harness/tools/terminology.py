@@ -108,7 +108,7 @@ def _code_system(
 
 
 def _dicom_concepts() -> Iterator[Concept]:
-    """Answer each code of the table with its meanings, in the order of the codes."""
+    """Return each code of the table with its meanings, in the order of the codes."""
     table: Table = cast("Table", concepts["DCM"])
     meanings: dict[str, list[tuple[str, int]]] = {}
     for entry in table.values():
@@ -138,7 +138,7 @@ def preferred_first(found: Iterable[tuple[str, int]]) -> list[str]:
 
 
 def _sop_class_concepts() -> Iterator[Concept]:
-    """Answer each SOP class with its name."""
+    """Return each SOP class with its name."""
     later = {uid: (name, "SOP Class", "", "", "") for uid, name in LATER_SOP_CLASSES.items()}
     for uid, (name, kind, _, retired, _) in sorted({**later, **UID_dictionary}.items()):
         if kind != "SOP Class" or not name:

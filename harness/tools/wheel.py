@@ -76,7 +76,7 @@ def stage(places: Layout, folder: Path) -> None:
 
 
 def data(places: Layout) -> Iterator[tuple[Path, str]]:
-    """Answer what the package carries, and under which name below its folder of data."""
+    """Return what the package carries, and under which name below its folder of data."""
     yield places.pins, places.pins.name
     for source in (
         places.definitions,

@@ -30,12 +30,12 @@ OPTIONS = EngineOptions(batch=True, timeout_s=60, settings={"install": "yes"})
 
 @cache
 def reached() -> Mapping[str, Engine | EngineUnavailableError]:
-    """Answer each other engine, or why it is not available; tried once in each process."""
+    """Return each other engine, or why it is not available; tried once in each process."""
     return {name: reach(name, replace(OPTIONS, url=ELSEWHERE.get(name))) for name in OTHERS}
 
 
 def available() -> dict[str, Engine]:
-    """Answer the other engines that can be had."""
+    """Return the other engines that can be had."""
     return {
         name: engine for name, engine in reached().items() if not isinstance(engine, EngineUnavailableError)
     }
@@ -43,7 +43,7 @@ def available() -> dict[str, Engine]:
 
 @pytest.fixture(scope="session")
 def other_engines() -> Iterator[dict[str, Engine]]:
-    """Answer the engines beside the embedded one, by name."""
+    """Return the engines beside the embedded one, by name."""
     engines = available()
     yield engines
     for each in engines.values():

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.engines import ENTRY_MAP
-
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 
 @dataclass
 class Altered:
-    """Answer what a function makes of an engine's answer.
+    """Return what a function makes of an engine's answer.
 
     Parameters
     ----------
@@ -28,7 +26,7 @@ class Altered:
     change: Callable[[bytes], bytes]
     closed: bool = False
 
-    def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
+    def transform(self, document: bytes, map_url: str) -> bytes:
         return self.change(self.engine.transform(document, map_url))
 
     def validate(self, bundle: bytes, profiles: object = ()) -> list[object]:

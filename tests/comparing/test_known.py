@@ -7,7 +7,7 @@ from typing import get_args
 
 from sr2fhir.comparing import Difference, known, reason_for
 from sr2fhir.comparing.differences import Kind
-from sr2fhir.engines import OWN
+from sr2fhir.engines import names
 
 from tests.conftest import ROOT
 
@@ -16,7 +16,7 @@ VALUE = "Bundle.entry[20].resource.valueQuantity.value"
 
 def test_the_engines_and_kinds_of_the_table_exist() -> None:
     for entry in known():
-        assert entry.engine in OWN
+        assert entry.engine in names()
         assert entry.kind in get_args(Kind)
         assert entry.reason.endswith(".")
         re.compile(entry.path)

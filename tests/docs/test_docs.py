@@ -21,7 +21,7 @@ from sr2fhir import errors
 from sr2fhir.cli import main as cli
 from sr2fhir.dicom import DEFAULT_LIMITS, Limits
 from sr2fhir.dicom.source import variable
-from sr2fhir.engines import OWN
+from sr2fhir.engines import names
 from sr2fhir.findings import REASONS
 from sr2fhir.paths import layout
 
@@ -226,7 +226,7 @@ def test_every_exit_code_is_explained() -> None:
 
 
 def test_every_engine_is_listed() -> None:
-    assert {code(row[0]) for row in table("docs/engines.md", "name")} == set(OWN)
+    assert {code(row[0]) for row in table("docs/engines.md", "name")} == set(names())
 
 
 def test_every_environment_variable_is_listed_with_its_default() -> None:

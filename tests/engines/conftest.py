@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sr2fhir.engines.java import EmbeddedEngine
 
 BASE = "http://hl7.org/fhir/uv/dicom-sr"
+ENTRY_MAP = f"{BASE}/StructureMap/MeasurementReport"
 
 HEAD = f"""\
 /// url = '{BASE}/StructureMap/NAME'
@@ -47,7 +48,7 @@ def lay_out(folder: Path) -> Layout:
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Callable[..., EmbeddedEngine]]:
-    """Answer a function that makes an engine of maps given as text, with the project's own definitions."""
+    """Return a function that makes an engine of maps given as text, with the project's own definitions."""
     made: list[EmbeddedEngine] = []
 
     def make(**maps: str) -> EmbeddedEngine:

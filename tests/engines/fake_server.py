@@ -40,7 +40,7 @@ def answer(
     content_type: str = "application/fhir+json",
     **headers: str,
 ) -> Action:
-    """Answer whole."""
+    """Return whole."""
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     stated = {"Content-Type": content_type, "Content-Length": str(len(data)), "Connection": "close"}
     lines = [
@@ -51,7 +51,7 @@ def answer(
 
 
 def outcome(text: str, status: int = 500, code: str = "exception") -> Action:
-    """Answer with an OperationOutcome, as the HL7 service does when something fails."""
+    """Return with an OperationOutcome, as the HL7 service does when something fails."""
     issue = {"severity": "error", "code": code, "details": {"text": text}}
     return answer({"resourceType": "OperationOutcome", "issue": [issue]}, status)
 

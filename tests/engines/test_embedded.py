@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from sr2fhir.engines import Engine, create
 from sr2fhir.engines.java import EmbeddedEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError, UsageError
 from sr2fhir.paths import Layout, layout
+
+from tests.engines.conftest import ENTRY_MAP
 
 from .conftest import BASE, document, fml
 
@@ -44,16 +47,16 @@ def rendered(samples: list[Path]) -> list[bytes]:
 
 
 def test_a_sample_becomes_a_bundle(engine: Engine, rendered: list[bytes]) -> None:
-    bundle = json.loads(engine.transform(rendered[0]))
+    bundle = json.loads(engine.transform(rendered[0], ENTRY_MAP))
     assert bundle["resourceType"] == "Bundle"
     assert bundle["type"] == "collection"
     assert {"Patient", "Observation"} <= {entry["resource"]["resourceType"] for entry in bundle["entry"]}
 
 
 def test_threads_give_the_same_bytes_as_one_after_the_other(engine: Engine, rendered: list[bytes]) -> None:
-    alone = [engine.transform(one) for one in rendered]
+    alone = [engine.transform(one, ENTRY_MAP) for one in rendered]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(engine.transform, rendered * 3))
+        together = list(pool.map(engine.transform, rendered * 3, repeat(ENTRY_MAP)))
     assert together == alone * 3
 
 
@@ -174,7 +177,7 @@ def test_a_closed_engine_says_so(workshop: Workshop) -> None:
     engine = workshop(Minimal=MINIMAL)
     engine.close()
     with pytest.raises(EngineError, match="closed"):
-        engine.transform(document())
+        engine.transform(document(), ENTRY_MAP)
 
 
 def test_the_version_names_validator_and_java(engine: Engine) -> None:
@@ -262,7 +265,8 @@ import sys
 from pathlib import Path
 from sr2fhir.engines import create
 engine = create()
-answer = engine.transform(Path(sys.argv[1]).read_bytes())
+MAP = "http://hl7.org/fhir/uv/dicom-sr/StructureMap/MeasurementReport"
+answer = engine.transform(Path(sys.argv[1]).read_bytes(), MAP)
 Path(sys.argv[2]).write_bytes(answer)
 """
 
@@ -281,7 +285,7 @@ def test_the_engine_writes_nothing_to_the_console(
 ) -> None:
     done = run_alone(tmp_path, rendered[0])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (tmp_path / "out.json").read_bytes() == engine.transform(rendered[0])
+    assert (tmp_path / "out.json").read_bytes() == engine.transform(rendered[0], ENTRY_MAP)
 
 
 @pytest.mark.parametrize("state", ["absent", "damaged"])
@@ -299,7 +303,7 @@ def test_without_a_usable_class_cache_it_only_takes_longer(
         (home / "engine" / layout().aot_cache("single").name).write_bytes(b"no cache" * 1000)
     done = run_alone(tmp_path, rendered[0], home)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (tmp_path / "out.json").read_bytes() == engine.transform(rendered[0])
+    assert (tmp_path / "out.json").read_bytes() == engine.transform(rendered[0], ENTRY_MAP)
 
 
 def test_a_process_that_never_used_its_engine_ends_in_good_order() -> None:

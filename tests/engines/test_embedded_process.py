@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import ENTRY_MAP, EngineOptions
+from sr2fhir.engines import EngineOptions
 from sr2fhir.engines.java import EmbeddedEngine
 from sr2fhir.engines.java.connection import Connection, ConnectionLostError, Operation, Process
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
+
+from tests.engines.conftest import ENTRY_MAP
 
 PATIENCE_S = 60
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system knows no fork")
@@ -48,17 +50,17 @@ def pid_of(connection: Connection) -> int:
 
 
 def test_after_its_death_the_next_document_gets_a_new_process(own: EmbeddedEngine, document: bytes) -> None:
-    first = own.transform(document)
+    first = own.transform(document, ENTRY_MAP)
     dead = pid_of(connection(own))
     os.kill(dead, signal.SIGKILL)
-    assert [own.transform(document) for _ in range(2)] == [first] * 2
+    assert [own.transform(document, ENTRY_MAP) for _ in range(2)] == [first] * 2
     assert pid_of(connection(own)) != dead
 
 
 def test_a_document_whose_process_dies_is_tried_once_more(
     own: EmbeddedEngine, document: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = own.transform(document)
+    expected = own.transform(document, ENTRY_MAP)
     asked, request = [], Connection.request
 
     def dying(self: Connection, *arguments: object) -> bytes:
@@ -69,14 +71,14 @@ def test_a_document_whose_process_dies_is_tried_once_more(
         return request(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Connection, "request", dying)
-    assert own.transform(document) == expected
+    assert own.transform(document, ENTRY_MAP) == expected
     assert len(set(asked)) == 2
 
 
 def test_a_document_that_two_processes_die_of_is_the_only_one_that_fails(
     own: EmbeddedEngine, document: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = own.transform(document)
+    expected = own.transform(document, ENTRY_MAP)
 
     def dying(self: Connection, *_: object) -> bytes:
         raise ConnectionLostError
@@ -84,17 +86,17 @@ def test_a_document_that_two_processes_die_of_is_the_only_one_that_fails(
     with monkeypatch.context() as patch:
         patch.setattr(Connection, "request", dying)
         with pytest.raises(TransformError, match="process ended while it worked on this report"):
-            own.transform(document)
-    assert own.transform(document) == expected
+            own.transform(document, ENTRY_MAP)
+    assert own.transform(document, ENTRY_MAP) == expected
 
 
 def test_what_takes_too_long_is_given_up_and_the_next_document_works(document: bytes) -> None:
     engine = EmbeddedEngine(EngineOptions(timeout_s=0.001))
     try:
         with pytest.raises(TransformError, match=r"no answer within 0\.001 s.*--engine-timeout"):
-            engine.transform(document)
+            engine.transform(document, ENTRY_MAP)
         engine._options = EngineOptions()
-        assert json.loads(engine.transform(document))["resourceType"] == "Bundle"
+        assert json.loads(engine.transform(document, ENTRY_MAP))["resourceType"] == "Bundle"
     finally:
         engine.close()
 
@@ -103,14 +105,14 @@ def test_java_that_does_not_read_is_given_up_too_and_takes_no_other_document_wit
     """The pipe is full long before a large document is written."""
     engine = EmbeddedEngine(EngineOptions(timeout_s=20))
     try:
-        expected = engine.transform(document)
+        expected = engine.transform(document, ENTRY_MAP)
         stuck = pid_of(connection(engine))
         os.kill(stuck, signal.SIGSTOP)
         engine._options = EngineOptions(timeout_s=1)
         with pytest.raises(TransformError, match="engine embedded: no answer within 1 s"):
-            engine.transform(document + b" " * 5_000_000)
+            engine.transform(document + b" " * 5_000_000, ENTRY_MAP)
         engine._options = EngineOptions(timeout_s=60)
-        assert engine.transform(document) == expected
+        assert engine.transform(document, ENTRY_MAP) == expected
         assert pid_of(connection(engine)) != stuck
     finally:
         engine.close()
@@ -119,11 +121,11 @@ def test_java_that_does_not_read_is_given_up_too_and_takes_no_other_document_wit
 def test_a_document_given_up_costs_the_others_nothing(document: bytes) -> None:
     engine = EmbeddedEngine(EngineOptions(timeout_s=60))
     try:
-        expected = engine.transform(document)
+        expected = engine.transform(document, ENTRY_MAP)
         first = connection(engine)
         os.kill(pid_of(first), signal.SIGSTOP)  # two requests are open when one of them is given up
         with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(engine.transform, document)
+            other = pool.submit(engine.transform, document, ENTRY_MAP)
             with pytest.raises(TimeoutError):
                 first.request(Operation.TRANSFORM, ENTRY_MAP, document, 1)
             assert other.result() == expected
@@ -137,7 +139,7 @@ def test_what_java_prints_is_not_taken_for_an_answer(
     monkeypatch.setenv("SR2FHIR_JAVA_OPTIONS", "-Xlog:gc -Xlog:startuptime")
     engine = EmbeddedEngine(EngineOptions(timeout_s=60))
     try:
-        assert json.loads(engine.transform(document))["resourceType"] == "Bundle"
+        assert json.loads(engine.transform(document, ENTRY_MAP))["resourceType"] == "Bundle"
     finally:
         engine.close()
 
@@ -149,19 +151,19 @@ def test_java_that_does_not_start_is_named_with_the_remedy(
     engine = EmbeddedEngine()
     try:
         with pytest.raises(EngineUnavailableError, match=r"Java does not start: .*SR2FHIR_JAVA_OPTIONS"):
-            engine.transform(document)
+            engine.transform(document, ENTRY_MAP)
     finally:
         engine.close()
 
 
 def test_a_closed_engine_has_no_process(document: bytes) -> None:
     engine = EmbeddedEngine()
-    engine.transform(document)
+    engine.transform(document, ENTRY_MAP)
     pid = pid_of(connection(engine))
     engine.close()
     assert not alive(pid)
     with pytest.raises(EngineError, match="closed"):
-        engine.transform(document)
+        engine.transform(document, ENTRY_MAP)
 
 
 ORPHAN = """
@@ -199,27 +201,28 @@ import os, signal, sys
 from pathlib import Path
 from sr2fhir.engines.java import EmbeddedEngine
 
+MAP = "http://hl7.org/fhir/uv/dicom-sr/StructureMap/MeasurementReport"
 document = Path(sys.argv[1]).read_bytes()
 engine = EmbeddedEngine()
-expected = engine.transform(document)
+expected = engine.transform(document, MAP)
 parents = engine._connection
 if os.fork() == 0:
-    assert engine.transform(document) == expected
+    assert engine.transform(document, MAP) == expected
     assert engine._connection is not parents
     engine.close()
     sys.exit(7)
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
 assert engine._connection is parents
-assert engine.transform(document) == expected
+assert engine.transform(document, MAP) == expected
 assert engine._connection is parents
 if os.fork() == 0:
     engine.close()  # what it never used is not its own to end
     sys.exit(7)
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
-assert engine.transform(document) == expected
+assert engine.transform(document, MAP) == expected
 assert engine._connection is parents
 if (child := os.fork()) == 0:
-    engine.transform(document)
+    engine.transform(document, MAP)
     os.kill(os.getpid(), signal.SIGSTOP)  # stopped, it holds no pipe of its parent's open
     os._exit(0)
 os.waitpid(child, os.WUNTRACED)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import repeat
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from sr2fhir.engines.java.connection import Socket
 from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout
+
+from tests.engines.conftest import ENTRY_MAP
 
 from .home import home
 
@@ -95,16 +98,16 @@ def test_it_validates_and_converts_as_a_process_of_our_own(own: EmbeddedEngine, 
 
 def test_threads_give_the_same_bytes_as_one_after_the_other(own: EmbeddedEngine, samples: list[Path]) -> None:
     documents = [sr2fhir.render(path).to_json() for path in samples]
-    alone = [own.transform(document) for document in documents]
+    alone = [own.transform(document, ENTRY_MAP) for document in documents]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(own.transform, documents * 3)) == alone * 3
+        assert list(pool.map(own.transform, documents * 3, repeat(ENTRY_MAP))) == alone * 3
 
 
 def test_a_failure_is_that_of_a_process_of_our_own(own: EmbeddedEngine, engine: Engine) -> None:
     said = []
     for each in (own, engine):
         with pytest.raises(TransformError) as caught:
-            each.transform(b'{"resourceType": "DicomSR", ')
+            each.transform(b'{"resourceType": "DicomSR", ', ENTRY_MAP)
         said.append(str(caught.value))
     assert said[0] == said[1]
 
@@ -278,9 +281,9 @@ def test_a_document_is_done_though_the_service_dies(places: Layout, samples: lis
     running, _ = service.start(places=places)
     document = sr2fhir.render(samples[0]).to_json()
     with closing(EmbeddedEngine(places=places)) as engine:
-        expected = engine.transform(document)
+        expected = engine.transform(document, ENTRY_MAP)
         os.kill(running.pid or 0, signal.SIGKILL)
-        assert engine.transform(document) == expected
+        assert engine.transform(document, ENTRY_MAP) == expected
 
 
 def test_of_a_hanging_service_no_more_is_awaited_than_the_limit(places: Layout, samples: list[Path]) -> None:
@@ -289,7 +292,7 @@ def test_of_a_hanging_service_no_more_is_awaited_than_the_limit(places: Layout, 
     with closing(EmbeddedEngine(EngineOptions(timeout_s=1), places)) as engine:
         os.kill(running.pid or 0, signal.SIGSTOP)
         with pytest.raises(TransformError, match="no answer within 1 s"):
-            engine.transform(document)
+            engine.transform(document, ENTRY_MAP)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"engine": "embedded"}'])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.freshness import outdated
+from sr2fhir.toolchain import outdated
 
 
 @pytest.fixture

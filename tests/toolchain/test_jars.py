@@ -26,10 +26,10 @@ def present(project: Project) -> list[str]:
 
 
 def test_every_jar_is_fetched_once(project: Project, notes: Notes) -> None:
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     assert present(project) == NAMES
     assert notes.lines[-1] == "5/5"
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     assert len(project.fetched) == 5
 
 
@@ -37,7 +37,7 @@ def test_a_jar_with_another_hash_is_named_and_not_kept(project: Project, notes: 
     damaged = Jar("org.example:second:2.0", "")
     project.stored(damaged).write_bytes(b"something else")
     with pytest.raises(SetupError, match=r"org\.example:second:2\.0 is not the one pinned"):
-        jars.run(project.places, notes, project.fetch)
+        jars.fetch_jars(project.places, notes, project.fetch)
     assert "second-2.0.jar" not in present(project)
 
 
@@ -46,20 +46,20 @@ def test_after_a_failure_only_the_rest_is_fetched(project: Project, notes: Notes
     content = missing.read_bytes()
     missing.unlink()
     with pytest.raises(SetupError, match=r"could not download org\.example:third:3\.0:data.*registries"):
-        jars.run(project.places, notes, project.fetch)
+        jars.fetch_jars(project.places, notes, project.fetch)
     had = set(present(project))
     missing.write_bytes(content)
     project.fetched.clear()
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     assert present(project) == NAMES
     assert {Jar(name, "").filename for name in project.fetched} == set(NAMES) - had
 
 
 def test_a_jar_damaged_later_is_fetched_again(project: Project, notes: Notes) -> None:
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     project.fetched.clear()
     (project.places.jars / "first-1.0.jar").write_bytes(b"first jaw")
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     assert project.fetched == ["org.example:first:1.0"]
     assert (project.places.jars / "first-1.0.jar").read_bytes() == b"first jar"
 
@@ -72,7 +72,7 @@ def test_a_broken_connection_is_tried_again(project: Project, notes: Notes) -> N
             raise ConnectionError("cut off")
         return project.fetch(jar, folder)
 
-    jars.run(project.places, notes, fetch)
+    jars.fetch_jars(project.places, notes, fetch)
     assert present(project) == NAMES
 
 
@@ -81,7 +81,7 @@ import os, sys, time
 from pathlib import Path
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain import jars
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 def fetch(jar, folder):
     folder.mkdir(parents=True)
@@ -90,7 +90,7 @@ def fetch(jar, folder):
     os.write(1, b"begun" + bytes([10]))
     time.sleep(60)
 
-jars.run(Layout(Path(sys.argv[1]), Path(sys.argv[2])), Progress(1, sys.stderr), fetch)
+jars.fetch_jars(Layout(Path(sys.argv[1]), Path(sys.argv[2])), Progress(1, sys.stderr), fetch)
 """
 
 
@@ -102,7 +102,7 @@ def test_a_killed_set_up_leaves_no_half_jar_and_goes_on(project: Project, notes:
         process.send_signal(signal.SIGKILL)
     assert first == "begun\n"
     assert present(project) == []
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     assert present(project) == NAMES
     assert not (project.places.scratch / "maven").exists()
 
@@ -126,7 +126,7 @@ def test_jars_come_from_the_configured_repository(
         settings = tmp_path / "jgo.conf"
         settings.write_text(f"[repositories]\nlocal = http://127.0.0.1:{server.server_port}\n")
         monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
-        jars.run(project.places, notes)
+        jars.fetch_jars(project.places, notes)
     finally:
         server.shutdown()
         thread.join()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from sr2fhir.errors import SetupError
-from sr2fhir.toolchain import jars, packages
+from sr2fhir.toolchain import jars
 
 from .conftest import Notes, Project
 
@@ -14,8 +14,8 @@ from .conftest import Notes, Project
 def test_resources_are_unpacked_without_narrative_and_otherwise_as_they_are(
     project: Project, notes: Notes
 ) -> None:
-    jars.run(project.places, notes, project.fetch)
-    packages.run(project.places, notes)
+    jars.fetch_jars(project.places, notes, project.fetch)
+    jars.unpack_packages(project.places, notes)
     folder = project.places.packages / "hl7.fhir.r5.core#1.0.0" / "package"
     assert sorted(path.name for path in folder.iterdir()) == ["Basic.json", "package.json"]
     expected = '{"resourceType":"Basic","text":{"div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\">-</div>"},"value":1.500}'
@@ -24,8 +24,8 @@ def test_resources_are_unpacked_without_narrative_and_otherwise_as_they_are(
 
 
 def test_a_package_without_hash_is_made_empty(project: Project, notes: Notes) -> None:
-    jars.run(project.places, notes, project.fetch)
-    packages.run(project.places, notes)
+    jars.fetch_jars(project.places, notes, project.fetch)
+    jars.unpack_packages(project.places, notes)
     folder = project.places.packages / "some.empty#0.1.0" / "package"
     assert json.loads((folder / "package.json").read_text())["name"] == "some.empty"
     assert json.loads((folder / ".index.json").read_text())["files"] == []
@@ -43,12 +43,12 @@ def test_a_package_without_hash_is_made_empty(project: Project, notes: Notes) ->
     ],
 )
 def test_another_package_is_refused(project: Project, notes: Notes, old: str, new: str, reason: str) -> None:
-    jars.run(project.places, notes, project.fetch)
+    jars.fetch_jars(project.places, notes, project.fetch)
     text = project.places.pins.read_text()
     other = project.places.pins.with_name("other")
     other.mkdir()
     (other / "engine.toml").write_text(text.replace(old, new))
     moved = type(project.places)(other, project.places.home)
     with pytest.raises(SetupError, match=reason):
-        packages.run(moved, notes)
+        jars.unpack_packages(moved, notes)
     assert not list(project.places.packages.glob("*core*1.0.0"))

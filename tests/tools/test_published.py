@@ -11,14 +11,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from sr2fhir.engines import ENTRY_MAP
-from sr2fhir.engines.base import CANONICAL, ValidationMessage
+from sr2fhir.engines import ValidationMessage
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.paths import layout
+from sr2fhir.settings import CANONICAL
 from sr2fhir.validation import excuses
 from tools.guide.ig import Published, publish
 from tools.guide.resources import map_sources
 
+from tests.engines.conftest import ENTRY_MAP
 from tests.hl7 import FHIR_VERSION, core_context, deep, hl7_engine, java
 from tests.tools.example_report import PLACE, REPORTS, to_json
 
@@ -35,14 +36,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 @pytest.fixture(scope="module")
 def files(published: Published) -> dict[str, bytes]:
-    """Answer the files of the package by name."""
+    """Return the files of the package by name."""
     with tarfile.open(published.package) as tar:
         return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
 
 
 @pytest.fixture(scope="module")
 def resources(files: dict[str, bytes]) -> list[dict[str, Any]]:
-    """Answer all resources of the package."""
+    """Return all resources of the package."""
     return [
         loads_strict(content)
         for name, content in files.items()
@@ -60,7 +61,7 @@ def json_format() -> Any:
 
 @pytest.fixture(scope="module")
 def alone(published: Published) -> Any:
-    """Answer an HL7 engine that knows the package and FHIR R5, and nothing else."""
+    """Return an HL7 engine that knows the package and FHIR R5, and nothing else."""
     return deep(lambda: hl7_engine(published.package))
 
 
@@ -155,7 +156,7 @@ def test_an_engine_with_nothing_else_makes_the_same_bundles(
     for sample in samples:
         document = render(sample).to_json()
         made = bytes(deep(lambda: alone.transform(document, form, ENTRY_MAP, form)))  # noqa: B023
-        assert loads_strict(made) == loads_strict(engine.transform(document)), sample.name
+        assert loads_strict(made) == loads_strict(engine.transform(document, ENTRY_MAP)), sample.name
 
 
 @pytest.fixture(scope="module")

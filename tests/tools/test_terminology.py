@@ -78,7 +78,7 @@ def test_sop_classes_newer_than_the_table_are_there_once() -> None:
 
 
 def codings(node: Any) -> list[tuple[str, str, str]]:
-    """Answer system, code and display of every coding below a node that has all three."""
+    """Return system, code and display of every coding below a node that has all three."""
     if isinstance(node, list):
         return [coding for entry in node for coding in codings(entry)]
     if not isinstance(node, dict):

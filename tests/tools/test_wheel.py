@@ -53,7 +53,7 @@ def test_an_installed_package_compiles_nothing(tmp_path: Path) -> None:
 
 
 def bare(home: Path) -> dict[str, str]:
-    """Answer an environment without programs to be found, and without a trace of this one."""
+    """Return an environment without programs to be found, and without a trace of this one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SR2FHIR", "PYTHON"))}
     return {**kept, "PATH": "", "HOME": str(home), "SR2FHIR_HOME": str(home / "sr2fhir"), "LANG": "C.UTF-8"}
 

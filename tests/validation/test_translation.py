@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sr2fhir.engines.base import ValidationMessage
+from sr2fhir.engines import ValidationMessage
 from sr2fhir.validation import ValidationIssue, issues_of
 
 BUNDLE: dict[str, Any] = {

@@ -49,7 +49,7 @@ final class Engine {
     }
     PackageInformation origin = new PackageInformation(core[0], core[1], new Date(0));
     context =
-        new SettledContext(
+        new FixedContext(
             new SimpleWorkerContext.SimpleWorkerContextBuilder()
                 .withAllowLoadingDuplicates(true)
                 .fromDefinitions(source, null, origin));

@@ -13,6 +13,7 @@ from sr2fhir.errors import UsageError
 
 if TYPE_CHECKING:
     from sr2fhir.engines.running import State
+    from sr2fhir.model import Rendering
 
 EXAMPLES = """\
   sr2fhir engine start                    Java with everything loaded, on 127.0.0.1 and a free port
@@ -99,12 +100,12 @@ def prepare() -> None:
         runner.run()
 
 
-def documents() -> list[bytes]:
+def documents() -> list[Rendering]:
     """Render the samples, where there are any."""
     from sr2fhir.paths import layout
-    from sr2fhir.toolchain.java import sample_documents
+    from sr2fhir.toolchain.java import rendered_samples
 
-    return sample_documents(layout())
+    return rendered_samples(layout())
 
 
 def status(arguments: argparse.Namespace) -> int:

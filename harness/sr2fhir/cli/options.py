@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr2fhir.engines.base import EngineOptions
+from sr2fhir.engines import EngineOptions
 from sr2fhir.errors import UsageError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe, plural
 from sr2fhir.packaging import BUNDLE_TYPES, FORMATS
 from sr2fhir.runs import LEASE_S, Summary
-from sr2fhir.toolchain.freshness import REMEDY, outdated
+from sr2fhir.toolchain import REMEDY, outdated
 
 EXAMPLES = """\
   sr2fhir transform report.dcm                      out/report.dcm.bundle.json, .report.json, .outcome.json

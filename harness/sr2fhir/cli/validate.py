@@ -22,7 +22,7 @@ from sr2fhir.runs.results import without_frames
 from sr2fhir.runs.sinks.files import BUNDLE, writing
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.base import Engine
+    from sr2fhir.engines import Engine
     from sr2fhir.validation import ValidationIssue
 
 EXAMPLES = """\

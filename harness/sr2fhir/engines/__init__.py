@@ -1,47 +1,195 @@
-"""Engines that execute the maps, interchangeable behind `Engine`.
+"""The seam between the project and whatever executes the maps, and the table of the engines.
 
-Other packages register engines by entry points of the group ``sr2fhir.engines``, name to class
+An engine is made with `EngineOptions`. It transforms (`Engine`), and offers besides what it can: `Validates`,
+`Converts`. Other packages register engines by entry points of the group ``sr2fhir.engines``, name to class
 (docs/engines.md). Our own stand in a table: loading `importlib.metadata` and looking for entry points takes
 33 ms, of the 0.6 s of a cold start.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
 
-from sr2fhir.engines.base import ENTRY_MAP, Engine, EngineOptions, EngineType, ValidationMessage
-from sr2fhir.errors import UsageError
+from sr2fhir.errors import EngineError, UsageError
+from sr2fhir.paths import layout
 
-__all__ = [
-    "DEFAULT",
-    "ENTRY_MAP",
-    "GROUP",
-    "OWN",
-    "Engine",
-    "EngineOptions",
-    "ValidationMessage",
-    "create",
-    "engine_type",
-    "names",
-]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 DEFAULT = "embedded"
 GROUP = "sr2fhir.engines"
 # name -> module and class; imported only when it is chosen
 OWN = {
     DEFAULT: ("sr2fhir.engines.java", "EmbeddedEngine"),
-    "fml": ("sr2fhir.engines.fml", "FmlEngine"),
     "hapi": ("sr2fhir.engines.hapi", "HapiEngine"),
     "validator": ("sr2fhir.engines.validator", "ValidatorEngine"),
 }
+# only in a checkout: the independent engine, against which the tests hold the others
+CHECKOUT = {"fml": ("tools.fml_engine", "FmlEngine")}
+# a bearer token that a server asks for; one that is in the environment does not show in lists of processes
+TOKEN_VARIABLE = "SR2FHIR_ENGINE_TOKEN"
+
+Severity = Literal["fatal", "error", "warning", "information"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Say what an engine is asked for; each takes what concerns it.
+
+    Parameters
+    ----------
+    batch
+        Prefer throughput to a short start.
+    url
+        Base URL of a server that runs elsewhere; None for one of our own.
+    timeout_s
+        Seconds that one reply may take.
+    settings
+        What one engine alone understands, by name: `install` for `hapi`.
+    """
+
+    batch: bool = False
+    url: str | None = None
+    timeout_s: float = 300.0
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token for a server, as the environment has it."""
+        return os.environ.get(TOKEN_VARIABLE, "").strip() or None
+
+
+@dataclass(frozen=True)
+class ValidationMessage:
+    """State one finding of the HL7 validator.
+
+    Parameters
+    ----------
+    severity
+        As in OperationOutcome.issue.severity.
+    code
+        As in OperationOutcome.issue.code.
+    expression
+        FHIRPath of the element, from the Bundle down.
+    text
+        The validator's sentence. It may quote values: not for logs.
+    message_id
+        The validator's own id for this kind of finding, stable between versions; empty where it gives none.
+    """
+
+    severity: Severity
+    code: str
+    expression: str
+    text: str
+    message_id: str
+
+
+class Transforms(Protocol):
+    """Execute maps."""
+
+    def transform(self, document: bytes, map_url: str) -> bytes:
+        """Turn a logical-model document into the resource that a map makes of it.
+
+        Parameters
+        ----------
+        document
+            JSON of the logical model, UTF-8.
+        map_url
+            Canonical URL of the map.
+
+        Returns
+        -------
+        bytes
+            JSON of the resource as the engine wrote it, UTF-8; not yet checked for well-formedness.
+
+        Raises
+        ------
+        TransformError
+            The map failed on this document.
+        EngineUnavailableError
+            The engine cannot be started.
+        """
+        ...
+
+
+@runtime_checkable
+class Validates(Protocol):
+    """Validate resources."""
+
+    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+        """Validate a resource against FHIR, the profiles that it claims, and the given ones.
+
+        Parameters
+        ----------
+        resource
+            JSON of the resource, UTF-8. References between entries of a Bundle are resolved in it.
+        profiles
+            Canonical URLs of further profiles of the resource as a whole.
+
+        Returns
+        -------
+        list of ValidationMessage
+            In the validator's order; empty when it found nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """Write resources in the other format of FHIR."""
+
+    def to_xml(self, resource: bytes) -> bytes:
+        """Write a resource as XML.
+
+        Parameters
+        ----------
+        resource
+            JSON of the resource, UTF-8.
+
+        Returns
+        -------
+        bytes
+            The same resource as FHIR XML, UTF-8, as the engine wrote it; not yet compared with the JSON.
+
+        Raises
+        ------
+        EngineError
+            The engine cannot write this resource.
+        """
+        ...
+
+
+class Engine(Transforms, Protocol):
+    """An engine: it transforms, says what it is, and can be closed.
+
+    Making one raises `EngineUnavailableError` where it is known at once that it cannot be had, and
+    `UsageError` for options that it does not understand.
+    """
+
+    def label(self) -> str:
+        """Name the engine, and its URL where it has one, for messages: `engine hapi at http://…`."""
+        ...
+
+    def version(self) -> str:
+        """Name the engine and its version."""
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds; it cannot be used afterwards."""
+        ...
+
+
+# What makes an engine: its class. A class that runs on what set-up makes says so by `needs_setup = True`.
+EngineType = Callable[[EngineOptions], Engine]
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all engines: our own, the default one first, and those that are registered."""
-    from importlib.metadata import entry_points
-
-    return tuple(dict.fromkeys([*OWN, *sorted(entry.name for entry in entry_points(group=GROUP))]))
+    return tuple(dict.fromkeys([*_own(), *sorted(_registered())]))
 
 
 def engine_type(name: str) -> EngineType:
@@ -52,15 +200,12 @@ def engine_type(name: str) -> EngineType:
     UsageError
         No engine has this name.
     """
-    if name in OWN:
-        module, member = OWN[name]
+    if name in (own := _own()):
+        module, member = own[name]
         return cast(EngineType, getattr(import_module(module), member))
-    from importlib.metadata import entry_points
-
-    found = tuple(entry_points(group=GROUP, name=name))
-    if not found:
+    if name not in (registered := _registered()):
         raise UsageError(f"there is no engine '{name}'", hint=f"Engines are: {', '.join(sorted(names()))}")
-    return cast(EngineType, found[0].load())
+    return cast(EngineType, registered[name].load())
 
 
 def create(name: str = DEFAULT, options: EngineOptions | None = None) -> Engine:
@@ -79,3 +224,47 @@ def create(name: str = DEFAULT, options: EngineOptions | None = None) -> Engine:
         No engine has this name.
     """
     return engine_type(name)(options or EngineOptions())
+
+
+def _own() -> dict[str, tuple[str, str]]:
+    """Return the table of our own engines."""
+    return OWN if layout().is_installed else OWN | CHECKOUT
+
+
+def _registered() -> dict[str, EntryPoint]:
+    """Find the engines that other packages register."""
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def validating(engine: Engine) -> Validates:
+    """Return an engine as one that validates.
+
+    Raises
+    ------
+    EngineError
+        It does not.
+    """
+    if isinstance(engine, Validates):
+        return engine
+    raise _unable(engine, "validate")
+
+
+def converting(engine: Engine) -> Converts:
+    """Return an engine as one that writes XML.
+
+    Raises
+    ------
+    EngineError
+        It does not.
+    """
+    if isinstance(engine, Converts):
+        return engine
+    raise _unable(engine, "write XML")
+
+
+def _unable(engine: Engine, task: str) -> EngineError:
+    return EngineError(
+        f"the {engine.label()} cannot {task}", hint="Choose another with --engine, such as embedded"
+    )

@@ -1,7 +1,7 @@
 """The HL7 validator's HTTP service, one that runs elsewhere.
 
 A request is a pure function of its body and query, so it is sent again once when the connection breaks. What
-the service says about a failure quotes the document; it is put into words of our own by `failures`.
+the service says about a failure quotes the document; it is put into words of our own by `messages`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from copy import copy
 
-from sr2fhir.engines import failures
-from sr2fhir.engines.base import ENTRY_MAP, EngineOptions, ValidationMessage
-from sr2fhir.engines.issues import messages
+from sr2fhir.engines import EngineOptions, ValidationMessage, messages
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError
 from sr2fhir.http import JSON, UNAVAILABLE, XML, Client, LateError, Response
 from sr2fhir.paths import Layout, layout
@@ -68,7 +66,7 @@ class ValidatorEngine:
         self._client = Client(NAME, options.url, options.timeout_s, token=options.token)
         self._greeted: Future[None] = in_background(self._greet, "sr2fhir-hello")
 
-    def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
+    def transform(self, document: bytes, map_url: str) -> bytes:
         """Turn a logical-model document into a resource; see `Transforms.transform`."""
         client = self._ready()
         kind = XML if document[:1] == b"<" else JSON
@@ -89,7 +87,7 @@ class ValidatorEngine:
         issues = client.expect(answer, "json").issues()
         if not issues:
             raise client.error("its answer to a validation is no OperationOutcome")
-        return list(messages(issues))
+        return list(messages.validation_messages(issues))
 
     def to_xml(self, resource: bytes) -> bytes:
         """Write a resource as XML; see `Converts.to_xml`."""
@@ -148,12 +146,12 @@ class ValidatorEngine:
         if said is None:
             return client.refusal(answer, "to transform the document")
         if _NO_MAP.match(said):
-            return _no_map(client, map_url)
+            return client.unavailable(f"the map {map_url} is not loaded there", hint=LOAD_HINT)
         if said in _RESOURCES:
             reason, hint = _RESOURCES[said]
             return TransformError(f"{client.label}: {reason}", hint=hint)
-        location = failures.locate(failures.innermost_rule(said), self._places.map_index)
-        error = failures.transform_error("an error", said, location)
+        location = messages.innermost_rule(said)
+        error = messages.transform_error("an error", said, location, self._places.map_index)
         error.message = f"{client.label}: {error.message}"
         return error
 
@@ -164,13 +162,6 @@ def _said(answer: Response) -> str | None:
         if match := _FAILED.match(text):
             return text[match.end() :]
     return None
-
-
-def _no_map(client: Client, map_url: str) -> Sr2FhirError:
-    """Make the error of a map that the service has not; without the entry map it is of no use at all."""
-    if map_url == ENTRY_MAP:
-        return client.unavailable(f"the map {map_url} is not loaded there", hint=LOAD_HINT)
-    return TransformError(f"{client.label}: there is no map {map_url}", hint=LOAD_HINT)
 
 
 def _validation_failure(client: Client, answer: Response) -> Sr2FhirError:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sr2fhir.accounting.checks import HINT
-from sr2fhir.engines.base import converting
+from sr2fhir.engines import converting
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import loads_strict
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-    from sr2fhir.engines.base import Engine
+    from sr2fhir.engines import Engine
 
 _FHIR = "{http://hl7.org/fhir}"
 _XHTML = "{http://www.w3.org/1999/xhtml}"

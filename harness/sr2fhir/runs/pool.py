@@ -24,7 +24,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from sr2fhir.engines.base import Engine
+from sr2fhir.engines import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
 from sr2fhir.runs.results import without_frames
 from sr2fhir.threads import Threads

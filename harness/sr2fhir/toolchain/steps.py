@@ -1,4 +1,4 @@
-"""The steps of the set-up, as a table.
+"""The steps of the set-up, as a table, and how they are shown.
 
 A step runs again when the content of its inputs, its settings, or a step that it builds on has changed, or
 when an output is missing or has been touched. What it does stands in a module that is imported only when it
@@ -7,19 +7,72 @@ runs: finding out that nothing is to be done must be quick.
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from sr2fhir import pins
 from sr2fhir.engines.java.options import PROFILES, flags
 from sr2fhir.paths import Layout
 from sr2fhir.pins import Jar
-from sr2fhir.toolchain.progress import Progress
 
 Files = Callable[[Layout], Iterable[Path]]
+_LINE_START = "\r\x1b[K"
+
+
+class Progress:
+    """Show how the set-up goes on: one line for each step, rewritten on a terminal while it runs.
+
+    Parameters
+    ----------
+    count
+        How many steps there will be.
+    stream
+        Where to write; by default standard error.
+    """
+
+    def __init__(self, count: int, stream: IO[str] | None = None) -> None:
+        self._count = count
+        self._stream = stream or sys.stderr
+        self._rewrites = self._stream.isatty()
+        self._number = 0
+        self._title = ""
+        self._since = 0.0
+
+    def begin(self, title: str) -> None:
+        """Begin a step."""
+        self._number, self._title, self._since = self._number + 1, title, time.monotonic()
+        self._show("...", is_final=False)
+
+    def advance(self, done: int, total: int) -> None:
+        """Tell how much of the step is done; lines cannot be taken back where there is no terminal."""
+        if self._rewrites:
+            self._show(f"... {done} of {total}", is_final=False)
+
+    def note(self, text: str) -> None:
+        """Write an indented line that stays."""
+        self._write(f"  {text}\n")
+
+    def end(self) -> None:
+        """Say that the step is done."""
+        self._show(f"done in {time.monotonic() - self._since:.1f} s", is_final=True)
+
+    def fail(self) -> None:
+        """Say that the step failed."""
+        self._show("failed", is_final=True)
+
+    def _show(self, state: str, *, is_final: bool) -> None:
+        """Write number, title and state."""
+        end = "\n" if is_final or not self._rewrites else ""
+        self._write(f"set-up {self._number}/{self._count}: {self._title} {state}{end}")
+
+    def _write(self, text: str) -> None:
+        print(f"{_LINE_START if self._rewrites else ''}{text}", end="", file=self._stream, flush=True)
 
 
 def _none(_: Layout) -> tuple[()]:
@@ -110,7 +163,7 @@ JAVA = Step(
     "sr2fhir.toolchain.java:write_settings",
     outputs=lambda places: (places.fhir_settings,),
 )
-JARS = Step("jars", "fetch and verify the engine's jars", "sr2fhir.toolchain.jars:run", _pins, _jars)
+JARS = Step("jars", "fetch and verify the engine's jars", "sr2fhir.toolchain.jars:fetch_jars", _pins, _jars)
 OVERLAY = Step(
     "overlay",
     "set aside tables that transforms never read",
@@ -119,7 +172,12 @@ OVERLAY = Step(
     after=("jars",),
 )
 PACKAGES = Step(
-    "packages", "unpack the FHIR packages", "sr2fhir.toolchain.packages:run", _pins, _packages, ("jars",)
+    "packages",
+    "unpack the FHIR packages",
+    "sr2fhir.toolchain.jars:unpack_packages",
+    _pins,
+    _packages,
+    ("jars",),
 )
 # Not after "maps": the cache holds classes, not definitions, and someone who edits a map should not wait for
 # it.

@@ -15,11 +15,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
-from sr2fhir.engines.base import validating
+from sr2fhir.engines import validating
 from sr2fhir.outcome import issue
 
 if TYPE_CHECKING:
-    from sr2fhir.engines.base import Engine, ValidationMessage
+    from sr2fhir.engines import Engine, ValidationMessage
 
 __all__ = ["ValidationIssue", "issues_of", "validate"]
 

@@ -26,7 +26,7 @@ DIGITS = {"ms": 1, "MB": 0}
 
 
 def main(names: Sequence[str]) -> int:
-    """Run benchmarks; answer 1 where a goal is missed."""
+    """Run benchmarks; return 1 where a goal is missed."""
     about = machine.describe()
     console = Console(width=WIDTH, highlight=False)
     console.print(", ".join(f"{name} {value}" for name, value in about.items() if value))

@@ -77,11 +77,11 @@ class Times:
     rounds: Sequence[Sequence[float]]
 
     def median(self, column: int) -> float:
-        """Answer the median time of one thing, in seconds."""
+        """Return the median time of one thing, in seconds."""
         return statistics.median(row[column] for row in self.rounds)
 
     def ratio(self, over: int, under: int) -> float:
-        """Answer the median of the ratios of two things that were done one soon after the other.
+        """Return the median of the ratios of two things that were done one soon after the other.
 
         The ratio of the medians would compare rounds in which the machine was quick with rounds in which it
         was slow.

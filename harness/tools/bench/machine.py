@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, str]:
-    """Answer processor, number of cores, memory, load, and versions."""
+    """Return processor, number of cores, memory, load, and versions."""
     from sr2fhir.engines.java.options import engine_version
     from sr2fhir.paths import layout
 
@@ -24,7 +24,7 @@ def describe() -> dict[str, str]:
 
 
 def _line(path: Path, name: str) -> str:
-    """Answer what a table of the system says under a name; nothing where there is no such table."""
+    """Return what a table of the system says under a name; nothing where there is no such table."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

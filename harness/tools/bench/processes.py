@@ -34,7 +34,7 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    """Answer the environment of the processes: Python may keep its bytecode, as it does by default."""
+    """Return the environment of the processes: Python may keep its bytecode, as it does by default."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -65,7 +65,7 @@ def watch(command: Sequence[str]) -> Run:
 
 
 def _resident(root: int) -> tuple[float, float]:
-    """Answer the resident memory of a process and all below it: Python's and Java's."""
+    """Return the resident memory of a process and all below it: Python's and Java's."""
     python = java = 0.0
     for pid in _family(root):
         size, name = _status(pid)
@@ -94,7 +94,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _status(pid: int) -> tuple[float, str]:
-    """Answer resident memory and name of a process."""
+    """Return resident memory and name of a process."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -13,7 +13,7 @@ IMAGING_MEASUREMENTS, MEASUREMENT_GROUP = "126010", "125007"
 
 
 def sample() -> Path:
-    """Answer a small report, as highdicom wrote it."""
+    """Return a small report, as highdicom wrote it."""
     return layout().sources / "samples" / SAMPLE
 
 
@@ -47,7 +47,7 @@ def touch(dataset: pydicom.Dataset) -> int:
 
 
 def _concept(item: pydicom.Dataset) -> str:
-    """Answer the code of an item's concept name."""
+    """Return the code of an item's concept name."""
     return str(item.ConceptNameCodeSequence[0].CodeValue)
 
 

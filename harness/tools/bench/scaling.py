@@ -49,5 +49,5 @@ def _time(number: int, runs: list[Run]) -> Figure:
 
 
 def _median(runs: list[Run]) -> float:
-    """Answer the median time in seconds."""
+    """Return the median time in seconds."""
     return sorted(run.seconds for run in runs)[len(runs) // 2]

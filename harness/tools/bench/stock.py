@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from sr2fhir import pins
-from sr2fhir.engines import ENTRY_MAP
+from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.engines.java.options import launcher
 from sr2fhir.paths import layout
 
@@ -29,7 +29,7 @@ def main(document: Path, classes: Path) -> None:
         _java([*compiler, "-cp", jars, "-d", str(classes), str(SOURCE)])
     homes = [f"-Duser.home={places.java_home}", f"-Djava.io.tmpdir={places.scratch}"]
     folders = [str(places.definitions), str(places.maps)]
-    settings = [str(places.fhir_settings), content.core, ENTRY_MAP, str(document)]
+    settings = [str(places.fhir_settings), content.core, MEASUREMENT_REPORT.entry_map, str(document)]
     _java([*homes, "-cp", os.pathsep.join((str(classes), jars)), "Stock", *settings, *folders])
 
 

@@ -46,8 +46,8 @@ def _once(path: Path, engine: Engine) -> list[float]:
     times: list[float] = []
     document = _timed(times, lambda: read(path))
     rendering = _timed(times, lambda: render(document))
-    answer = _timed(times, lambda: engine.transform(rendering.to_json()))
-    _timed(times, lambda: finish(answer, rendering, keep_lineage=False))
+    made = _timed(times, lambda: engine.transform(rendering.to_json(), rendering.document_type.entry_map))
+    _timed(times, lambda: finish(made, rendering, keep_lineage=False))
     return times
 
 

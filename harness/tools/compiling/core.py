@@ -16,7 +16,7 @@ from sr2fhir import pins
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling.fml import tokens
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sr2fhir.errors import SetupError
 from sr2fhir.files import remove_folder, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling import process
 from tools.compiling.sushi import find_node

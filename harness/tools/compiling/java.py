@@ -11,7 +11,7 @@ from sr2fhir.engines.java.options import PROFILES, launcher
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain.java import pack
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling import process
 

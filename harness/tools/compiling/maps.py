@@ -24,7 +24,7 @@ from sr2fhir.engines.java.options import command
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file, replace_folder
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling import fml
 from tools.compiling.core import Core

@@ -12,7 +12,7 @@ from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
 from sr2fhir.toolchain.jars import NETWORK_HINT
-from sr2fhir.toolchain.progress import Progress
+from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling import process
 

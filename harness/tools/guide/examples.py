@@ -41,7 +41,7 @@ def from_reports(places: Layout) -> list[Resource]:
 
 
 def _transformed(engine: Engine, report: Path) -> Iterator[Resource]:
-    """Answer the resources of one report."""
+    """Return the resources of one report."""
     from sr2fhir.model import RenderOptions
     from sr2fhir.transformer import Transformer
 
@@ -96,13 +96,13 @@ def titles(examples: Iterable[Resource]) -> dict[str, str]:
 
 
 def profile_name(example: Resource) -> str:
-    """Answer the last part of the URL of the first profile that a resource claims, else its type."""
+    """Return the last part of the URL of the first profile that a resource claims, else its type."""
     url = first_profile(example)
     match = _PROFILE_NAME.search(url) if url else None
     return match[0] if match else example.type
 
 
 def first_profile(example: Resource) -> str | None:
-    """Answer the first profile that a resource claims."""
+    """Return the first profile that a resource claims."""
     claimed = example.content.get("meta", {}).get("profile", ())
     return str(claimed[0]) if claimed else None

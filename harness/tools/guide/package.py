@@ -71,7 +71,7 @@ def manifest(guide: JsonObject) -> JsonObject:
 
 
 def _dependencies(guide: JsonObject) -> Mapping[str, str]:
-    """Answer package and version of what the guide depends on beyond FHIR itself."""
+    """Return package and version of what the guide depends on beyond FHIR itself."""
     return {entry["packageId"]: entry["version"] for entry in guide.get("dependsOn", ())}
 
 

@@ -28,21 +28,21 @@ class Resource:
 
     @property
     def type(self) -> str:
-        """Answer the type of the resource."""
+        """Return the type of the resource."""
         return str(self.content["resourceType"])
 
     @property
     def reference(self) -> str:
-        """Answer type and id, as a relative reference writes them."""
+        """Return type and id, as a relative reference writes them."""
         return f"{self.type}/{self.content['id']}"
 
     @property
     def filename(self) -> str:
-        """Answer the name of its file in a package."""
+        """Return the name of its file in a package."""
         return self.reference.replace("/", "-") + ".json"
 
     def with_content(self, **members: object) -> Resource:
-        """Answer the resource with members set."""
+        """Return the resource with members set."""
         return replace(self, content={**self.content, **members})
 
     def to_json(self) -> bytes:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.engines import EngineOptions
-from sr2fhir.engines.hapi import HapiEngine, parts
-from sr2fhir.engines.hapi.parts import Part
+from sr2fhir.engines.hapi import HapiEngine, installation
+from sr2fhir.engines.hapi.installation import Part
 from sr2fhir.paths import layout
 
 from .replay import Fhir, serving
@@ -19,12 +19,12 @@ Make = Callable[..., HapiEngine]
 @pytest.fixture(scope="session")
 def needed() -> list[Part]:
     """List what transforms need."""
-    return parts.for_transforming(layout())
+    return installation.for_transforming(layout())
 
 
 @pytest.fixture
 def fhir(needed: list[Part]) -> Fhir:
-    """Answer a server that holds everything."""
+    """Return a server that holds everything."""
     fhir = Fhir()
     fhir.holds(*needed)
     return fhir
@@ -39,7 +39,7 @@ def base(fhir: Fhir) -> Iterator[str]:
 
 @pytest.fixture
 def make(base: str) -> Iterator[Make]:
-    """Answer a function that makes an engine for the server."""
+    """Return a function that makes an engine for the server."""
     made: list[HapiEngine] = []
 
     def engine(url: str = base, timeout_s: float = 20.0, install: bool = False) -> HapiEngine:
@@ -54,5 +54,5 @@ def make(base: str) -> Iterator[Make]:
 
 @pytest.fixture
 def sample(samples_dir: Path) -> Path:
-    """Answer the sample whose transform was recorded."""
+    """Return the sample whose transform was recorded."""
     return samples_dir / "gen_highdicom_group1501_cyrillic_iso_ir144.dcm"

@@ -15,8 +15,10 @@ from typing import Any
 
 import requests
 import sr2fhir
-from sr2fhir.engines.base import CANONICAL, ENTRY_MAP
 from sr2fhir.paths import layout
+from sr2fhir.settings import CANONICAL
+
+from tests.engines.conftest import ENTRY_MAP
 
 HERE = Path(__file__).parent / "recorded"
 SAMPLE = layout().sources / "samples" / "gen_highdicom_group1501_cyrillic_iso_ir144.dcm"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sr2fhir.engines.hapi.parts import Part
+from sr2fhir.engines.hapi.installation import Part
 
 RECORDED = Path(__file__).parent / "recorded"
 JSON = "application/fhir+json"
@@ -56,7 +56,7 @@ def recorded(name: str) -> Reply:
 
 
 def resource(content: dict[str, Any], status: int = 200) -> Reply:
-    """Answer with a resource."""
+    """Return with a resource."""
     return Reply(status, JSON, json.dumps(content).encode())
 
 
@@ -89,7 +89,7 @@ class Fhir:
         return [asked.path for asked in self.asked if asked.method == method]
 
     def answer(self, asked: Asked) -> Reply | None:
-        """Answer a request; None cuts the connection."""
+        """Return a request; None cuts the connection."""
         self.asked.append(asked)
         special = self.instead.get(asked.line)
         if special is not None:
@@ -97,7 +97,7 @@ class Fhir:
         return self.usual(asked)
 
     def usual(self, asked: Asked) -> Reply:
-        """Answer as the recorded server did."""
+        """Return as the recorded server did."""
         if asked.line in USUAL:
             return recorded(USUAL[asked.line])
         if asked.method == "PUT":
@@ -106,7 +106,7 @@ class Fhir:
         return self.found(asked.query["url"]) if "url" in asked.query else recorded("unknown-type")
 
     def found(self, url: str) -> Reply:
-        """Answer a search; the server adds a date and a narrative to what it holds, as recorded."""
+        """Return a search; the server adds a date and a narrative to what it holds, as recorded."""
         if url not in self.held:
             return recorded("search-missing")
         bundle = json.loads(recorded("search-found").body)
@@ -116,7 +116,7 @@ class Fhir:
         return resource(bundle)
 
     def hang(self, _: Asked) -> None:
-        """Answer nothing until the test is over."""
+        """Return nothing until the test is over."""
         self.released.wait(30)
 
 

@@ -88,7 +88,7 @@ class Docker:
         """Close nothing."""
 
     def meet(self, step: str) -> None:
-        """Answer too late, if that is what was told for this step."""
+        """Return too late, if that is what was told for this step."""
         if step in self.late:
             self.late.remove(step)
             raise ReadTimeout
@@ -150,7 +150,7 @@ def places(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Answer the port on which a FHIR server answers, as if it were in the container."""
+    """Return the port on which a FHIR server answers, as if it were in the container."""
     with serving(Fhir()) as url:
         yield int(url.rpartition(":")[2].partition("/")[0])
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import ENTRY_MAP, EngineOptions, create
-from sr2fhir.engines.base import converting
+from sr2fhir.engines import EngineOptions, converting, create
 from sr2fhir.engines.hapi import HapiEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, UsageError
+
+from tests.engines.conftest import ENTRY_MAP
 
 from .conftest import Make
 from .replay import TRANSFORM, Asked, Fhir, Reply, recorded, resource
@@ -36,14 +38,14 @@ def test_a_sample_becomes_a_bundle(make: Make, fhir: Fhir, sample: Path) -> None
     ("document", "kind"), [(DOCUMENT, "json"), (b"<DicomSR/>", "xml"), (b"\n <DicomSR/>", "xml")]
 )
 def test_json_and_xml_are_told_apart(make: Make, fhir: Fhir, document: bytes, kind: str) -> None:
-    make().transform(document)
+    make().transform(document, ENTRY_MAP)
     assert fhir.asked[-1].headers["Content-Type"] == f"application/fhir+{kind}"
 
 
 def test_what_the_server_is_and_holds_is_asked_once(make: Make, fhir: Fhir, needed: list[object]) -> None:
     engine = make()
     for _ in range(3):
-        engine.transform(DOCUMENT)
+        engine.transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("GET").count("/metadata") == 1
     assert len(fhir.lines("GET")) == 1 + len(needed)
     assert fhir.lines("PUT") == []
@@ -58,7 +60,7 @@ def test_it_names_the_servers_software(make: Make, base: str) -> None:
 def test_threads_share_one_engine(make: Make) -> None:
     engine = make()
     with ThreadPoolExecutor(4) as pool:
-        answers = set(pool.map(engine.transform, [DOCUMENT] * 20))
+        answers = set(pool.map(engine.transform, [DOCUMENT] * 20, repeat(ENTRY_MAP)))
     assert answers == {recorded("transformed").body}
 
 
@@ -66,7 +68,7 @@ def test_a_closed_engine_says_so(make: Make) -> None:
     engine = make()
     engine.close()
     with pytest.raises(EngineError, match="closed"):
-        engine.transform(DOCUMENT)
+        engine.transform(DOCUMENT, ENTRY_MAP)
 
 
 def test_without_a_server_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_server_of_unknown_software_is_tried_and_its_form_learnt(
 ) -> None:
     fhir.instead[TRANSFORM] = only_r5(lambda: resource(wrapped))  # type: ignore[assignment]
     engine = make()
-    assert [json.loads(engine.transform(DOCUMENT)) for _ in range(3)] == [BUNDLE] * 3
+    assert [json.loads(engine.transform(DOCUMENT, ENTRY_MAP)) for _ in range(3)] == [BUNDLE] * 3
     assert fhir.lines("POST") == [PATH] * (2 + 2)
 
 
@@ -132,20 +134,20 @@ def test_numbers_keep_their_text_in_a_wrapper(make: Make, fhir: Fhir) -> None:
     inner = b'{"resourceType":"Bundle","total":12.500,"x":1.35E-7}'
     body = b'{"resourceType":"Parameters","parameter":[{"name":"return","resource":' + inner + b"}]}"
     fhir.instead[TRANSFORM] = Reply(body=body)
-    assert make().transform(DOCUMENT) == inner
+    assert make().transform(DOCUMENT, ENTRY_MAP) == inner
 
 
 @pytest.mark.usefixtures("other_software")
 def test_if_no_form_is_understood_a_maps_failure_counts_most(make: Make, fhir: Fhir) -> None:
     fhir.instead[TRANSFORM] = only_r5(lambda: recorded("transform-failing-map"))  # type: ignore[assignment]
     with pytest.raises(EngineError, match="rule creates"):
-        make().transform(DOCUMENT)
+        make().transform(DOCUMENT, ENTRY_MAP)
 
 
 def test_a_server_of_known_software_is_asked_once_though_the_map_fails(make: Make, fhir: Fhir) -> None:
     fhir.instead[TRANSFORM] = recorded("transform-failing-map")
     with pytest.raises(EngineError):
-        make().transform(DOCUMENT)
+        make().transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("POST") == [PATH]
 
 
@@ -153,7 +155,7 @@ def test_the_environment_chooses_a_form(
     make: Make, fhir: Fhir, monkeypatch: pytest.MonkeyPatch, sample: Path
 ) -> None:
     monkeypatch.setenv("SR2FHIR_HAPI_FORM", "matchbox")
-    make().transform(sr2fhir.render(sample).to_json())
+    make().transform(sr2fhir.render(sample).to_json(), ENTRY_MAP)
     given = {each["name"]: each["valueString"] for each in json.loads(fhir.asked[-1].body)["parameter"]}
     assert given["resource"].encode() == sr2fhir.render(sample).to_json()
     assert json.loads(given["map"])["url"] == ENTRY_MAP
@@ -172,7 +174,7 @@ def test_name_and_password_are_sent_and_not_shown(make: Make, fhir: Fhir, base: 
     fhir.instead[TRANSFORM] = Reply(500)
     engine = make(base.replace("http://", "http://jane:secret@"))
     with pytest.raises(EngineError) as caught:
-        engine.transform(DOCUMENT)
+        engine.transform(DOCUMENT, ENTRY_MAP)
     sent = base64.b64decode(fhir.asked[-1].headers["Authorization"].removeprefix("Basic "))
     assert sent == b"jane:secret"
     assert "secret" not in str(caught.value) + engine.version()
@@ -183,7 +185,7 @@ def test_a_token_is_taken_from_the_environment(
     make: Make, fhir: Fhir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SR2FHIR_ENGINE_TOKEN", "abc")
-    make().transform(DOCUMENT)
+    make().transform(DOCUMENT, ENTRY_MAP)
     assert {asked.headers["Authorization"] for asked in fhir.asked} == {"Bearer abc"}
 
 
@@ -191,10 +193,10 @@ def test_a_token_is_taken_from_the_environment(
 
 
 def held_for_validating(fhir: Fhir) -> None:
-    from sr2fhir.engines.hapi import parts
+    from sr2fhir.engines.hapi import installation
     from sr2fhir.paths import layout
 
-    fhir.holds(*parts.for_validating(layout()))
+    fhir.holds(*installation.for_validating(layout()))
 
 
 def test_validation_gives_the_servers_findings(make: Make, fhir: Fhir) -> None:
@@ -230,7 +232,7 @@ def test_a_profile_that_the_server_does_not_know_is_an_error(make: Make, fhir: F
 
 
 def without(operation: str) -> Reply:
-    """Answer a CapabilityStatement without an operation."""
+    """Return a CapabilityStatement without an operation."""
     statement = json.loads(recorded("metadata").body)
     for holder in (statement["rest"][0], *statement["rest"][0]["resource"]):
         holder["operation"] = [each for each in holder.get("operation", []) if each["name"] != operation]

@@ -15,6 +15,8 @@ from sr2fhir.errors import (
     TransformError,
 )
 
+from tests.engines.conftest import ENTRY_MAP
+
 from .conftest import Make
 from .replay import TRANSFORM, Answering, Asked, Fhir, Reply, cut, cut_off, recorded, resource
 
@@ -22,7 +24,7 @@ SECRET = "Smith^Jane"
 
 
 def diagnosed(text: str, status: int = 500) -> Reply:
-    """Answer with an OperationOutcome."""
+    """Return with an OperationOutcome."""
     issue = {"severity": "error", "code": "processing", "diagnostics": text}
     return resource({"resourceType": "OperationOutcome", "issue": [issue]}, status)
 
@@ -96,18 +98,18 @@ def test_a_request_that_is_too_large_for_the_server_is_named_with_its_size(make:
     fhir.instead[TRANSFORM] = recorded("too-large")
     engine = make()
     with pytest.raises(EngineError, match=r"not take a request of 3\.1 MB.*max-http-post-size"):
-        engine.transform(b"{}".ljust(3 << 20))
+        engine.transform(b"{}".ljust(3 << 20), ENTRY_MAP)
     with pytest.raises(EngineError, match="status 500"):
-        engine.transform(b"{}")
+        engine.transform(b"{}", ENTRY_MAP)
     fhir.instead[TRANSFORM] = Reply(413)
     with pytest.raises(EngineError, match=r"not take a request of 0\.0 MB"):
-        engine.transform(b"{}")
+        engine.transform(b"{}", ENTRY_MAP)
 
 
 def test_a_server_that_hangs_is_given_up(make: Make, fhir: Fhir, base: str) -> None:
     fhir.instead[TRANSFORM] = fhir.hang
     with pytest.raises(EngineError, match=r"within 1 seconds.*--engine-timeout") as caught:
-        make(timeout_s=1.0).transform(b"{}")
+        make(timeout_s=1.0).transform(b"{}", ENTRY_MAP)
     assert base in str(caught.value)
     assert fhir.lines("POST") == ["/StructureMap/$transform"]
 
@@ -115,7 +117,7 @@ def test_a_server_that_hangs_is_given_up(make: Make, fhir: Fhir, base: str) -> N
 def test_a_connection_that_breaks_once_is_used_again(make: Make, fhir: Fhir) -> None:
     answers = iter([None, recorded("transformed")])
     fhir.instead[TRANSFORM] = lambda _: next(answers)
-    assert make().transform(b"{}") == recorded("transformed").body
+    assert make().transform(b"{}", ENTRY_MAP) == recorded("transformed").body
 
 
 def test_one_failure_takes_no_other_report_with_it(make: Make, fhir: Fhir, sample: Path) -> None:
@@ -147,7 +149,7 @@ def sample_bytes() -> bytes:
 
 
 def statement(**changed: object) -> Reply:
-    """Answer the recorded CapabilityStatement with changes."""
+    """Return the recorded CapabilityStatement with changes."""
     return resource(json.loads(recorded("metadata").body) | changed)
 
 
@@ -172,7 +174,7 @@ def test_a_server_that_cannot_run_the_maps_is_not_available(
 ) -> None:
     fhir.instead["GET /metadata"] = answer
     with pytest.raises(EngineUnavailableError, match=words) as caught:
-        make().transform(b"{}")
+        make().transform(b"{}", ENTRY_MAP)
     assert base in str(caught.value)
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
@@ -182,7 +184,7 @@ def test_a_server_that_cannot_run_the_maps_is_not_available(
 def test_a_search_that_is_refused_makes_the_server_unavailable(make: Make, fhir: Fhir) -> None:
     fhir.instead["GET /StructureMap"] = Reply(500, "text/html", SECRET.encode())
     with pytest.raises(EngineUnavailableError, match="status 500") as caught:
-        make().transform(b"{}")
+        make().transform(b"{}", ENTRY_MAP)
     assert "Smith" not in str(caught.value)
 
 
@@ -192,4 +194,4 @@ def test_answers_to_searches_that_are_no_bundles_count_as_nothing(make: Make, fh
 
     fhir.instead["GET /StructureMap"] = odd
     with pytest.raises(EngineUnavailableError, match="is missing"):
-        make().transform(b"{}")
+        make().transform(b"{}", ENTRY_MAP)

@@ -8,11 +8,13 @@ import logging
 from typing import Any
 
 import pytest
-from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, MODEL
-from sr2fhir.engines.hapi import installation, parts
-from sr2fhir.engines.hapi.parts import MAP, Part
+from sr2fhir.engines.hapi import installation
+from sr2fhir.engines.hapi.installation import MAP, Part
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import CANONICAL
+
+from tests.engines.conftest import ENTRY_MAP
 
 from .conftest import Make
 from .replay import Asked, Fhir, Reply, recorded, resource
@@ -30,6 +32,9 @@ def one(needed: list[Part], url: str) -> Part:
 
 def changed(part: Part, **members: Any) -> dict[str, Any]:
     return copy.deepcopy(part.content) | members
+
+
+MODEL = f"{CANONICAL}/StructureDefinition/DicomSR"
 
 
 def test_transforms_need_the_model_the_maps_and_the_concept_maps_they_name(needed: list[Part]) -> None:
@@ -58,7 +63,7 @@ def translations(content: Any) -> list[str]:
 
 def test_without_compiled_maps_set_up_is_asked_for(tmp_path: Any) -> None:
     with pytest.raises(EngineUnavailableError, match="sr2fhir setup"):
-        parts.for_transforming(Layout(tmp_path, tmp_path))
+        installation.for_transforming(Layout(tmp_path, tmp_path))
 
 
 def test_a_part_equals_what_a_real_server_made_of_it() -> None:
@@ -67,8 +72,8 @@ def test_a_part_equals_what_a_real_server_made_of_it() -> None:
     assert found.keys() > sent.keys()
     part = Part(layout().compiled_maps / "VisualExplanation.json")
     part.__dict__["content"] = sent
-    assert part.equals(found)
-    assert not part.equals(found | {"status": "retired"})
+    assert installation.is_same(part.content, found)
+    assert not installation.is_same(part.content, found | {"status": "retired"})
 
 
 def test_an_empty_server_is_named_with_count_first_and_remedy(
@@ -76,7 +81,7 @@ def test_an_empty_server_is_named_with_count_first_and_remedy(
 ) -> None:
     fhir.held.clear()
     with pytest.raises(EngineUnavailableError) as caught:
-        make().transform(DOCUMENT)
+        make().transform(DOCUMENT, ENTRY_MAP)
     message = str(caught.value)
     assert f"engine hapi at {base}" in message
     assert f"{needed[0]} is missing, and {len(needed) - 1} of {len(needed) - 1} others" in message
@@ -88,7 +93,7 @@ def test_an_empty_server_is_given_everything_the_entry_map_last(
     make: Make, fhir: Fhir, needed: list[Part]
 ) -> None:
     fhir.held.clear()
-    make(install=True).transform(DOCUMENT)
+    make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("PUT") == [part.path for part in needed]
     assert fhir.lines("PUT")[-1] == "/StructureMap/MeasurementReport"
     assert fhir.held == {part.url: part.content for part in needed}
@@ -98,7 +103,7 @@ def test_an_empty_server_is_given_everything_the_entry_map_last(
 def test_a_second_engine_finds_it_all_there(make: Make, fhir: Fhir, needed: list[Part]) -> None:
     fhir.held.clear()
     for install in (True, True, False):
-        make(install=install).transform(DOCUMENT)
+        make(install=install).transform(DOCUMENT, ENTRY_MAP)
     assert len(fhir.lines("PUT")) == len(needed)
 
 
@@ -106,21 +111,21 @@ def test_a_stale_map_is_noticed(make: Make, fhir: Fhir, needed: list[Part]) -> N
     stale = maps(needed)[3]
     fhir.put(changed(stale, group=stale.content["group"][:1]) | {"description": "an older release"})
     with pytest.raises(EngineUnavailableError, match=f"{stale} differs from ours. Allow"):
-        make().transform(DOCUMENT)
+        make().transform(DOCUMENT, ENTRY_MAP)
 
 
 def test_the_same_map_of_another_version_is_noticed(make: Make, fhir: Fhir, needed: list[Part]) -> None:
     model = one(needed, MODEL)
     fhir.put(changed(model, version="0.9.0"))
     with pytest.raises(EngineUnavailableError, match="StructureDefinition DicomSR differs"):
-        make().transform(DOCUMENT)
+        make().transform(DOCUMENT, ENTRY_MAP)
 
 
 def test_if_one_map_is_put_all_are_since_a_server_keeps_what_maps_call(
     make: Make, fhir: Fhir, needed: list[Part]
 ) -> None:
     fhir.put(changed(maps(needed)[3], title="older"))
-    make(install=True).transform(DOCUMENT)
+    make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("PUT") == [part.path for part in maps(needed)]
 
 
@@ -128,16 +133,16 @@ def test_a_map_that_was_put_after_its_callers_has_them_put_again(
     make: Make, fhir: Fhir, needed: list[Part]
 ) -> None:
     fhir.times[maps(needed)[3].url] = "2030-01-01T00:00:00.000+00:00"
-    make().transform(DOCUMENT)
+    make().transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("PUT") == []
-    make(install=True).transform(DOCUMENT)
+    make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("PUT") == [part.path for part in maps(needed)]
 
 
 def test_of_the_others_only_what_changed_is_put(make: Make, fhir: Fhir, needed: list[Part]) -> None:
     concept_map = one(needed, f"{CANONICAL}/ConceptMap/dicom-sex-to-administrative-gender")
     fhir.put(changed(concept_map, group=[]))
-    make(install=True).transform(DOCUMENT)
+    make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("PUT") == [concept_map.path]
 
 
@@ -150,7 +155,7 @@ def test_a_server_that_may_not_be_written_to_is_named(
     with pytest.raises(
         EngineUnavailableError, match=rf"store {needed[0]} \(status {status}\).*onlyOneEngine"
     ):
-        make(install=True).transform(DOCUMENT)
+        make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("POST") == []
 
 
@@ -159,7 +164,7 @@ def test_what_was_put_is_logged(
 ) -> None:
     fhir.held.pop(needed[0].url)
     with caplog.at_level(logging.INFO, "sr2fhir"):
-        make(install=True).transform(DOCUMENT)
+        make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert [record.message for record in caplog.records if "stored" in record.message] == [
         f"{make().label()}: stored {needed[0]}"
     ]
@@ -196,7 +201,7 @@ def test_an_older_copy_under_another_id_is_named_after_installing(
     part = maps(needed)[3]
     found_besides(fhir, changed(part, id="old-one", group=[]))
     with pytest.raises(EngineUnavailableError) as caught:
-        make(install=True).transform(DOCUMENT)
+        make(install=True).transform(DOCUMENT, ENTRY_MAP)
     message = str(caught.value)
     assert f"engine hapi at {base}: {part} was put there" in message
     assert f"{part.url} is answered with another copy too, StructureMap/old-one" in message
@@ -214,7 +219,7 @@ def test_a_copy_without_a_proper_id_is_named_by_its_url(
     with pytest.raises(
         EngineUnavailableError, match=r"is not answered with it\. A server that keeps"
     ) as caught:
-        make(install=True).transform(DOCUMENT)
+        make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert part.url in str(caught.value)
 
 
@@ -224,7 +229,7 @@ def test_a_server_that_stores_nothing_is_named(make: Make, fhir: Fhir, needed: l
     fhir.held.pop(missing.url)
     fhir.instead[f"PUT {missing.path}"] = Reply(200)
     with pytest.raises(EngineUnavailableError, match=f"{missing} was put there, but its URL"):
-        make(install=True).transform(DOCUMENT)
+        make(install=True).transform(DOCUMENT, ENTRY_MAP)
 
 
 def test_a_server_that_files_a_moment_later_is_waited_for(
@@ -243,7 +248,7 @@ def test_a_server_that_files_a_moment_later_is_waited_for(
 
     late = fhir.found(old["url"])
     fhir.instead["GET /StructureMap"] = search
-    make(install=True).transform(DOCUMENT)
+    make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert len(looks) == 4
     assert {asked.headers["Cache-Control"] for asked in looks} == {"no-cache"}
 
@@ -261,5 +266,5 @@ def test_a_server_that_writes_a_map_in_its_own_way_is_believed(
 
     fhir.put(changed(part, title="older"))
     fhir.instead[f"PUT {part.path}"] = put
-    make(install=True).transform(DOCUMENT)
+    make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert fhir.lines("POST")

@@ -14,6 +14,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -21,11 +22,13 @@ import pytest
 import requests
 import sr2fhir
 from sr2fhir.engines import EngineOptions
-from sr2fhir.engines.base import CANONICAL, ENTRY_MAP
 from sr2fhir.engines.hapi import HapiEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.http import Client
 from sr2fhir.paths import layout
+from sr2fhir.settings import CANONICAL
+
+from tests.engines.conftest import ENTRY_MAP
 
 from . import record
 from .replay import recorded
@@ -44,7 +47,7 @@ def options(url: str) -> EngineOptions:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Answer the base URL of a real server, which is built and started if need be."""
+    """Return the base URL of a real server, which is built and started if need be."""
     given, mirror = os.environ.get(URL_VARIABLE), os.environ.get(GIT_VARIABLE)
     if given:
         yield given
@@ -89,7 +92,7 @@ def wait(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def server(url: str) -> Iterator[HapiEngine]:
-    """Answer an engine for it, with everything installed."""
+    """Return an engine for it, with everything installed."""
     engine = HapiEngine(options(url))
     engine.version()  # waits until everything is there
     yield engine
@@ -112,9 +115,9 @@ def test_samples_become_the_expected_bundles(
 
 def test_threads_give_the_same_bytes_as_one_after_the_other(server: HapiEngine) -> None:
     documents = [sr2fhir.render(sample).to_json() for sample in SAMPLES]
-    alone = [server.transform(document) for document in documents]
+    alone = [server.transform(document, ENTRY_MAP) for document in documents]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(server.transform, documents * 2)) == alone * 2
+        assert list(pool.map(server.transform, documents * 2, repeat(ENTRY_MAP))) == alone * 2
 
 
 def test_a_stale_map_is_noticed_and_replaced_so_that_it_takes_effect(url: str, server: HapiEngine) -> None:
@@ -126,7 +129,9 @@ def test_a_stale_map_is_noticed_and_replaced_so_that_it_takes_effect(url: str, s
     put(url, stale)
     # by now the entry map still calls the map as it was; put again, it calls the stale one
     put(url, json.loads((layout().compiled_maps / "MeasurementReport.json").read_bytes()))
-    patient = json.loads(server.transform(sr2fhir.render(sample).to_json()))["entry"][0]["resource"]
+    patient = json.loads(server.transform(sr2fhir.render(sample).to_json(), ENTRY_MAP))["entry"][0][
+        "resource"
+    ]
     assert patient["resourceType"] == "Patient"
     assert "name" not in patient
     without = HapiEngine(EngineOptions(url=url, timeout_s=120))
@@ -164,7 +169,7 @@ def test_a_map_that_is_not_there_and_a_document_that_is_cut_off_are_errors(serve
     with pytest.raises(EngineError, match="does not hold the map None"):
         server.transform(document, f"{CANONICAL}/StructureMap/None")
     with pytest.raises(TransformError, match="not well-formed JSON"):
-        server.transform(document[:-50])
+        server.transform(document[:-50], ENTRY_MAP)
 
 
 def test_the_profiles_that_resources_claim_are_validated(server: HapiEngine) -> None:

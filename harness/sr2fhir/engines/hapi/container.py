@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.engines import running as records
-from sr2fhir.engines.base import ENTRY_MAP
-from sr2fhir.engines.hapi.server import software
+from sr2fhir.engines.hapi.protocol import ask_software
 from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineError, EngineUnavailableError
 from sr2fhir.files import replace_file
@@ -271,7 +271,7 @@ def _ready(container: Container, limit_s: float) -> tuple[str, str]:
 def _software(url: str) -> str:
     """Ask a FHIR server for its software; empty, if it does not answer."""
     with contextlib.closing(Client(ENGINE, url, _ASK_S)) as client, contextlib.suppress(EngineError):
-        return software(client)
+        return ask_software(client)
     return ""
 
 
@@ -281,7 +281,7 @@ def _is_loaded(url: str, limit_s: float) -> bool:
         contextlib.closing(Client(ENGINE, url, max(limit_s, _PAUSE_S))) as client,
         contextlib.suppress(EngineError),
     ):
-        return client.get("/StructureMap", params={"url": ENTRY_MAP}).status < 500
+        return client.get("/StructureMap", params={"url": MEASUREMENT_REPORT.entry_map}).status < 500
     return False
 
 

@@ -16,16 +16,20 @@ import signal
 import socket
 import subprocess
 import zlib
+from collections.abc import Sequence
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sr2fhir.engines import running as records
-from sr2fhir.engines.base import ENTRY_MAP
 from sr2fhir.engines.java.connection import Connection, Operation, Process, RequestFailedError, Socket
 from sr2fhir.engines.java.options import SERVICE, command, context_files, engine_version
 from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout, layout
+
+if TYPE_CHECKING:
+    from sr2fhir.model import Rendering
 
 ENGINE = "embedded"
 START_LIMIT_S = 180.0
@@ -142,18 +146,24 @@ def content_key(places: Layout) -> str:
     return f"{len(files)}-{key:08x}"
 
 
-def warm(documents: list[bytes], rounds: int = 3) -> None:
+def warm(samples: Sequence[Rendering], rounds: int = 3) -> None:
     """Transform samples, so that the first request finds Java with its work done."""
     connection = connect(layout())
     if connection is None:
         return
     try:
-        for document in documents * rounds:
-            connection.request(Operation.TRANSFORM, ENTRY_MAP, document)
-    except RequestFailedError as failure:
-        _log.warning("a sample does not transform: %s", failure.kind)
+        transform_samples(connection, samples, rounds)
     finally:
         connection.close()
+
+
+def transform_samples(connection: Connection, samples: Sequence[Rendering], rounds: int) -> None:
+    """Transform samples so many times, for the sake of doing it."""
+    for sample in [*samples] * rounds:
+        try:
+            connection.request(Operation.TRANSFORM, sample.document_type.entry_map, sample.to_json())
+        except RequestFailedError as failure:
+            _log.warning("a sample does not transform: %s", failure.kind)
 
 
 def _launched(port: int | None, limit_s: float, places: Layout) -> Running:

@@ -14,11 +14,11 @@ import org.hl7.fhir.r5.model.StructureDefinition;
  * <p>The engine asks for the definition of the type of every element that it sets, each time through all versions
  * and packages of it.
  */
-final class SettledContext extends SimpleWorkerContext {
+final class FixedContext extends SimpleWorkerContext {
   private final Map<String, Optional<StructureDefinition>> definitions = new ConcurrentHashMap<>();
   private final Map<String, Boolean> primitives = new ConcurrentHashMap<>();
 
-  SettledContext(SimpleWorkerContext loaded) throws IOException {
+  FixedContext(SimpleWorkerContext loaded) throws IOException {
     super(loaded);
   }
 

@@ -1,8 +1,8 @@
 """The independent engine `fml-cli`, a program of its own: written in Rust, sharing no code with HL7's.
 
-It reads the very maps that the other engines run, so that it shows whether they depend on a peculiarity of
-one engine. It transforms and does nothing else. It computes with binary doubles, past which `digits` carries
-the text of numbers.
+It is the oracle of the tests: it reads the very maps that the other engines run, so that it shows whether
+they depend on a peculiarity of one engine. It transforms and does nothing else. It computes with binary
+doubles, past which `Digits` carries the text of numbers. In a checkout it is the engine `fml`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 
-from sr2fhir.engines import failures
-from sr2fhir.engines.base import CANONICAL, ENTRY_MAP, EngineOptions
-from sr2fhir.engines.digits import Digits
+from sr2fhir.engines import EngineOptions, messages
 from sr2fhir.engines.java.options import SETUP_HINT
 from sr2fhir.errors import EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import CANONICAL
 
 PROGRAM_VARIABLE = "SR2FHIR_FML"
 PROGRAM = "fml"
 INSTALL_HINT = (
-    "In a checkout `make fml-engine` builds it (Rust's cargo is needed); elsewhere install the crate fml-cli "
+    "`make fml-engine` builds it (Rust's cargo is needed); or install the crate fml-cli "
     f"and let {PROGRAM_VARIABLE} or the PATH lead to its program `{PROGRAM}`"
 )
 # Where a program can be told to read the standard input by the name of a file.
@@ -58,6 +58,11 @@ _REASONS: tuple[tuple[str, str], ...] = (
     (r"not JSON", "a definition, a map or the document is not JSON"),
 )
 _RULE = re.compile(r"rule `([^`]+)`")
+# a string, in which digits are no number, or a number
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*', re.DOTALL)
+_INTEGER = re.compile(rb"-?[0-9]{1,18}")
+# what any double keeps: 15 digits, over the most of its range
+_DOUBLE = Context(prec=15, rounding=ROUND_HALF_EVEN, Emin=-280, Emax=300, traps=[])
 
 
 class FmlEngine:
@@ -81,7 +86,7 @@ class FmlEngine:
         self._places = places or layout()
         self._program = program(self._places)
 
-    def transform(self, document: bytes, map_url: str = ENTRY_MAP) -> bytes:
+    def transform(self, document: bytes, map_url: str) -> bytes:
         """Turn a logical-model document into a resource; see `Transforms.transform`. XML is not read."""
         maps, entry = _entry(self._places, map_url)
         digits = Digits()
@@ -184,7 +189,7 @@ def _reason(said: str, code: int) -> str:
     return "the process was killed" if code < 0 else f"the process ended with code {code}"
 
 
-def _location(said: str, index_file: Path) -> failures.Location:
+def _location(said: str, index_file: Path) -> messages.Location:
     """Find the rule that is named; since map and group are not, only a name that is used once is located."""
     rule = next(iter(_RULE.findall(said)), None)
     table = json.loads(index_file.read_bytes()) if rule and index_file.is_file() else {}
@@ -195,7 +200,64 @@ def _location(said: str, index_file: Path) -> failures.Location:
         if rule in content["rules"]
     ]
     return (
-        failures.locate(failures.Location(*homes[0], rule), index_file)
+        messages.locate(messages.Location(*homes[0], rule), index_file)
         if len(homes) == 1
-        else failures.Location(rule=rule)
+        else messages.Location(rule=rule)
     )
+
+
+class Digits:
+    """Carry the decimals of one document past an engine that computes with binary doubles.
+
+    Such an engine makes `12.50` to `12.5` and rounds what has more than 15 digits. Maps copy decimals and
+    never compute with them, so each goes there as a number near it that a double keeps, another one for each
+    text, and comes back as the text that it stood for. Integers, which maps compare, are kept by such engines
+    and go as they are; so does everything else in the document, byte by byte.
+    """
+
+    def __init__(self) -> None:
+        self._stand_ins: dict[bytes, Decimal] = {}
+        self._texts: dict[Decimal, bytes] = {}
+
+    def sent(self, document: bytes) -> bytes:
+        """Return a JSON document with a number that a double keeps in the place of each decimal."""
+        return _replaced(document, self._stand_in)
+
+    def restored(self, result: bytes) -> bytes:
+        """Return what an engine made of the document, with the decimals as they stood in the document."""
+        return _replaced(result, self._text)
+
+    def _stand_in(self, text: bytes) -> bytes:
+        """Find the number that stands for a decimal; what no double holds is for the engine to refuse."""
+        found = self._stand_ins.get(text)
+        if found is None:
+            found = self._free(_rounded(text))
+            self._stand_ins[text] = found
+            if found.is_finite():
+                self._texts[found] = text
+        return f"{found:e}".encode("ascii") if found.is_finite() else text
+
+    def _free(self, value: Decimal) -> Decimal:
+        """Find the nearest number, from above, that stands for no other text."""
+        while value in self._texts and value.is_finite():
+            value = _DOUBLE.next_plus(value)
+        return value
+
+    def _text(self, number: bytes) -> bytes:
+        """Find the decimal that a number stands for; one of the map's own stays as it is."""
+        return self._texts.get(_rounded(number), number)
+
+
+def _rounded(number: bytes) -> Decimal:
+    """Read a number to the digits that a double keeps; what is none becomes NaN."""
+    return _DOUBLE.create_decimal(number.decode("ascii"))
+
+
+def _replaced(content: bytes, replace: Callable[[bytes], bytes]) -> bytes:
+    """Replace each number that is no integer."""
+    return _TOKEN.sub(lambda token: replace(token[0]) if _is_decimal(token[0]) else token[0], content)
+
+
+def _is_decimal(token: bytes) -> bool:
+    """Tell a decimal from a string and from an integer, of which there is no negative zero."""
+    return token[:1] != b'"' and (_INTEGER.fullmatch(token) is None or token == b"-0")

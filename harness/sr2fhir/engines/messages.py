@@ -1,18 +1,21 @@
-"""From the engine's exceptions to errors that name map, group, rule, file and line, and no patient data.
+"""What engines say, put into our terms: failures of maps, and the findings of validators.
 
-The engine's own messages quote values of the document, so none is passed on: its known forms are recognised,
-and only names of elements, variables, groups and types are taken from them.
+The engine's own messages about a failure quote values of the document, so none is passed on: its known forms
+are recognised, and only names of elements, variables, groups and types are taken from them. The error names
+map, group, rule, file and line.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from sr2fhir.engines import Severity, ValidationMessage
 from sr2fhir.errors import TransformError
 
 # What the engine says -> what we say; the groups are names out of the maps, never values.
@@ -51,6 +54,11 @@ _REASONS: tuple[tuple[str, str], ...] = (
 # What the reader of documents throws.
 _NOT_JSON = frozenset({"MalformedJsonException", "EOFException", "ClassCastException"})
 _RULE = re.compile(r'on Rule "(\w+)\|(\w+)\|([^"|]+)"')
+_MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
+# no findings: matchbox tells with which settings it validated; `All OK` and the like
+_REMARK = "informational"
 
 
 @dataclass(frozen=True)
@@ -107,24 +115,29 @@ def locate(location: Location, index_file: Path) -> Location:
     return location
 
 
-def transform_error(kind: str, message: str, location: Location) -> TransformError:
-    """Make the error that a user sees."""
+def transform_error(kind: str, message: str, location: Location, index_file: Path) -> TransformError:
+    """Make the error that a user sees.
+
+    Parameters
+    ----------
+    kind
+        Name of the Java exception's class, without package.
+    message
+        The engine's message.
+    location
+        The rule, as far as it is known.
+    index_file
+        As for `locate`.
+    """
+    location = locate(location, index_file)
     where = f"{location.file}:{location.line}" if location.file else None
     named = ", ".join(
         f"{label} {value}"
         for label, value in (("map", location.map_name), ("group", location.group), ("rule", location.rule))
         if value
     )
-    text = f"{reason(kind, message)} ({named})" if named else reason(kind, message)
-    return TransformError(
-        text,
-        map_name=location.map_name,
-        group=location.group,
-        rule=location.rule,
-        file=location.file,
-        line=location.line,
-        where=where,
-    )
+    text = reason(kind, message)
+    return TransformError(f"{text} ({named})" if named else text, **asdict(location), where=where)
 
 
 @lru_cache(maxsize=2)
@@ -134,3 +147,46 @@ def _index(path: Path) -> dict[str, Any]:
         return {}
     table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return table
+
+
+def validation_messages(issues: Iterable[Mapping[str, Any]]) -> Iterator[ValidationMessage]:
+    """Turn the issues of an OperationOutcome into messages, in their order."""
+    for issue in issues:
+        message = _message(issue)
+        is_remark = message.severity == "information" and message.code == _REMARK and not message.expression
+        if not is_remark:
+            yield message
+
+
+def _message(issue: Mapping[str, Any]) -> ValidationMessage:
+    """Turn one issue into a message."""
+    severity = issue.get("severity")
+    return ValidationMessage(
+        severity=cast(Severity, severity if severity in _SEVERITIES else "error"),
+        code=str(issue.get("code", "unknown")),
+        expression=_COMMENT.sub("", _expression(issue)),
+        text=_text(issue),
+        message_id=_message_id(issue),
+    )
+
+
+def _expression(issue: Mapping[str, Any]) -> str:
+    """Return where the issue is; older servers say it as `location`."""
+    found = issue.get("expression") or issue.get("location")
+    return str(found[0]) if isinstance(found, list) and found else ""
+
+
+def _text(issue: Mapping[str, Any]) -> str:
+    """Return what the issue says."""
+    details = issue.get("details")
+    stated = details.get("text") if isinstance(details, Mapping) else None
+    return str(stated or issue.get("diagnostics") or "")
+
+
+def _message_id(issue: Mapping[str, Any]) -> str:
+    """Return the validator's id of the message."""
+    extensions = issue.get("extension")
+    for each in extensions if isinstance(extensions, list) else ():
+        if isinstance(each, Mapping) and each.get("url") == _MESSAGE_ID:
+            return str(next((value for name, value in each.items() if name.startswith("value")), ""))
+    return ""

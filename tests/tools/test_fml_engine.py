@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import EngineOptions, create
-from sr2fhir.engines.base import converting, validating
-from sr2fhir.engines.fml import PROGRAM_VARIABLE, FmlEngine
+from sr2fhir.engines import EngineOptions, converting, create, validating
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
+from tools.fml_engine import PROGRAM_VARIABLE, FmlEngine
 
-from .conftest import BASE, document, fml
+from tests.engines.conftest import BASE, ENTRY_MAP, document, fml
 
 SECRET = "Smith^Jane"
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs of these tests are POSIX scripts")
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs of thes
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FmlEngine]:
-    """Answer a function that makes an engine of which a Python script plays the program."""
+    """Return a function that makes an engine of which a Python script plays the program."""
 
     def make(script: str, **options: float) -> FmlEngine:
         program = tmp_path / "played"
@@ -39,7 +38,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FmlEn
 
 @pytest.fixture
 def real() -> FmlEngine:
-    """Answer the engine with the real program, or skip where there is none."""
+    """Return the engine with the real program, or skip where there is none."""
     try:
         return FmlEngine()
     except EngineUnavailableError as error:
@@ -95,7 +94,7 @@ ECHO = "json.dump({'arguments': sys.argv[1:], 'input': open(sys.argv[3]).read()}
 
 
 def test_it_is_given_document_maps_and_definitions(play: Callable[..., FmlEngine]) -> None:
-    said = json.loads(play(ECHO).transform(b'{"value": 15}'))
+    said = json.loads(play(ECHO).transform(b'{"value": 15}', ENTRY_MAP))
     places = layout()
     assert said["input"] == '{"value": 15}'
     entry, _, *rest = said["arguments"][1:]
@@ -110,7 +109,7 @@ def test_without_sources_it_runs_the_compiled_maps(play: Callable[..., FmlEngine
     compiled.mkdir()
     (compiled / "MeasurementReport.json").write_text("{}", encoding="ascii")
     engine = FmlEngine(places=Layout(tmp_path / "nothing", tmp_path))
-    arguments = json.loads(engine.transform(b"{}"))["arguments"]
+    arguments = json.loads(engine.transform(b"{}", ENTRY_MAP))["arguments"]
     assert arguments[1] == str(compiled / "MeasurementReport.json")
     assert arguments[4] == str(compiled)
 
@@ -136,7 +135,7 @@ def test_a_decimal_keeps_its_text_in_a_program_that_computes_with_doubles(
     play: Callable[..., FmlEngine],
 ) -> None:
     document = b'{"a": [12.50, 12.5, 0.00, 123456789.12345679, 3], "b": "12.50"}'
-    answer = play(DOUBLES).transform(document)
+    answer = play(DOUBLES).transform(document, ENTRY_MAP)
     assert b"".join(answer.split()) == b"[" + b"".join(document.split()) + b",7,0.25]"
 
 
@@ -163,14 +162,14 @@ def test_a_failure_names_the_reason_and_no_value(
     play: Callable[..., FmlEngine], script: str, said: str
 ) -> None:
     with pytest.raises(TransformError) as raised:
-        play(script).transform(b"{}")
+        play(script).transform(b"{}", ENTRY_MAP)
     assert said in str(raised.value)
     assert SECRET not in str(raised.value)
 
 
 def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine]) -> None:
     with pytest.raises(TransformError) as raised:
-        play("sys.exit('error: rule `birthDate`: no source variable `x`')").transform(b"{}")
+        play("sys.exit('error: rule `birthDate`: no source variable `x`')").transform(b"{}", ENTRY_MAP)
     error = raised.value
     assert (error.map_name, error.rule, error.file) == ("Patient", "birthDate", "maps/shared/Patient.map")
     assert (
@@ -181,14 +180,14 @@ def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine
 
 def test_a_program_that_hangs_is_ended(play: Callable[..., FmlEngine]) -> None:
     with pytest.raises(TransformError, match=r"no answer within 0\.2 s"):
-        play("time.sleep(60)", timeout_s=0.2).transform(b"{}")
+        play("time.sleep(60)", timeout_s=0.2).transform(b"{}", ENTRY_MAP)
 
 
 def test_a_program_that_does_not_start_is_an_error(play: Callable[..., FmlEngine], tmp_path: Path) -> None:
     engine = play("")
     (tmp_path / "played").write_bytes(b"\x7fELF is not what follows")
     with pytest.raises(EngineUnavailableError, match="does not start"):
-        engine.transform(b"{}")
+        engine.transform(b"{}", ENTRY_MAP)
 
 
 # ---- the real one ----------------------------------------------------------------------------------
@@ -196,10 +195,10 @@ def test_a_program_that_does_not_start_is_an_error(play: Callable[..., FmlEngine
 
 def test_the_real_one_makes_the_bundle(real: FmlEngine, samples: list[Path]) -> None:
     rendering = sr2fhir.render(samples[-1])
-    answer = json.loads(real.transform(rendering.to_json()))
+    answer = json.loads(real.transform(rendering.to_json(), ENTRY_MAP))
     assert answer["resourceType"] == "Bundle"
     assert {entry["resource"]["resourceType"] for entry in answer["entry"]} >= {"Patient", "Observation"}
-    assert real.transform(rendering.to_json()) == real.transform(rendering.to_json())
+    assert real.transform(rendering.to_json(), ENTRY_MAP) == real.transform(rendering.to_json(), ENTRY_MAP)
 
 
 @pytest.mark.parametrize("text", [b"12.50", b"-0.00", b"0.0000001250", b"12345678901234567890.10"])
@@ -207,7 +206,7 @@ def test_the_real_one_keeps_the_text_of_numbers(real: FmlEngine, samples_dir: Pa
     written = b'"value":64.4505437946691'
     document = sr2fhir.render(samples_dir / "real_dcmjs_ohif_bidirectional.dcm").to_json()
     assert document.count(written) == 1
-    answer = real.transform(document.replace(written, b'"value":' + text))
+    answer = real.transform(document.replace(written, b'"value":' + text), ENTRY_MAP)
     assert re.findall(rb'"value"\s*:\s*(-?[0-9][^\s,}]*)', answer) == [text, b"42.9670291964462"]
 
 
@@ -232,4 +231,4 @@ group Failing(source sr : DicomSR, target bundle : Bundle) {
 def test_the_real_one_says_that_a_tree_is_too_deep(real: FmlEngine) -> None:
     tree = '{"container":[' * 200 + "]}" * 200
     with pytest.raises(TransformError, match="nests deeper"):
-        real.transform(document(container=["@"]).replace(b'"@"', tree.encode()))
+        real.transform(document(container=["@"]).replace(b'"@"', tree.encode()), ENTRY_MAP)

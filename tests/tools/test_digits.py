@@ -6,7 +6,7 @@ import json
 
 import pytest
 from hypothesis import given, strategies as st
-from sr2fhir.engines.digits import Digits
+from tools.fml_engine import Digits
 
 WHOLE = st.integers(0, 10**20).map(str)
 TEXTS = st.builds(
@@ -19,7 +19,7 @@ TEXTS = st.builds(
 
 
 def past_doubles(document: str) -> str:
-    """Answer a document as it comes back."""
+    """Return a document as it comes back."""
     digits = Digits()
     through = json.dumps(json.loads(digits.sent(document.encode())))
     return digits.restored(through.encode()).decode()
