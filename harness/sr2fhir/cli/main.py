@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import sys
 import warnings
@@ -13,23 +14,21 @@ from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
-from sr2fhir.cli.logs import configure
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
 from sr2fhir.outcome import describe
 
 COMMANDS = ("transform", "render", "validate", "compare", "engine", "setup", "info")
 
-EXIT_DONE, EXIT_FINDINGS, EXIT_USAGE, EXIT_ENGINE = 0, 1, 2, 3
-EXIT_INTERRUPTED, EXIT_PIPE = 130, 141
+EXIT_INTERRUPTED = 130
 INTERRUPTED = "interrupted; the files that were written are whole"
 # the first that fits counts
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (UsageError, EXIT_USAGE),
-    (SetupError, EXIT_ENGINE),
-    (EngineUnavailableError, EXIT_ENGINE),
+    (UsageError, 2),
+    (SetupError, 3),
+    (EngineUnavailableError, 3),
     (KeyboardInterrupt, EXIT_INTERRUPTED),
-    (BrokenPipeError, EXIT_PIPE),
-    (Exception, EXIT_FINDINGS),
+    (BrokenPipeError, 141),
+    (Exception, 1),
 )
 
 DESCRIPTION = "Turn DICOM Structured Reports (TID 1500) into FHIR R5 Bundles."
@@ -42,6 +41,7 @@ first steps:
 exit codes:
   0 done   1 done, but files failed or there are findings of severity error   2 wrong use   3 no engine
 """
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 # objects made until Python looks for garbage; its own default is 700
 YOUNG = 50_000
 # options whose value may begin with a minus sign, which argparse would take for an option
@@ -152,29 +152,34 @@ def tune() -> None:
 
 
 def prepare(level: str | None) -> None:
-    """Set up logging, and keep the warnings of libraries, which quote values, off the terminal."""
+    """Show what is logged from a level on, and keep the warnings of libraries, which quote values, to us.
+
+    Only the loggers `sr2fhir.*` are shown; those of libraries may quote values, too.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     if level:
-        configure(level)
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+        logger = logging.getLogger("sr2fhir")
+        logger.handlers[:] = [handler]
+        logger.setLevel(level.upper())
+        logger.propagate = False
+
+
+def prepare_worker(level: str | None) -> None:
+    """Set a worker process up as that of the command was."""
+    tune()
+    prepare(level)
 
 
 def report(error: BaseException) -> int:
-    """Say in one line what went wrong, and return the exit code."""
+    """Say in one line what went wrong, without patient data, and return the exit code."""
     if isinstance(error, BrokenPipeError):
         silence_stdout()
     else:
-        print(f"sr2fhir: {sentence(error)}", file=sys.stderr)
-    return exit_code(error)
-
-
-def sentence(error: BaseException) -> str:
-    """Describe an error in one line, without patient data."""
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
-
-
-def exit_code(error: BaseException) -> int:
-    """Find the exit code of an error."""
+        text = INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
+        print(f"sr2fhir: {text}", file=sys.stderr)
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 

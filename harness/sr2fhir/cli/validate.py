@@ -18,8 +18,8 @@ from sr2fhir.errors import Sr2FhirError, UsageError
 from sr2fhir.files import replace_file
 from sr2fhir.jsontext import JsonError, dumps, loads_strict
 from sr2fhir.outcome import error_issue, outcome
-from sr2fhir.runs.results import without_frames
-from sr2fhir.runs.sinks.files import BUNDLE, writing
+from sr2fhir.runs import STANDARD, without_frames
+from sr2fhir.runs.sinks import BUNDLE, writing
 from sr2fhir.wording import listed, plural
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ EXAMPLES = """\
 Each error is printed below its file. Warnings come at the end, like ones once, with their number and the
 first place; most say that a terminology is not at hand.
 """
-STANDARD_INPUT = "-"
 # kinds of warnings that are printed unless all are asked for
 MOST = 12
 SHOWN = ("error", "warning")
@@ -182,7 +181,7 @@ def expand(names: Iterable[str]) -> Iterator[str]:
     """
     for name in names:
         path = Path(name)
-        if name == STANDARD_INPUT or path.is_file():
+        if name == STANDARD or path.is_file():
             yield name
         elif path.is_dir():
             yield from bundles(path)
@@ -222,7 +221,7 @@ def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> 
 def load(file: str) -> bytes:
     """Read a file or standard input."""
     try:
-        return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+        return sys.stdin.buffer.read() if file == STANDARD else Path(file).read_bytes()
     except OSError as error:
         raise Sr2FhirError(f"cannot be read: {error.strerror}", source=file) from error
 

@@ -26,7 +26,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sr2fhir.engines.base import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
-from sr2fhir.runs.results import without_frames
+from sr2fhir.runs import without_frames
 from sr2fhir.threads import Threads
 
 Item = TypeVar("Item")

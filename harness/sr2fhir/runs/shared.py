@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Self
 from sr2fhir.errors import EngineError
 from sr2fhir.runs import LEASE_S
 from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
+from sr2fhir.runs.ndjson import NdjsonSink
 from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
-from sr2fhir.runs.sinks import WORK_FOLDER, SharedSink, shared_sink
-from sr2fhir.runs.sinks.files import writing
+from sr2fhir.runs.sinks import WORK_FOLDER, FileSink, SharedSink, writing
 from sr2fhir.runs.work import Settings, Task, digest_of_input, lost
 
 if TYPE_CHECKING:
+    from sr2fhir.runs import Done, FileResult, Summary
     from sr2fhir.runs.inputs import Input
-    from sr2fhir.runs.results import Done, FileResult, Summary
 
 FILE = "jobs.sqlite"
 # how often a job may be begun; if its owner vanished each time, it may be what ended them
@@ -78,8 +78,11 @@ class SharedRun:
         self.jobs = Jobs(
             database or self.work / FILE, str(folder.resolve()), settings.digest(), lease_s=lease_s
         )
-        self.sink: SharedSink = shared_sink(
-            settings.sink, folder, self.work, self.jobs.owner, settings.format
+        own = self.work / self.jobs.owner
+        self.sink: SharedSink = (
+            NdjsonSink(folder, self.work, self.jobs.owner)
+            if settings.ndjson
+            else FileSink(folder, f".bundle.{settings.way.format}", own)
         )
         try:
             self._prepare(resume)
@@ -117,12 +120,12 @@ class SharedRun:
         """Do what comes after the last input, unless another process does it; tell whether this one did."""
         job = self.jobs.take(*LAST)
         while not job.is_over:
-            if job.owner == self.jobs.owner or self.jobs.claim(only=job):
+            if job.owner == self.jobs.owner:
                 self.sink.finish(self.jobs, self.summary)
                 self.jobs.finish(job)
                 return True
             time.sleep(PAUSE_S)
-            job = self.jobs.look(job)
+            job = self.jobs.claim(job)
         return False
 
     # ---- inputs
@@ -157,7 +160,7 @@ class SharedRun:
                 self.summary.resume(job.result)
                 continue
             if job.is_over:
-                job = self.jobs.retake(job)
+                job = self.jobs.claim(job)
             if job.owner == self.jobs.owner:
                 yield Task(item, job.id)
             else:
@@ -177,11 +180,11 @@ class SharedRun:
         What another process has done is added to the summary.
         """
         for item, before in waited:
-            job = self.jobs.look(before)
+            job = self.jobs.claim(before)
             if job.is_over:
                 self.summary.resume(job.result)
-            elif claimed := self.jobs.claim(only=job):
-                yield Task(item, job.id), claimed[0].attempts
+            elif job.owner == self.jobs.owner:
+                yield Task(item, job.id), job.attempts
             else:
                 elsewhere.append((item, job))
 

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.outcome import from_error
-from sr2fhir.runs.results import Line, Written, digest_of
-from sr2fhir.runs.sinks import SharedSink
-from sr2fhir.runs.sinks.files import writing
+from sr2fhir.runs import Line, Written, digest_of
+from sr2fhir.runs.sinks import SharedSink, writing
 
 if TYPE_CHECKING:
-    from sr2fhir.packaging import Format
     from sr2fhir.result import Result
+    from sr2fhir.runs import Summary
     from sr2fhir.runs.jobs import Jobs
-    from sr2fhir.runs.results import Summary
 
 ENDING = ".ndjson"
 OUTCOMES = f"OperationOutcome{ENDING}"
@@ -165,11 +163,6 @@ class SeenResources:
     def close(self) -> None:
         """Forget all."""
         self._table.close()
-
-
-def shared_lines(folder: Path, work: Path, run: str, form: Format) -> NdjsonSink:
-    """Make the sink of a folder whose files many inputs share; NDJSON has one form only."""
-    return NdjsonSink(folder, work, run)
 
 
 def packed(line: Line) -> bytes:
