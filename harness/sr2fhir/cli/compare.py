@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sr2fhir import engines as registered
 from sr2fhir.cli.options import (
@@ -23,13 +24,13 @@ from sr2fhir.comparing import Comparison, Disagreement, compare, reach
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.errors import EngineUnavailableError, InputError, UsageError
 from sr2fhir.jsontext import dumps
-from sr2fhir.model import RenderOptions
 from sr2fhir.outcome import describe
 from sr2fhir.paths import layout
-from sr2fhir.pipeline import render
-from sr2fhir.runs.discovery import discover
-from sr2fhir.runs.inputs import Input
 from sr2fhir.wording import plural
+
+if TYPE_CHECKING:
+    from sr2fhir.model import RenderOptions
+    from sr2fhir.runs.inputs import Input
 
 EXAMPLES = """\
   sr2fhir compare                                   every engine that is available, the samples
@@ -72,6 +73,8 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print a line for each input and each difference, and return the exit code."""
+    from sr2fhir.runs.discovery import discover  # loads pydicom
+
     terminal, options = Terminal(sys.stdout), render_options(arguments)
     counts: Counter[str] = Counter()
     items = discover(arguments.inputs or [samples()], skipped=lambda _: None)
@@ -149,6 +152,8 @@ def samples() -> str:
 
 def compare_one(item: Input, options: RenderOptions, engines: Mapping[str, Engine]) -> Comparison | Exception:
     """Compare what engines make of one input, or return why there is nothing to compare."""
+    from sr2fhir.pipeline import render  # loads pydicom
+
     try:
         rendering = render(item.read(), name=item.name, options=options)
     except InputError as error:

@@ -14,6 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
+import sr2fhir
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
 from sr2fhir.outcome import describe
 
@@ -129,8 +130,6 @@ class Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print and exit."""
-        import sr2fhir
-
         print(f"sr2fhir {sr2fhir.__version__}")
         parser.exit()
 
@@ -152,9 +151,9 @@ def tune() -> None:
 
 
 def prepare(level: str | None) -> None:
-    """Show what is logged from a level on, and keep the warnings of libraries, which quote values, to us.
+    """Show what is logged from a level on, and keep the warnings of libraries off the terminal.
 
-    Only the loggers `sr2fhir.*` are shown; those of libraries may quote values, too.
+    They may quote values, as may what libraries log: only the loggers `sr2fhir.*` are shown.
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

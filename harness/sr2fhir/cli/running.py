@@ -21,8 +21,15 @@ from sr2fhir.runs.sinks import FileSink, SingleSink, Sink, StreamSink
 from sr2fhir.runs.work import Settings, Task, lost, make_work
 
 
-class Running:
-    """One run of the subcommand.
+@contextmanager
+def transforming(
+    arguments: argparse.Namespace,
+    options: EngineOptions,
+    destination: Destination,
+    engine: Engine,
+    summary: Summary,
+) -> Iterator[Iterator[FileResult]]:
+    """Transform all inputs; on leaving, the run is finished or kept to be gone on with.
 
     Parameters
     ----------
@@ -31,64 +38,48 @@ class Running:
     summary
         Told what is passed over, and what was done before.
     """
+    way = pipeline.Settings(
+        render_options(arguments),
+        packaging=Packaging(arguments.bundle),
+        format=destination.format,
+        keep_lineage=arguments.keep_lineage,
+        validate=arguments.validate,
+    )
+    items = find(arguments.inputs, destination, summary.skip)
+    if destination.place is None or not destination.is_shared:
+        work = make_work(way, sink_of(destination), engine)
+        yield (work(Task(item)).result for item in items)
+        return
+    from sr2fhir.runs.pool import Pool, one_by_one  # loads multiprocessing
+    from sr2fhir.runs.shared import SharedRun  # loads SQLAlchemy
 
-    def __init__(
-        self,
-        arguments: argparse.Namespace,
-        options: EngineOptions,
-        destination: Destination,
-        engine: Engine,
-        summary: Summary,
-    ) -> None:
-        self.arguments, self.destination, self.engine, self.summary = arguments, destination, engine, summary
-        way = pipeline.Settings(
-            render_options(arguments),
-            packaging=Packaging(arguments.bundle),
-            format=destination.format,
-            keep_lineage=arguments.keep_lineage,
-            validate=arguments.validate,
-        )
-        self.settings = Settings(arguments.engine, options, way, arguments.ndjson)
-
-    @contextmanager
-    def results(self) -> Iterator[Iterator[FileResult]]:
-        """Transform all inputs; on leaving, the run is finished or kept to be gone on with."""
-        arguments, place, way = self.arguments, self.destination.place, self.settings.way
-        items = self._find(arguments.inputs, self.summary.skip)
-        if place is None or not self.destination.is_shared:
-            work = make_work(way, sink_of(self.destination), self.engine)
-            yield (work(Task(item)).result for item in items)
-            return
-        from sr2fhir.runs.pool import Pool, one_by_one  # loads multiprocessing
-        from sr2fhir.runs.shared import SharedRun  # loads SQLAlchemy
-
-        with SharedRun(
-            self.settings,
-            place,
-            self.summary,
-            resume=arguments.resume,
-            database=arguments.jobs_db,
-            lease_s=arguments.jobs_lease,
-        ) as run:
-            make = partial(make_work, way, run.sink)
-            if arguments.jobs == 1:
-                yield run(items, partial(one_by_one, make(self.engine)))
-                return
+    with SharedRun(
+        Settings(arguments.engine, options, way, arguments.ndjson),
+        destination.place,
+        summary,
+        resume=arguments.resume,
+        database=arguments.jobs_db,
+        lease_s=arguments.jobs_lease,
+    ) as run:
+        make = partial(make_work, way, run.sink)
+        if arguments.jobs == 1:
+            yield run(items, partial(one_by_one, make(engine)))
+        else:
             ready = partial(prepare_worker, arguments.log_level)
-            yield run(items, Pool(arguments.jobs, self.engine, make, partial(lost, run.sink), ready))
+            yield run(items, Pool(arguments.jobs, engine, make, partial(lost, run.sink), ready))
 
-    def _find(self, inputs: list[str], skipped: Callable[[Skipped], None]) -> Iterator[Input]:
-        """Find the inputs, but none in the folder of the results."""
-        place = self.destination.place
-        return discover(inputs, leave_out=[place] if place else [], skipped=skipped)
 
-    def count_inputs(self) -> int | None:
-        """Count the inputs; standard input is one, and a list that is read from it cannot be counted."""
-        inputs = self.arguments.inputs
-        if f"{LIST_SIGN}{STANDARD}" in inputs:
-            return None
-        named = [name for name in inputs if name != STANDARD]
-        return sum(1 for _ in self._find(named, lambda _: None)) + len(inputs) - len(named)
+def find(inputs: list[str], destination: Destination, skipped: Callable[[Skipped], None]) -> Iterator[Input]:
+    """Find the inputs, but none in the folder of the results."""
+    return discover(inputs, leave_out=[destination.place] if destination.place else [], skipped=skipped)
+
+
+def count_inputs(inputs: list[str], destination: Destination) -> int | None:
+    """Count the inputs; standard input is one, and a list that is read from it cannot be counted."""
+    if f"{LIST_SIGN}{STANDARD}" in inputs:
+        return None
+    named = [name for name in inputs if name != STANDARD]
+    return sum(1 for _ in find(named, destination, lambda _: None)) + len(inputs) - len(named)
 
 
 def sink_of(destination: Destination) -> Sink:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -71,11 +72,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         help="one file per type of resource (FHIR Bulk Data) instead of one Bundle per input",
     )
     command.add_argument(
-        "--jobs",
-        type=count,
-        default=1,
-        metavar="N",
-        help="processes that work at once (default: 1)",
+        "--jobs", type=count, default=1, metavar="N", help="processes that work at once (default: 1)"
     )
     command.add_argument(
         "--resume", action="store_true", help="go on with a run into this folder that was interrupted"
@@ -145,11 +142,11 @@ def transform(
     engine = toolchain.make_engine(arguments.engine, options)
     try:
         # Java starts while Python loads this, and with it pydicom
-        from sr2fhir.cli.running import Running
+        from sr2fhir.cli.running import count_inputs, transforming
 
-        running = Running(arguments, options, destination, engine, summary)
-        with running.results() as results:
-            show(results, summary, terminal, running.count_inputs, quiet=arguments.quiet)
+        count_all = partial(count_inputs, arguments.inputs, destination)
+        with transforming(arguments, options, destination, engine, summary) as results:
+            show(results, summary, terminal, count_all, quiet=arguments.quiet)
     finally:
         engine.close()
 

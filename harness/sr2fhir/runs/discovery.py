@@ -141,9 +141,10 @@ class Search:
         except InputError as error:
             yield FailedInput(STANDARD_NAME, error)
             return
-        if kind_of(data[:HEAD_SIZE]) == "zip":
+        head = data[:HEAD_SIZE]
+        if kind_of(head) == "zip":
             yield from inputs_of_archive(io.BytesIO(data), STANDARD_NAME, self.limits)
-        elif is_array(data[:HEAD_SIZE]):
+        elif is_array(head):
             yield from inputs_of_array(data, STANDARD_NAME)
         else:
             yield BytesInput(STANDARD_NAME, data)

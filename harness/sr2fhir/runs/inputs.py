@@ -33,8 +33,14 @@ RESOURCE_FORKS = "__MACOSX"
 OPEN_AT_ONCE = 4
 ENCRYPTED_FLAG = 0x1
 BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, ValueError, RuntimeError, OSError, IndexError),
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    OSError,
+    IndexError,
 )
 REPAIR = "Fetch the archive again, and test it with `unzip -t`"
 
@@ -205,7 +211,9 @@ def inputs_of_archive(source: Path | BinaryIO, name: str, limits: Limits) -> Ite
     """
     try:
         archive = opened(source) if isinstance(source, Path) else zipfile.ZipFile(source)
-        check_number(archive, limits)
+        number = len(archive.filelist)
+        if number > limits.max_members:
+            raise limits.exceeded("max_members", f"the archive has {number:,} entries")
     except InputError as error:
         yield FailedInput(name, error)
     except BROKEN:
@@ -214,13 +222,6 @@ def inputs_of_archive(source: Path | BinaryIO, name: str, limits: Limits) -> Ite
         members = sorted_members(archive)
         found = (inputs_of_member(archive, source, member, name, limits) for member in members)
         yield from or_failure(chain.from_iterable(found), name, "archive")
-
-
-def check_number(archive: zipfile.ZipFile, limits: Limits) -> None:
-    """Refuse an archive with too many entries."""
-    number = len(archive.filelist)
-    if number > limits.max_members:
-        raise limits.exceeded("max_members", f"the archive has {number:,} entries")
 
 
 def sorted_members(archive: zipfile.ZipFile) -> Iterator[Member]:
@@ -338,8 +339,6 @@ def opened(path: Path) -> zipfile.ZipFile:
     try:
         state = path.stat()
         return opened_as(path, state.st_mtime_ns, state.st_size)
-    except zipfile.BadZipFile:
-        raise
     except OSError as error:
         raise unreadable(error) from None
 

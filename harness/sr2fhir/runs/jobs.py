@@ -349,11 +349,6 @@ class Jobs:
                 connection.execute(renewed.values(until=self._lease["until"]))
                 self._renewed = self._committed
 
-    def finish(self, job: Job) -> None:
-        """Record that a job of ours without an input is done."""
-        with self._transaction() as connection:
-            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(state=DONE))
-
     def over(self) -> Iterator[Job]:
         """Read the jobs that have a result, in the order of the inputs, some at a time."""
         self._commit()

@@ -30,16 +30,9 @@ OUTCOMES = f"OperationOutcome{ENDING}"
 REPORTS = "reports.jsonl"
 # What a run may write: files of these names are left over from an earlier run where this one writes none.
 TYPES = (
-    "Patient",
-    "ServiceRequest",
-    "ImagingStudy",
-    "Device",
-    "Practitioner",
-    "Specimen",
-    "BodyStructure",
-    "ImagingSelection",
-    "Observation",
-)
+    "Patient ServiceRequest ImagingStudy Device Practitioner Specimen "
+    "BodyStructure ImagingSelection Observation"
+).split()
 FILES = frozenset({*(f"{name}{ENDING}" for name in TYPES), OUTCOMES, REPORTS})
 
 

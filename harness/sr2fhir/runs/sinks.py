@@ -116,12 +116,12 @@ class FileSink(SharedSink):
     def _other_bundle(self, name: str) -> list[Path]:
         """Return where an earlier run may have left the Bundle in the other format."""
         other = OTHER_BUNDLE.get(self.bundle_ending)
-        return [add_ending(self.base(name), other)] if other else []
+        return [Path(f"{self.base(name)}{other}")] if other else []
 
     def files(self, name: str) -> tuple[Path, Path, Path]:
         """Return where report, Bundle and outcome of an input go, in the order in which they are written."""
         base = self.base(name)
-        return add_ending(base, REPORT), add_ending(base, self.bundle_ending), add_ending(base, OUTCOME)
+        return Path(f"{base}{REPORT}"), Path(f"{base}{self.bundle_ending}"), Path(f"{base}{OUTCOME}")
 
     def holds(self, name: str, digests: dict[str, str]) -> bool:
         """Tell whether the files of an input are still what was written."""
@@ -179,11 +179,6 @@ def safe_path(name: str) -> Path:
     """Turn an input's name into a relative path that cannot lead out of the output folder."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return Path(*("_" if part == ".." else part.replace(":", "_") for part in parts or [UNNAMED]))
-
-
-def add_ending(base: Path, ending: str) -> Path:
-    """Add an ending to a name, whatever dots it has."""
-    return base.with_name(base.name + ending)
 
 
 def outcome_bytes(error: Exception) -> bytes:
