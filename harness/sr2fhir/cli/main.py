@@ -20,16 +20,17 @@ from sr2fhir.outcome import describe
 
 COMMANDS = ("transform", "render", "validate", "compare", "engine", "setup", "info")
 
-EXIT_INTERRUPTED = 130
+EXIT_DONE, EXIT_FINDINGS, EXIT_USAGE, EXIT_ENGINE = 0, 1, 2, 3
+EXIT_INTERRUPTED, EXIT_PIPE = 130, 141
 INTERRUPTED = "interrupted; the files that were written are whole"
 # the first that fits counts
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (UsageError, 2),
-    (SetupError, 3),
-    (EngineUnavailableError, 3),
+    (UsageError, EXIT_USAGE),
+    (SetupError, EXIT_ENGINE),
+    (EngineUnavailableError, EXIT_ENGINE),
     (KeyboardInterrupt, EXIT_INTERRUPTED),
-    (BrokenPipeError, 141),
-    (Exception, 1),
+    (BrokenPipeError, EXIT_PIPE),
+    (Exception, EXIT_FINDINGS),
 )
 
 DESCRIPTION = "Turn DICOM Structured Reports (TID 1500) into FHIR R5 Bundles."
@@ -179,6 +180,11 @@ def report(error: BaseException) -> int:
     else:
         text = INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
         print(f"sr2fhir: {text}", file=sys.stderr)
+    return exit_code(error)
+
+
+def exit_code(error: BaseException) -> int:
+    """Find the exit code of an error."""
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
