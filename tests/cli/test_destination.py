@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sr2fhir.cli import destination
+from sr2fhir.cli import transform as destination
 from sr2fhir.errors import UsageError
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 from sr2fhir.cli import main as cli
-from sr2fhir.cli.destination import choose
+from sr2fhir.cli.transform import choose
 from sr2fhir.errors import UsageError
 
 from tests.comparing.doubles import Altered

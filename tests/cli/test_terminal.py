@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from time import perf_counter
 
 import pytest
-from sr2fhir.cli.terminal import Stopwatch, Terminal, duration, file_line, printable, show, summary_lines
+from sr2fhir.cli.terminal import Terminal, duration, file_line, printable, rate_lines, show, summary_lines
 from sr2fhir.errors import NotDicomError
 from sr2fhir.outcome import listed, plural
 from sr2fhir.runs import FileResult, Summary
@@ -114,7 +113,7 @@ def test_the_rate_is_for_a_terminal_only(live: bool, monkeypatch: pytest.MonkeyP
     """What is kept in a file is the same for the same inputs."""
     monkeypatch.setenv("TERM", "xterm")
     summary = Summary(files=12, resumed=2)
-    lines = list(Stopwatch(perf_counter() - 5).lines(summary, Terminal(Screen(live=live))))
+    lines = list(rate_lines(summary, 5.0, Terminal(Screen(live=live))))
     assert lines == (["10 inputs in 5.0 s, 2.0 a second"] if live else [])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sr2fhir.errors import NotDicomError, Sr2FhirError
 from sr2fhir.files import replace_file
-from sr2fhir.runs.sinks.files import FileSink, SingleSink, StreamSink, safe_path, writing
+from sr2fhir.runs.sinks import FileSink, SingleSink, StreamSink, safe_path, writing
 
 
 @pytest.fixture(autouse=True)

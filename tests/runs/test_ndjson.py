@@ -13,8 +13,8 @@ from sr2fhir.errors import DamagedError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import loads_strict
 from sr2fhir.pipeline import Result
-from sr2fhir.runs.results import Line
-from sr2fhir.runs.sinks.ndjson import FILES, OUTCOMES, REPORTS, NdjsonSink
+from sr2fhir.runs import Line
+from sr2fhir.runs.ndjson import FILES, OUTCOMES, REPORTS, NdjsonSink
 
 EXPECTED = Path(__file__).parents[1] / "samples" / "expected"
 BUNDLES = sorted(EXPECTED.glob("*.bundle.json"))

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sr2fhir
+from sr2fhir.dicom import Limits
 from sr2fhir.engines import EngineOptions
 from sr2fhir.model import RenderOptions
+from sr2fhir.packaging import Packaging
 from sr2fhir.paths import Layout
+from sr2fhir.pipeline import Settings as Way
 from sr2fhir.runs.work import Settings
 
-SETTINGS = Settings("embedded", EngineOptions(batch=True), RenderOptions())
+SETTINGS = Settings("embedded", EngineOptions(batch=True), Way())
+
+
+def on_the_way(**chosen: Any) -> Settings:
+    return replace(SETTINGS, way=Way(**chosen))
+
+
 OTHERS = [
     replace(SETTINGS, engine="fml"),
     replace(SETTINGS, engine_options=EngineOptions(batch=True, url="http://x.example")),
-    replace(SETTINGS, render=RenderOptions(default_timezone="+01:00")),
-    replace(SETTINGS, render=RenderOptions(coding_schemes={"99A": "http://a.example"})),
-    replace(SETTINGS, keep_lineage=True),
-    replace(SETTINGS, validate=True),
-    replace(SETTINGS, format="xml"),
-    replace(SETTINGS, sink="ndjson"),
+    on_the_way(options=RenderOptions(default_timezone="+01:00")),
+    on_the_way(options=RenderOptions(coding_schemes={"99A": "http://a.example"})),
+    on_the_way(packaging=Packaging("transaction")),
+    on_the_way(limits=Limits(max_items=10)),
+    on_the_way(document_types=()),
+    on_the_way(keep_lineage=True),
+    on_the_way(validate=True),
+    on_the_way(format="xml"),
+    replace(SETTINGS, ndjson=True),
 ]
 
 
@@ -34,7 +49,7 @@ def places(tmp_path: Path) -> Layout:
 
 
 def test_the_digest_is_the_same_for_the_same(places: Layout) -> None:
-    other = replace(SETTINGS, render=RenderOptions(), engine_options=EngineOptions(batch=True, timeout_s=1))
+    other = replace(SETTINGS, way=Way(), engine_options=EngineOptions(batch=True, timeout_s=1))
     assert SETTINGS.digest(places) == other.digest(places)
 
 
@@ -56,3 +71,15 @@ def test_it_differs_where_limits_environment_maps_or_program_do(
     monkeypatch.setattr(sr2fhir, "__version__", "99", raising=False)
     found.append(SETTINGS.digest(places))
     assert len(set(found)) == len(found)
+
+
+def test_it_is_the_same_in_another_process(places: Layout) -> None:
+    """What it covers prints no address and no set order."""
+    program = (
+        "from pathlib import Path; from sr2fhir.engines import EngineOptions; from sr2fhir.paths import Layout\n"
+        "from sr2fhir.pipeline import Settings as Way; from sr2fhir.runs.work import Settings\n"
+        f"root = Path({str(places.sources)!r})\n"
+        "print(Settings('embedded', EngineOptions(batch=True), Way()).digest(Layout(root, root, None)))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == SETTINGS.digest(places)

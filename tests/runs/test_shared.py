@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import pytest
 from sr2fhir.errors import NotDicomError
+from sr2fhir.pipeline import Settings as Way
+from sr2fhir.runs import Done, FileResult, Line, Summary, Written
 from sr2fhir.runs.inputs import BytesInput
 from sr2fhir.runs.pool import one_by_one
-from sr2fhir.runs.results import Done, FileResult, Line, Summary, Written
 from sr2fhir.runs.shared import SharedRun
 from sr2fhir.runs.sinks import WORK_FOLDER
 from sr2fhir.runs.work import Settings, Task
@@ -29,9 +30,9 @@ def inputs(*contents: str) -> list[BytesInput]:
 class Decided:
     """Settings of which the digest is known."""
 
-    sink: str
+    ndjson: bool
     mark: str
-    format: str = "json"
+    way: Way = field(default_factory=Way)
 
     def digest(self) -> str:
         return self.mark
@@ -44,7 +45,7 @@ class Run:
     folder: Path
     worked_on: list[str] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
-    sink = "files"
+    ndjson = False
 
     def write(self, item: BytesInput) -> Written:
         raise NotImplementedError
@@ -54,7 +55,7 @@ class Run:
     ) -> list[str]:
         """Run, stopping after so many inputs; return which were worked on."""
         self.worked_on, self.summary = [], Summary()
-        settings = cast(Settings, Decided(self.sink, mark))
+        settings = cast(Settings, Decided(self.ndjson, mark))
         try:
             with SharedRun(settings, self.folder, self.summary, **{"resume": True, **options}) as run:
                 for result in run(items, partial(one_by_one, partial(self.work, stop_after))):
@@ -91,7 +92,7 @@ class FilesRun(Run):
 class NdjsonRun(Run):
     """Write a line for each word of an input, to the file of its first letter."""
 
-    sink = "ndjson"
+    ndjson = True
 
     def write(self, item: BytesInput) -> Written:
         words = [word for word in item.data.decode().split() if word != "bad"]

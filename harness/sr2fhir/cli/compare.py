@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sr2fhir import engines as registered
 from sr2fhir.cli.options import (
     Subparsers,
     add_command,
@@ -18,15 +20,15 @@ from sr2fhir.cli.options import (
     render_options,
 )
 from sr2fhir.cli.terminal import Terminal, printable
+from sr2fhir.comparing import Comparison, Disagreement, compare, reach
+from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.errors import EngineUnavailableError, InputError, UsageError
 from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import describe, plural
 from sr2fhir.paths import layout
-from sr2fhir.pipeline import render
 
 if TYPE_CHECKING:
-    from sr2fhir.comparing import Comparison, Disagreement
-    from sr2fhir.engines import Engine, EngineOptions
+    from sr2fhir.model import RenderOptions
     from sr2fhir.runs.inputs import Input
 
 EXAMPLES = """\
@@ -43,6 +45,7 @@ Exit code 1 says that there are other differences; 3, that fewer than two engine
 NEEDED = 2
 # Characters of a value that are shown, and differences of one input.
 WIDTH, MOST = 80, 20
+STATES = {"same": "the same", "known": "the same but for known differences", "different": "different"}
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
@@ -69,15 +72,27 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print a line for each input and each difference, and return the exit code."""
-    terminal = Terminal(sys.stdout)
-    inputs = arguments.inputs or [samples()]
+    from sr2fhir.runs.discovery import discover  # loads pydicom
+
+    terminal, options = Terminal(sys.stdout), render_options(arguments)
+    counts: Counter[str] = Counter()
+    items = discover(arguments.inputs or [samples()], skipped=lambda _: None)
     with ExitStack() as stack:
         engines = reached(arguments.engines, engine_options(arguments, batch=True), terminal)
         for engine in engines.values():
             stack.callback(engine.close)
-        session = Session(arguments, terminal, engines)
-        session.run(find(inputs))
-    return 0 if session.ok else 1
+        for item in items:
+            compared = compare_one(item, options, engines)
+            state = state_of(compared)
+            counts[state] += 1
+            if not (arguments.quiet and state == "same"):
+                show(item.name, compared, terminal, hide_values=arguments.hide_values)
+    terminal.line(
+        f"{plural(counts.total(), 'input')} on {', '.join(engines)}: {counts['same']} the same, "
+        f"{counts['known']} with known differences, {counts['different']} with others, "
+        f"{counts['failed']} without a Bundle"
+    )
+    return 1 if counts["different"] or counts["failed"] else 0
 
 
 def reached(named: Iterable[str], options: EngineOptions, terminal: Terminal) -> dict[str, Engine]:
@@ -90,12 +105,9 @@ def reached(named: Iterable[str], options: EngineOptions, terminal: Terminal) ->
     UsageError
         No engine has such a name, or one is named twice.
     """
-    from sr2fhir.comparing import reach
-    from sr2fhir.engines import names
-
     wanted = parsed(named)
     engines: dict[str, Engine] = {}
-    for name, url in (wanted or parsed(names())).items():
+    for name, url in (wanted or parsed(registered.names())).items():
         engine = reach(name, replace(options, url=url))
         if not isinstance(engine, EngineUnavailableError):
             engines[name] = engine
@@ -106,12 +118,10 @@ def reached(named: Iterable[str], options: EngineOptions, terminal: Terminal) ->
             terminal.line(printable(f"{name}  not available: {engine}"))
     if len(engines) < NEEDED:
         raise EngineUnavailableError(
-            f"{plural(len(engines), 'engine')} available, and two are needed to compare", hint=HINT
+            f"{plural(len(engines), 'engine')} available, and two are needed to compare",
+            hint="docs/engines.md tells how to get another",
         )
     return engines
-
-
-HINT = "docs/engines.md tells how to get another"
 
 
 def parsed(named: Iterable[str]) -> dict[str, str | None]:
@@ -139,103 +149,46 @@ def samples() -> str:
     return str(folder)
 
 
-def find(names: list[str]) -> Iterator[Input]:
-    """Find the inputs."""
-    from sr2fhir.cli.sources import discover
+def compare_one(item: Input, options: RenderOptions, engines: Mapping[str, Engine]) -> Comparison | Exception:
+    """Compare what engines make of one input, or return why there is nothing to compare."""
+    from sr2fhir.pipeline import render  # loads pydicom
 
-    return discover(names, skipped=lambda _: None)
-
-
-@dataclass
-class Session:
-    """One run of the subcommand.
-
-    Parameters
-    ----------
-    engines
-        By name, the one that the others are compared with first.
-    same, known, different, failed
-        How many inputs gave the same Bundle, one with known differences only, one with others, and none.
-    """
-
-    arguments: argparse.Namespace
-    terminal: Terminal
-    engines: Mapping[str, Engine]
-    same: int = 0
-    known: int = 0
-    different: int = 0
-    failed: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every input gave one answer, but for known differences."""
-        return not (self.different or self.failed)
-
-    def run(self, items: Iterable[Input]) -> None:
-        """Compare all inputs and print a summary."""
-        for item in items:
-            self.one(item)
-        for line in self.summary():
-            self.terminal.line(line)
-
-    def one(self, item: Input) -> None:
-        """Compare what the engines make of one input."""
-        from sr2fhir.comparing import compare
-
-        try:
-            source = item.read(None)
-            rendering = render(source, name=item.name, options=render_options(self.arguments))
-        except InputError as error:
-            error.source = error.source or item.name
-            self.fail(item.name, error)
-            return
-        comparison = compare(item.name, rendering, self.engines)
-        if comparison.error:
-            self.fail(item.name, comparison.error)
-        else:
-            self.show(comparison)
-
-    def fail(self, name: str, error: Exception) -> None:
-        """Print why there is nothing to compare."""
-        self.failed += 1
-        text = printable(describe(error, known=name))
-        self.terminal.line(f"{self.terminal.sign('failed')} {printable(name)}  {text}")
-
-    def show(self, comparison: Comparison) -> None:
-        """Count an input and print its differences."""
-        state = state_of(comparison)
-        setattr(self, state, getattr(self, state) + 1)
-        if self.arguments.quiet and state == "same":
-            return
-        sign = self.terminal.sign("failed" if state == "different" else "ok")
-        self.terminal.line(f"{sign} {printable(comparison.name)}  {STATES[state]}")
-        for each in comparison.disagreements[:MOST]:
-            self.terminal.line(printable(f"    {self.line(each)}"))
-        if len(comparison.disagreements) > MOST:
-            self.terminal.line(f"    and {len(comparison.disagreements) - MOST} more")
-
-    def line(self, each: Disagreement) -> str:
-        """Say in one line where two engines differ, and unless hidden both values."""
-        found = each.difference
-        values = f": {shown(found.first)} | {shown(found.second)}"
-        text = f"{each.first} | {each.second}  {found.path}  {found.kind}"
-        reason = f"  known: {each.reason}" if each.reason else ""
-        return text + ("" if self.arguments.hide_values else values) + reason
-
-    def summary(self) -> Iterator[str]:
-        """Sum up."""
-        total = self.same + self.known + self.different + self.failed
-        counts = f"{self.same} the same, {self.known} with known differences, {self.different} with others"
-        names = ", ".join(self.engines)
-        yield f"{plural(total, 'input')} on {names}: {counts}, {self.failed} without a Bundle"
+    try:
+        rendering = render(item.read(), name=item.name, options=options)
+    except InputError as error:
+        error.source = error.source or item.name
+        return error
+    comparison = compare(item.name, rendering, engines)
+    return comparison.error or comparison
 
 
-def state_of(comparison: Comparison) -> str:
-    """Tell whether all engines gave the same, the same but for known differences, or something else."""
-    return "different" if comparison.unexpected else "known" if comparison.disagreements else "same"
+def state_of(compared: Comparison | Exception) -> str:
+    """Tell whether all engines gave the same, the same but for known differences, something else, or none."""
+    if isinstance(compared, Exception):
+        return "failed"
+    return "different" if compared.unexpected else "known" if compared.disagreements else "same"
 
 
-STATES = {"same": "the same", "known": "the same but for known differences", "different": "different"}
+def show(name: str, compared: Comparison | Exception, terminal: Terminal, *, hide_values: bool) -> None:
+    """Print what came of one input, and its differences."""
+    state = state_of(compared)
+    sign = terminal.sign("ok" if state in ("same", "known") else "failed")
+    if isinstance(compared, Exception):
+        terminal.line(f"{sign} {printable(name)}  {printable(describe(compared, known=name))}")
+        return
+    terminal.line(f"{sign} {printable(name)}  {STATES[state]}")
+    for each in compared.disagreements[:MOST]:
+        terminal.line(printable(f"    {line_of(each, hide_values=hide_values)}"))
+    if len(compared.disagreements) > MOST:
+        terminal.line(f"    and {len(compared.disagreements) - MOST} more")
+
+
+def line_of(each: Disagreement, *, hide_values: bool) -> str:
+    """Say in one line where two engines differ, and unless hidden both values."""
+    found = each.difference
+    values = "" if hide_values else f": {shown(found.first)} | {shown(found.second)}"
+    reason = f"  known: {each.reason}" if each.reason else ""
+    return f"{each.first} | {each.second}  {found.path}  {found.kind}{values}{reason}"
 
 
 def shown(value: object) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sr2fhir.cli.options import Subparsers, add_command, seconds
 from sr2fhir.errors import UsageError
+from sr2fhir.paths import layout
+from sr2fhir.toolchain import runner
+from sr2fhir.toolchain.java import rendered_samples
 
 if TYPE_CHECKING:
     from sr2fhir.engines.running import State
-    from sr2fhir.model import Rendering
 
 EXAMPLES = """\
   sr2fhir engine start                    Java with everything loaded, on 127.0.0.1 and a free port
@@ -24,7 +25,6 @@ EXAMPLES = """\
 It has loaded the maps and definitions that were compiled when it was started. After a change of maps,
 `sr2fhir engine start` starts it anew.
 """
-ACTIONS = ("start", "status", "stop")
 EXIT_DOWN = 3
 START_LIMIT_S = 180.0
 NOTHING = "no engine runs in the background"
@@ -37,13 +37,10 @@ NEXT = {EMBEDDED: "sr2fhir transform report.dcm", HAPI: "sr2fhir transform repor
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
     command = add_command(subparsers, "engine", "start and stop an engine in the background", EXAMPLES)
-    command.add_argument("action", choices=ACTIONS, metavar="ACTION", help="start, status or stop")
     command.add_argument(
-        "name",
-        nargs="?",
-        metavar="NAME",
-        help="embedded or hapi (default: whatever runs)",
+        "action", choices=("start", "status", "stop"), metavar="ACTION", help="start, status or stop"
     )
+    command.add_argument("name", nargs="?", metavar="NAME", help="embedded or hapi (default: whatever runs)")
     group = command.add_argument_group("with start")
     group.add_argument("--port", type=port, metavar="N", help="port on 127.0.0.1 (default: a free one)")
     group.add_argument(
@@ -65,8 +62,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Start, look at, or stop."""
-    actions: dict[str, Callable[[argparse.Namespace], int]] = {"start": start, "status": status, "stop": stop}
-    return actions[arguments.action](arguments)
+    return ACTIONS[arguments.action](arguments)
 
 
 def start(arguments: argparse.Namespace) -> int:
@@ -75,42 +71,27 @@ def start(arguments: argparse.Namespace) -> int:
     if arguments.name not in (None, engine):
         hint = "A FHIR server is started with --docker IMAGE" if arguments.name == HAPI else None
         raise UsageError(f"there is no engine '{arguments.name}' to start", hint=hint)
-    server = module(engine)
+    server = import_module(SERVERS[engine])
     if arguments.docker:
         running, is_new = server.start(
             arguments.docker, arguments.port, arguments.timeout, host_network=arguments.host_network
         )
     else:
-        prepare()
+        if layout().is_installed:  # a checkout is set up by its Makefile
+            runner.run()
         running, is_new = server.start(arguments.port, arguments.timeout)
         if is_new:
-            server.warm(documents())
+            server.warm(rendered_samples(layout()))
     print(f"{'started' if is_new else 'already runs'}: {running}")
     print(f"Next: `{NEXT[engine]}`; `sr2fhir engine stop` ends it")
     return 0
 
 
-def prepare() -> None:
-    """Set an installed package up; a checkout is set up by its Makefile."""
-    from sr2fhir.paths import layout
-
-    if layout().is_installed:
-        from sr2fhir.toolchain import runner
-
-        runner.run()
-
-
-def documents() -> list[Rendering]:
-    """Render the samples, where there are any."""
-    from sr2fhir.paths import layout
-    from sr2fhir.toolchain.java import rendered_samples
-
-    return rendered_samples(layout())
-
-
 def status(arguments: argparse.Namespace) -> int:
     """Say of each server how it is."""
-    states = [state for name in named(arguments) if (state := module(name).state()) is not None]
+    states = [
+        state for name in named(arguments) if (state := import_module(SERVERS[name]).state()) is not None
+    ]
     for state in states:
         print(f"{condition(state)}: {state.running}")
     if not states:
@@ -120,7 +101,9 @@ def status(arguments: argparse.Namespace) -> int:
 
 def stop(arguments: argparse.Namespace) -> int:
     """Stop one server or all."""
-    stopped = [running for name in named(arguments) if (running := module(name).stop()) is not None]
+    stopped = [
+        running for name in named(arguments) if (running := import_module(SERVERS[name]).stop()) is not None
+    ]
     for running in stopped:
         print(f"stopped: {running}")
     if not stopped:
@@ -131,11 +114,6 @@ def stop(arguments: argparse.Namespace) -> int:
 def named(arguments: argparse.Namespace) -> list[str]:
     """List the engines that the user means."""
     return [name for name in SERVERS if arguments.name in (None, name)]
-
-
-def module(engine: str) -> ModuleType:
-    """Import what starts and stops an engine's server."""
-    return import_module(SERVERS[engine])
 
 
 def condition(state: State) -> str:
@@ -150,3 +128,6 @@ def port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1 << 16:
         raise argparse.ArgumentTypeError("not a port from 1 to 65535")
     return int(text)
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {"start": start, "status": status, "stop": stop}

@@ -15,6 +15,8 @@ from typing import Any
 from sr2fhir.cli.options import Subparsers, add_command
 from sr2fhir.cli.terminal import Terminal
 from sr2fhir.paths import Layout, layout
+from sr2fhir.toolchain.runner import is_current
+from sr2fhir.toolchain.steps import steps_for
 
 EXAMPLES = """\
   sr2fhir info
@@ -45,22 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def gather(places: Layout) -> dict[str, Any]:
-    """Collect everything, without starting Java."""
-    from sr2fhir.toolchain.runner import is_current
-
+    """Collect everything, without starting Java; a step of the set-up is done when its products are there."""
+    steps = {step.title: all(path.exists() for path in step.outputs(places)) for step in steps_for(places)}
     return {
         "versions": versions(places),
         "maps": sorted(path.stem for path in places.compiled_maps.glob("*.json")),
         "places": {"sources": str(places.sources), "home": str(places.home)},
-        "setup": {"current": is_current(places), "steps": steps(places)},
+        "setup": {"current": is_current(places), "steps": steps},
     }
-
-
-def steps(places: Layout) -> dict[str, bool]:
-    """Tell for each step of the set-up whether its products are there."""
-    from sr2fhir.toolchain.steps import steps_for
-
-    return {step.title: all(path.exists() for path in step.outputs(places)) for step in steps_for(places)}
 
 
 def versions(places: Layout) -> dict[str, str]:

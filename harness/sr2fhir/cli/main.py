@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import sys
 import warnings
@@ -13,7 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
-from sr2fhir.cli.logs import configure
+import sr2fhir
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
 from sr2fhir.outcome import describe
 
@@ -42,6 +43,7 @@ first steps:
 exit codes:
   0 done   1 done, but files failed or there are findings of severity error   2 wrong use   3 no engine
 """
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 # objects made until Python looks for garbage; its own default is 700
 YOUNG = 50_000
 # options whose value may begin with a minus sign, which argparse would take for an option
@@ -129,8 +131,6 @@ class Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print and exit."""
-        import sr2fhir
-
         print(f"sr2fhir {sr2fhir.__version__}")
         parser.exit()
 
@@ -152,25 +152,35 @@ def tune() -> None:
 
 
 def prepare(level: str | None) -> None:
-    """Set up logging, and keep the warnings of libraries, which quote values, off the terminal."""
+    """Show what is logged from a level on, and keep the warnings of libraries off the terminal.
+
+    They may quote values, as may what libraries log: only the loggers `sr2fhir.*` are shown.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     if level:
-        configure(level)
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+        logger = logging.getLogger("sr2fhir")
+        logger.handlers[:] = [handler]
+        logger.setLevel(level.upper())
+        logger.propagate = False
+
+
+def prepare_worker(level: str | None) -> None:
+    """Set a worker process up as that of the command was."""
+    tune()
+    prepare(level)
 
 
 def report(error: BaseException) -> int:
-    """Say in one line what went wrong, and return the exit code."""
+    """Say in one line what went wrong, without patient data, and return the exit code."""
     if isinstance(error, BrokenPipeError):
         silence_stdout()
     else:
-        print(f"sr2fhir: {sentence(error)}", file=sys.stderr)
+        text = INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
+        print(f"sr2fhir: {text}", file=sys.stderr)
     return exit_code(error)
-
-
-def sentence(error: BaseException) -> str:
-    """Describe an error in one line, without patient data."""
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else describe(error)
 
 
 def exit_code(error: BaseException) -> int:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sr2fhir.model import RenderOptions
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
-DEFAULT_TIMEOUT_S = 300.0
 FORMS = ("corrected", "ig-literal")
 
 Subparsers = argparse._SubParsersAction  # the type has no public name
@@ -69,9 +68,9 @@ def add_server_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--engine-timeout",
         type=seconds,
-        default=DEFAULT_TIMEOUT_S,
+        default=EngineOptions.timeout_s,
         metavar="SECONDS",
-        help=f"time that one answer of a server may take (default: {DEFAULT_TIMEOUT_S:g})",
+        help=f"time that one answer of a server may take (default: {EngineOptions.timeout_s:g})",
     )
 
 

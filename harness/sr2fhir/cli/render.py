@@ -10,15 +10,14 @@ from sr2fhir.cli.options import Subparsers, add_command, add_render_options, ren
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.files import replace_file
 from sr2fhir.jsontext import dumps
-from sr2fhir.pipeline import render
-from sr2fhir.runs.sinks.files import writing
+from sr2fhir.runs import STANDARD
+from sr2fhir.runs.sinks import writing
 
 EXAMPLES = """\
   sr2fhir render report.dcm                    the DicomSR document on standard output
   sr2fhir render report.dcm --out model.json
   sr2fhir render - < report.dcm
 """
-STANDARD_INPUT = "-"
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
@@ -36,7 +35,9 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render, write the document, print the findings to standard error, and return the exit code."""
-    standard = arguments.input == STANDARD_INPUT
+    from sr2fhir.pipeline import render  # loads pydicom
+
+    standard = arguments.input == STANDARD
     source = sys.stdin.buffer.read() if standard else arguments.input
     name = "standard input" if standard else Path(arguments.input).name
     rendering = render(source, name=name, options=render_options(arguments))

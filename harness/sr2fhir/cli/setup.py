@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from sr2fhir.cli.options import Subparsers, add_command
+from sr2fhir.toolchain import runner
 
 EXAMPLES = """\
   sr2fhir setup            do whatever is left to do; nothing, when nothing has changed
@@ -26,8 +27,6 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the set-up, or tell whether it is needed."""
-    from sr2fhir.toolchain import runner
-
     if arguments.check:
         current = runner.is_current()
         _say(CURRENT if current else STALE, arguments.quiet and current)

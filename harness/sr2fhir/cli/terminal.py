@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
@@ -70,7 +70,6 @@ class Bar:
     def __init__(self, terminal: Terminal, progress: Progress | None = None) -> None:
         self._terminal, self._progress = terminal, progress
         self._begin = perf_counter()
-        self._done = self._earlier = 0
 
     def line(self, text: str) -> None:
         """Print a line above the bar."""
@@ -81,21 +80,11 @@ class Bar:
 
             self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
 
-    def advance(self) -> None:
-        """Count one file."""
-        self._done += 1
-        self._move(1)
-
-    def skip_to(self, number: int) -> None:
-        """Count so many files that were done before."""
-        before, self._earlier = self._earlier, number
-        if number > before:
-            self._move(number - before)
-
-    def _move(self, number: int) -> None:
+    def update(self, summary: Summary) -> None:
+        """Show how many are done, and how many of them a second in this run."""
         if self._progress is not None:
-            rate = f"{self._done / (perf_counter() - self._begin):.1f}/s"
-            self._progress.update(self._progress.task_ids[0], advance=number, rate=rate)
+            rate = (summary.files - summary.resumed) / (perf_counter() - self._begin)
+            self._progress.update(self._progress.task_ids[0], completed=summary.files, rate=f"{rate:.1f}/s")
 
 
 @contextmanager
@@ -143,9 +132,8 @@ def show(
     """Add up results and print a line for each as it comes; if quiet, for failures only."""
     with bar(terminal, count, enabled=not quiet) as shown:
         for result in results:
-            shown.skip_to(summary.resumed)
             summary.add(result)
-            shown.advance()
+            shown.update(summary)
             if not (quiet and result.ok):
                 shown.line(file_line(result, terminal))
 
@@ -165,20 +153,13 @@ def validity(errors: int) -> str:
     return plural(errors, "validation error") if errors else "valid"
 
 
-@dataclass
-class Stopwatch:
-    """Tell how fast a run was."""
-
-    begin: float = field(default_factory=perf_counter)
-
-    def lines(self, summary: Summary, terminal: Terminal) -> Iterator[str]:
-        """Say it on a terminal only: what is kept in a file is the same for the same inputs."""
-        seconds = perf_counter() - self.begin
-        number = summary.files - summary.resumed
-        text = f"{plural(number, 'input')} in {duration(seconds)}, {number / seconds:,.1f} a second"
-        logger.info("%s", text)
-        if terminal.is_live and number > 1:
-            yield text
+def rate_lines(summary: Summary, seconds: float, terminal: Terminal) -> Iterator[str]:
+    """Tell how fast a run was, on a terminal only: what is kept in a file is the same for the same inputs."""
+    number = summary.files - summary.resumed
+    text = f"{plural(number, 'input')} in {duration(seconds)}, {number / seconds:,.1f} a second"
+    logger.info("%s", text)
+    if terminal.is_live and number > 1:
+        yield text
 
 
 def duration(seconds: float) -> str:

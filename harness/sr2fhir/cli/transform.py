@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
 
 from sr2fhir import toolchain
-from sr2fhir.cli.destination import Destination, choose, is_single
 from sr2fhir.cli.options import (
     Subparsers,
     add_command,
@@ -16,11 +20,11 @@ from sr2fhir.cli.options import (
     engine_options,
     seconds,
 )
-from sr2fhir.cli.terminal import Stopwatch, Terminal, printable, show, summary_lines
+from sr2fhir.cli.terminal import Terminal, printable, rate_lines, show, summary_lines
 from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe, plural
-from sr2fhir.packaging import BUNDLE_TYPES, FORMATS
-from sr2fhir.runs import LEASE_S, Summary
+from sr2fhir.packaging import BUNDLE_TYPES, FORMATS, Format
+from sr2fhir.runs import LEASE_S, STANDARD, Summary, is_list, is_pattern
 from sr2fhir.toolchain import REMEDY, outdated
 
 EXAMPLES = """\
@@ -36,6 +40,10 @@ item, and what reached none and why), and an OperationOutcome. An input that fai
 alone; on standard output it takes the place of the Bundle. With --ndjson all inputs share Patient.ndjson,
 Observation.ndjson and so on, reports.jsonl, and OperationOutcome.ndjson.
 """
+DEFAULT_FOLDER = Path("out")
+# endings of the name of a file, and the format of the Bundle in it
+FILE_ENDINGS: dict[str, Format] = {".json": "json", ".xml": "xml"}
+ARCHIVE_ENDING = ".zip"
 
 
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
@@ -63,11 +71,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         help="one file per type of resource (FHIR Bulk Data) instead of one Bundle per input",
     )
     command.add_argument(
-        "--jobs",
-        type=count,
-        default=1,
-        metavar="N",
-        help="processes that work at once (default: 1)",
+        "--jobs", type=count, default=1, metavar="N", help="processes that work at once (default: 1)"
     )
     command.add_argument(
         "--resume", action="store_true", help="go on with a run into this folder that was interrupted"
@@ -104,32 +108,29 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Transform all inputs, print a line for each and a summary, and return the exit code."""
-    check_ndjson(arguments)
-    destination = choose(arguments.inputs, arguments.out, arguments.format, ndjson=arguments.ndjson)
-    check_database(arguments, destination)
+    begin, summary = perf_counter(), Summary()
+    destination = destination_of(arguments)
     terminal = Terminal(sys.stderr if arguments.quiet or destination.place is None else sys.stdout)
-    summary, stopwatch = Summary(), Stopwatch()
     try:
         transform(arguments, destination, terminal, summary)
     except (EngineUnavailableError, KeyboardInterrupt) as error:
         return stopped(error, destination, summary)
-    form = {"ndjson": arguments.ndjson, "xml": destination.format == "xml", "shared": bool(arguments.jobs_db)}
-    lines = summary_lines(summary, destination.place, validated=arguments.validate, **form)
-    for line in () if arguments.quiet else (*lines, *stopwatch.lines(summary, terminal), *freshness_lines()):
-        terminal.line(line)
+    if not arguments.quiet:
+        lines = summary_lines(
+            summary,
+            destination.place,
+            validated=arguments.validate,
+            ndjson=arguments.ndjson,
+            xml=destination.format == "xml",
+            shared=bool(arguments.jobs_db),
+        )
+        for line in lines:
+            terminal.line(line)
+        for line in rate_lines(summary, perf_counter() - begin, terminal):
+            terminal.line(line)
+        if outdated():
+            terminal.line(f"Note: {REMEDY}")
     return 0 if summary.ok else 1
-
-
-def check_ndjson(arguments: argparse.Namespace) -> None:
-    """Refuse a transaction as NDJSON, which has no place for its requests."""
-    if arguments.ndjson and arguments.bundle != "collection":
-        raise UsageError(f"--ndjson cannot hold a {arguments.bundle}", hint="Leave --bundle out")
-
-
-def check_database(arguments: argparse.Namespace, destination: Destination) -> None:
-    """Refuse to share a run that has one input."""
-    if arguments.jobs_db and not destination.is_shared:
-        raise UsageError("--jobs-db is for many inputs into one folder", hint="Leave --jobs-db out")
 
 
 def transform(
@@ -140,11 +141,11 @@ def transform(
     engine = toolchain.make_engine(arguments.engine, options)
     try:
         # Java starts while Python loads this, and with it pydicom
-        from sr2fhir.cli.running import Running
+        from sr2fhir.cli.running import count_inputs, transforming
 
-        running = Running(arguments, options, destination, engine, summary)
-        with running.results() as results:
-            show(results, summary, terminal, running.count_inputs, quiet=arguments.quiet)
+        count_all = partial(count_inputs, arguments.inputs, destination)
+        with transforming(arguments, options, destination, engine, summary) as results:
+            show(results, summary, terminal, count_all, quiet=arguments.quiet)
     finally:
         engine.close()
 
@@ -171,6 +172,127 @@ def stopped(
     return 1
 
 
-def freshness_lines() -> tuple[str, ...]:
-    """Warn where the compiled maps are not those of the sources."""
-    return (f"Note: {REMEDY}",) if outdated() else ()
+# ---- where results go
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where results go.
+
+    Parameters
+    ----------
+    place
+        The folder, or the file of the only Bundle; None for standard output.
+    format
+        Of the Bundles.
+    is_shared
+        Whether many inputs go there, of which a record is kept.
+    """
+
+    place: Path | None
+    format: Format
+    is_shared: bool = False
+
+
+def destination_of(arguments: argparse.Namespace) -> Destination:
+    """Choose the destination that the command line names.
+
+    Raises
+    ------
+    UsageError
+        The place cannot take the results, or what is asked for does not go together.
+    """
+    if arguments.ndjson and arguments.bundle != "collection":
+        raise UsageError(f"--ndjson cannot hold a {arguments.bundle}", hint="Leave --bundle out")
+    destination = choose(arguments.inputs, arguments.out, arguments.format, ndjson=arguments.ndjson)
+    if arguments.jobs_db and not destination.is_shared:
+        raise UsageError("--jobs-db is for many inputs into one folder", hint="Leave --jobs-db out")
+    return destination
+
+
+def choose(
+    inputs: Sequence[str], out: str | None, wanted: Format | None = None, *, ndjson: bool = False
+) -> Destination:
+    """Choose the destination that the command line names.
+
+    Parameters
+    ----------
+    inputs
+        The inputs as named.
+    out
+        Folder, file, `-`, or None for the default: the folder `out`, or standard output for standard input.
+    wanted
+        Format of the Bundles; by default what the ending of a file says, else JSON.
+    ndjson
+        Whether to split the Bundles into a file for each type of resource.
+
+    Raises
+    ------
+    UsageError
+        The place cannot take the results: it is an input, it takes one Bundle and there may be several, or it
+        is a file where a folder is needed; or it contradicts the format.
+    """
+    place = Path(out) if out else DEFAULT_FOLDER
+    form = choose_format(place, wanted)
+    is_stream = out == STANDARD or (out is None and list(inputs) == [STANDARD])
+    if ndjson and (out == STANDARD or names_file(place) or form != "json"):
+        raise UsageError("NDJSON is several files of JSON", hint="Name a folder with --out, and no --format")
+    if is_stream and not ndjson:
+        check_single(inputs, "standard output takes")
+        return Destination(None, form)
+    if names_file(place):
+        check_single(inputs, f"{place} takes")
+        check_not_input(inputs[0], place)
+        return Destination(place, form)
+    check_folder(place)
+    return Destination(place, form, is_shared=ndjson or not is_single(inputs))
+
+
+def is_single(sources: Sequence[str]) -> bool:
+    """Tell one document from several, and from a folder, an archive, a list and a pattern."""
+    if len(sources) != 1 or is_list(sources[0]) or is_pattern(sources[0]):
+        return False
+    path = Path(sources[0])
+    return sources[0] == STANDARD or not (path.is_dir() or path.suffix.lower() == ARCHIVE_ENDING)
+
+
+def choose_format(place: Path, wanted: Format | None) -> Format:
+    """Return the format that is asked for, else the one that the name of the file says, else JSON.
+
+    Raises
+    ------
+    UsageError
+        The two contradict each other.
+    """
+    ending = FILE_ENDINGS[place.suffix.lower()] if names_file(place) else None
+    if wanted and ending and wanted != ending:
+        raise UsageError(f"{place} is no name for {wanted.upper()}", hint="Leave --format out")
+    return wanted or ending or "json"
+
+
+def names_file(place: Path) -> bool:
+    """Tell a file from a folder, by its ending, unless there is a folder of that name."""
+    return place.suffix.lower() in FILE_ENDINGS and not place.is_dir()
+
+
+def check_single(inputs: Sequence[str], place: str) -> None:
+    """Refuse to put several Bundles into one place."""
+    if not is_single(inputs):
+        raise UsageError(
+            f"{place} the Bundle of one file", hint="Name a folder with --out for several inputs"
+        )
+
+
+def check_not_input(name: str, place: Path) -> None:
+    """Refuse to overwrite the input."""
+    if name != STANDARD and place.exists() and Path(name).exists() and place.samefile(name):
+        raise UsageError(f"{place} is the input", hint="Name another file with --out")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be one, since something else has its name."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder} is a file, and a folder is needed for the results",
+            hint="Name another folder with --out",
+        )

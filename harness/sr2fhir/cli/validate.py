@@ -7,23 +7,20 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sr2fhir import toolchain
 from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
+from sr2fhir.engines import Engine
 from sr2fhir.errors import Sr2FhirError, UsageError
 from sr2fhir.files import replace_file
 from sr2fhir.jsontext import JsonError, dumps, loads_strict
 from sr2fhir.outcome import error_issue, listed, outcome, plural
-from sr2fhir.runs.results import without_frames
-from sr2fhir.runs.sinks.files import BUNDLE, writing
-
-if TYPE_CHECKING:
-    from sr2fhir.engines import Engine
-    from sr2fhir.validation import ValidationIssue
+from sr2fhir.runs import STANDARD, without_frames
+from sr2fhir.runs.sinks import BUNDLE, writing
+from sr2fhir.validation import ValidationIssue, validate
 
 EXAMPLES = """\
   sr2fhir validate out                        all Bundles below out/
@@ -34,10 +31,8 @@ EXAMPLES = """\
 Each error is printed below its file. Warnings come at the end, like ones once, with their number and the
 first place; most say that a terminology is not at hand.
 """
-STANDARD_INPUT = "-"
 # kinds of warnings that are printed unless all are asked for
 MOST = 12
-SHOWN = ("error", "warning")
 JSON_HINT = "`sr2fhir transform --validate` checks Bundles that it writes as XML, too"
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -83,25 +78,30 @@ class Session:
     """One run of the subcommand."""
 
     def __init__(self, arguments: argparse.Namespace, terminal: Terminal) -> None:
-        self.arguments = arguments
-        self.terminal = terminal
+        self.arguments, self.terminal = arguments, terminal
+        self.failing = ("error", "warning") if arguments.strict else ("error",)
         self.counts: Counter[str] = Counter()
         self.entries: list[dict[str, Any]] = []
-        self.failing = SHOWN if arguments.strict else ("error",)
-        self.groups: dict[tuple[str, ...], Group] = {}
+        # findings that are no errors, like ones together, each with its file
+        self.groups: dict[tuple[str, ...], list[tuple[str, ValidationIssue]]] = {}
 
     def run(self, files: list[str], engine: Engine) -> int:
         """Validate all files."""
         for file in files:
             self.one(file, engine)
         if self.arguments.out:
-            self.write(self.arguments.out)
+            with writing(self.arguments.out):
+                replace_file(self.arguments.out, dumps(outcome(self.entries), indent=True) + b"\n")
         if not self.arguments.quiet:
             self.summary(len(files))
-        return 1 if any(self.counts[severity] for severity in self.failing) else 0
+        return 0 if self.is_good(self.counts) else 1
+
+    def is_good(self, counts: Counter[str]) -> bool:
+        """Tell whether there is no finding that counts as failure."""
+        return not any(counts[severity] for severity in self.failing)
 
     def one(self, file: str, engine: Engine) -> None:
-        """Validate one file."""
+        """Validate one file, print its line and its errors, and keep the other findings for the end."""
         try:
             issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
         except BrokenPipeError:
@@ -114,61 +114,41 @@ class Session:
             self.terminal.line(f"{self.terminal.sign('failed')} {printable(str(error))}")
             return
         self.entries.extend(entry(file, issue) for issue in issues)
-        self.show(file, issues)
-
-    def show(self, file: str, issues: tuple[ValidationIssue, ...]) -> None:
-        """Print a file's line and its errors, and keep the others for the end."""
         counts = Counter[str](issue.severity for issue in issues)
         self.counts.update(counts)
-        good = not any(counts[severity] for severity in self.failing)
+        good = self.is_good(counts)
         if not (good and self.arguments.quiet):
-            self.terminal.line(
-                f"{self.terminal.sign('ok' if good else 'failed')} {printable(file)}  {tally(counts)}"
-            )
+            sign = self.terminal.sign("ok" if good else "failed")
+            self.terminal.line(f"{sign} {printable(file)}  {tally(counts)}")
         for issue in issues:
             if issue.severity == "error":
                 self.terminal.line(f"    error  {issue.resource}  {issue.path}  {printable(issue.text)}")
             else:
-                self.groups.setdefault(likeness(issue), Group(file, issue)).number += 1
+                self.groups.setdefault(likeness(issue), []).append((file, issue))
 
     def summary(self, files: int) -> None:
         """Print the findings that are no errors, like ones once, and the numbers."""
         shown = ("warning", "information") if self.arguments.all else ("warning",)
-        groups = [group for group in self.groups.values() if group.issue.severity in shown]
-        groups.sort(key=lambda group: (shown.index(group.issue.severity), -group.number))
+        groups = [group for key, group in self.groups.items() if key[0] in shown]
+        groups.sort(key=lambda group: (shown.index(group[0][1].severity), -len(group)))
         most = len(groups) if self.arguments.all else MOST
         for group in groups[:most]:
-            self.terminal.line(printable(str(group)))
+            self.terminal.line(printable(line_of(*group[0], len(group))))
         if groups[most:]:
             self.terminal.line(f"{plural(len(groups[most:]), 'other kind')} of warnings; --all prints them")
         self.terminal.line(f"{plural(files, 'file')}: {tally(self.counts)}")
-
-    def write(self, file: Path) -> None:
-        """Write the OperationOutcome."""
-        with writing(file):
-            replace_file(file, dumps(outcome(self.entries), indent=True) + b"\n")
-
-
-@dataclass
-class Group:
-    """Like findings, the first of them, and how many there are."""
-
-    file: str
-    issue: ValidationIssue
-    number: int = 0
-
-    def __str__(self) -> str:
-        """Say severity, number, text and first place in one line."""
-        excused = f" (excused by {self.issue.decision})" if self.issue.decision else ""
-        place = f"{self.issue.resource} {self.issue.path}"
-        return (
-            f"{self.issue.severity} x{self.number}  {self.issue.text}{excused}  first: {place} in {self.file}"
-        )
 
 
 def likeness(issue: ValidationIssue) -> tuple[str, ...]:
     """Tell what like findings have in common: severity, kind of element, text."""
     return issue.severity, _INDEX.sub("", issue.path), issue.text
+
+
+def line_of(file: str, issue: ValidationIssue, number: int) -> str:
+    """Say severity, number, text and first place of like findings in one line."""
+    excused = f" (excused by {issue.decision})" if issue.decision else ""
+    first = f"{issue.resource} {issue.path} in {file}"
+    return f"{issue.severity} x{number}  {issue.text}{excused}  first: {first}"
 
 
 def expand(names: Iterable[str]) -> Iterator[str]:
@@ -181,30 +161,24 @@ def expand(names: Iterable[str]) -> Iterator[str]:
     """
     for name in names:
         path = Path(name)
-        if name == STANDARD_INPUT or path.is_file():
+        if name == STANDARD or path.is_file():
             yield name
-        elif path.is_dir():
-            yield from bundles(path)
+        elif not path.is_dir():
+            hint = "Give Bundles, or the folder that transform wrote"
+            raise UsageError("there is no such file", source=name, hint=hint)
+        elif found := sorted(path.rglob(f"*{BUNDLE}")):
+            yield from map(str, found)
         else:
-            raise UsageError(
-                "there is no such file", source=name, hint="Give Bundles, or the folder that transform wrote"
-            )
-
-
-def bundles(folder: Path) -> list[str]:
-    """Find the Bundles below a folder."""
-    found = [str(path) for path in sorted(folder.rglob(f"*{BUNDLE}"))]
-    if not found:
-        hint = f"Name the files themselves. {JSON_HINT}"
-        raise UsageError(f"no *{BUNDLE} in this folder", source=str(folder), hint=hint)
-    return found
+            hint = f"Name the files themselves. {JSON_HINT}"
+            raise UsageError(f"no *{BUNDLE} in this folder", source=name, hint=hint)
 
 
 def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> tuple[ValidationIssue, ...]:
     """Parse a file strictly and validate it."""
-    from sr2fhir.validation import validate  # heavy
-
-    data = load(file)
+    try:
+        data = sys.stdin.buffer.read() if file == STANDARD else Path(file).read_bytes()
+    except OSError as error:
+        raise Sr2FhirError(f"cannot be read: {error.strerror}", source=file) from error
     if data.lstrip()[:1] == b"<":
         raise Sr2FhirError("this is XML, and only JSON can be validated here", source=file, hint=JSON_HINT)
     try:
@@ -216,14 +190,6 @@ def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> 
             "not a FHIR resource: resourceType is missing", source=file, hint="Give FHIR resources as JSON"
         )
     return validate(engine, resource, data, profiles, strict=strict)
-
-
-def load(file: str) -> bytes:
-    """Read a file or standard input."""
-    try:
-        return sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
-    except OSError as error:
-        raise Sr2FhirError(f"cannot be read: {error.strerror}", source=file) from error
 
 
 def entry(file: str, issue: ValidationIssue) -> dict[str, Any]:

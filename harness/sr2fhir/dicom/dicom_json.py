@@ -132,7 +132,7 @@ def only_instance(content: Any) -> Any:
     message = f"the JSON array holds {len(content):,} instances, where one document is read at a time"
     raise InputError(
         message,
-        hint="Give the file on the command line or to `sr2fhir.cli.sources.discover`",
+        hint="Give the file on the command line or to `sr2fhir.runs.discovery.discover`",
     )
 
 

@@ -31,11 +31,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from sr2fhir.errors import InputError, Sr2FhirError, UsageError
 from sr2fhir.outcome import unexpected
-from sr2fhir.runs import LEASE_S
-from sr2fhir.runs.results import COUNTS, FileResult
+from sr2fhir.runs import COUNTS, LEASE_S, FileResult
 
 if TYPE_CHECKING:
-    from sr2fhir.runs.results import Done
+    from sr2fhir.runs import Done
 
 WAITING, LEASED, DONE, FAILED, REFUSED = "waiting", "leased", "done", "failed", "refused"
 OVER = (DONE, FAILED, REFUSED)
@@ -292,42 +291,31 @@ class Jobs:
             made = None if known else connection.execute(self._made, values).first()
             row = known or made or connection.execute(self._known, values).first()
             if row is None:
-                raise other_inputs(self._queue)
+                raise UsageError(
+                    "another run into this folder has other inputs",
+                    where=self._queue,
+                    hint="Give all the same inputs",
+                )
             if row.number is None:
                 connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(number=number))
             if not made and row.state not in OVER:
                 row = connection.execute(self._claimed.where(jobs.c.id == row.id, self._free)).first() or row
         return Job(*row)
 
-    def retake(self, job: Job) -> Job:
-        """Claim a job that was over, since its input or output is not what it was."""
-        with self._transaction() as connection:
-            found = connection.execute(
-                self._claimed.where(jobs.c.id == job.id, jobs.c.state == job.state)
-            ).first()
-        return Job(*found) if found else self.look(job)
-
-    def claim(self, limit: int = 1, *, only: Job | None = None) -> list[Job]:
-        """Claim jobs that no process has, the first ones in their order, or a certain one.
+    def claim(self, job: Job) -> Job:
+        """Claim a job that no process has, or one that is over, since its input or output is not what it was.
 
         Returns
         -------
-        list of Job
-            What is ours until the lease runs out; empty if there is none.
+        Job
+            As it is now: it is ours until the lease runs out, or over, or another process has it.
         """
-        wanted = sa.select(jobs.c.id).where(self._here, self._free)
-        wanted = wanted.where(jobs.c.id == only.id if only else jobs.c.number >= 0)
-        # PostgreSQL passes over what another process is claiming just now; SQLite has one writer at a time
-        chosen = wanted.order_by(jobs.c.number).limit(limit).with_for_update(skip_locked=True).cte()
-        with self._transaction() as connection:
-            rows = connection.execute(self._claimed.where(jobs.c.id.in_(sa.select(chosen.c.id)))).all()
-        return sorted((Job(*row) for row in rows), key=lambda job: job.number or 0)
-
-    def look(self, job: Job) -> Job:
-        """Return what the table says of a job now."""
         self._commit()
+        wanted = jobs.c.state == job.state if job.is_over else self._free
+        here = jobs.c.id == job.id
         with self._transaction() as connection:
-            return Job(*connection.execute(sa.select(*_COLUMNS).where(jobs.c.id == job.id)).one())
+            claimed = connection.execute(self._claimed.where(here, wanted)).first()
+            return Job(*(claimed or connection.execute(sa.select(*_COLUMNS).where(here)).one()))
 
     def record(self, done: Done) -> None:
         """Record what became of a job of ours; it is committed together with others."""
@@ -361,11 +349,6 @@ class Jobs:
                 connection.execute(renewed.values(until=self._lease["until"]))
                 self._renewed = self._committed
 
-    def finish(self, job: Job) -> None:
-        """Record that a job of ours without an input is done."""
-        with self._transaction() as connection:
-            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(state=DONE))
-
     def over(self) -> Iterator[Job]:
         """Read the jobs that have a result, in the order of the inputs, some at a time."""
         self._commit()
@@ -380,10 +363,10 @@ class Jobs:
                 return
             number = rows[-1].number
 
-    def count(self, *states: str) -> int:
-        """Count the jobs in certain states."""
+    def count(self, state: str) -> int:
+        """Count the jobs in a state."""
         self._commit()
-        counted = sa.select(sa.func.count()).select_from(jobs).where(self._here, jobs.c.state.in_(states))
+        counted = sa.select(sa.func.count()).select_from(jobs).where(self._here, jobs.c.state == state)
         with self._transaction() as connection:
             return connection.execute(counted).scalar_one()
 
@@ -449,13 +432,6 @@ def in_use(folder: str) -> UsageError:
         "another run is writing into this folder",
         where=folder,
         hint="Wait for it to end, or name another folder with --out",
-    )
-
-
-def other_inputs(folder: str) -> UsageError:
-    """Make the error for inputs that are not those of the other processes."""
-    return UsageError(
-        "another run into this folder has other inputs", where=folder, hint="Give all the same inputs"
     )
 
 

@@ -26,7 +26,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sr2fhir.engines import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
-from sr2fhir.runs.results import without_frames
+from sr2fhir.runs import without_frames
 from sr2fhir.threads import Threads
 
 Item = TypeVar("Item")
@@ -107,6 +107,7 @@ class Worker(Generic[Item]):
             self.connection.send(message)
 
 
+@dataclass
 class Pool(Generic[Item, Done]):
     """Work on items in several processes.
 
@@ -124,24 +125,18 @@ class Pool(Generic[Item, Done]):
         Called first in each process, before anything is loaded that the work needs.
     """
 
-    def __init__(
-        self,
-        jobs: int,
-        engine: Engine,
-        make_work: MakeWork[Item, Done],
-        lost: Callable[[Item, EngineError], Done],
-        prepare: Callable[[], object] = int,
-    ) -> None:
-        self._jobs = jobs
-        self._engine = engine
-        self._make_work = make_work
-        self._lost = lost
-        self._prepare = prepare
-        self._workers: list[Worker[Item]] = []
-        self._again: deque[Task[Item]] = deque()
-        self._ready: deque[Outcome[Done]] = deque()
-        self._taken = 0
-        self._threads = Threads(jobs, "sr2fhir-engine")
+    jobs: int
+    engine: Engine
+    make_work: MakeWork[Item, Done]
+    lost: Callable[[Item, EngineError], Done]
+    prepare: Callable[[], object] = int
+    _workers: list[Worker[Item]] = field(default_factory=list, init=False)
+    _again: deque[Task[Item]] = field(default_factory=deque, init=False)
+    _ready: deque[Outcome[Done]] = field(default_factory=deque, init=False)
+    _taken: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._threads = Threads(self.jobs, "sr2fhir-engine")
 
     def __call__(self, items: Iterable[Item]) -> Generator[Outcome[Done], None, None]:
         """Work on items, which are taken only as they are needed; yield results as they come.
@@ -170,14 +165,14 @@ class Pool(Generic[Item, Done]):
         return any(worker.tasks for worker in self._workers)
 
     def _has_room(self) -> bool:
-        return len(self._workers) < self._jobs or any(len(w.tasks) < AHEAD for w in self._workers)
+        return len(self._workers) < self.jobs or any(len(w.tasks) < AHEAD for w in self._workers)
 
     def _next(self, coming: Iterator[Item]) -> Task[Item] | None:
         """Take an item whose worker died, else a new one, unless the window is full."""
         if self._again:
             return self._again.popleft()
         first = min((task.number for w in self._workers for task in w.tasks), default=self._taken)
-        if self._taken - first >= WINDOW * self._jobs:
+        if self._taken - first >= WINDOW * self.jobs:
             return None
         for item in coming:
             self._taken += 1
@@ -187,7 +182,7 @@ class Pool(Generic[Item, Done]):
     def _idlest(self) -> Worker[Item]:
         """Find the worker with the fewest tasks; start another while all have some and there may be more."""
         idlest = min(self._workers, key=lambda worker: len(worker.tasks), default=None)
-        if idlest is None or (idlest.tasks and len(self._workers) < self._jobs):
+        if idlest is None or (idlest.tasks and len(self._workers) < self.jobs):
             return self._start()
         return idlest
 
@@ -220,7 +215,7 @@ class Pool(Generic[Item, Done]):
 
         def ask() -> None:
             with suppress(OSError):  # the worker has died meanwhile
-                worker.send(attempt(getattr(self._engine, request.method), *request.arguments))
+                worker.send(attempt(getattr(self.engine, request.method), *request.arguments))
 
         self._threads.submit(ask)
 
@@ -237,12 +232,12 @@ class Pool(Generic[Item, Done]):
     def _start(self) -> Worker[Item]:
         context = get_context("spawn")  # a Java machine does not survive a fork
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, self._prepare), daemon=True)
+        process = context.Process(target=serve, args=(theirs, self.prepare), daemon=True)
         with without_interruption():
             process.start()
         theirs.close()
         worker: Worker[Item] = Worker(process, ours)
-        worker.send(self._make_work)
+        worker.send(self.make_work)
         self._workers.append(worker)
         return worker
 
@@ -258,7 +253,7 @@ class Pool(Generic[Item, Done]):
 
     def _do_without(self, how: str) -> None:
         """Go on with one worker less, since one more cannot start."""
-        self._jobs -= 1
+        self.jobs -= 1
         if not self._workers:
             raise EngineUnavailableError(f"a worker process does not start: it {how}", hint=MEMORY_HINT)
 
@@ -268,7 +263,7 @@ class Pool(Generic[Item, Done]):
             self._again.appendleft(task)
         else:
             error = EngineError(f"the process working on this input {how}, {TRIES} times", hint=MEMORY_HINT)
-            self._ready.append(Outcome(task.number, self._lost(task.item, error)))
+            self._ready.append(Outcome(task.number, self.lost(task.item, error)))
 
     def _stop(self) -> None:
         """End all workers at once, whatever they are at; what the engine is at ends with the engine."""

@@ -13,19 +13,16 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from sr2fhir.errors import EngineError
-from sr2fhir.runs import LEASE_S
+from sr2fhir.runs import LEASE_S, Done, FileResult, Summary
+from sr2fhir.runs.inputs import Input
 from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
+from sr2fhir.runs.ndjson import NdjsonSink
 from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
-from sr2fhir.runs.sinks import WORK_FOLDER, SharedSink, shared_sink
-from sr2fhir.runs.sinks.files import writing
+from sr2fhir.runs.sinks import WORK_FOLDER, FileSink, SharedSink, writing
 from sr2fhir.runs.work import Settings, Task, digest_of_input, lost
-
-if TYPE_CHECKING:
-    from sr2fhir.runs.inputs import Input
-    from sr2fhir.runs.results import Done, FileResult, Summary
 
 FILE = "jobs.sqlite"
 # how often a job may be begun; if its owner vanished each time, it may be what ended them
@@ -33,7 +30,7 @@ TRIES = 3
 # between looks at what other processes work on
 PAUSE_S = 0.5
 
-Working = Callable[[Iterable[Task]], Generator[Outcome["Done"], None, None]]
+Working = Callable[[Iterable[Task]], Generator[Outcome[Done], None, None]]
 
 
 class SharedRun:
@@ -75,12 +72,13 @@ class SharedRun:
         self.work = folder / WORK_FOLDER
         with writing(self.work / FILE):
             pass  # makes the folder, or says why it cannot be made
-        self.jobs = Jobs(
-            database or self.work / FILE, str(folder.resolve()), settings.digest(), lease_s=lease_s
-        )
-        self.sink: SharedSink = shared_sink(
-            settings.sink, folder, self.work, self.jobs.owner, settings.format
-        )
+        place = database or self.work / FILE
+        self.jobs = Jobs(place, str(folder.resolve()), settings.digest(), lease_s=lease_s)
+        # what is half written; the next run removes it if this one is interrupted
+        self.own = self.work / self.jobs.owner
+        self.sink: SharedSink = FileSink(folder, f".bundle.{settings.way.format}", self.own)
+        if settings.ndjson:
+            self.sink = NdjsonSink(folder, self.work, self.jobs.owner)
         try:
             self._prepare(resume)
         except BaseException:
@@ -93,7 +91,7 @@ class SharedRun:
         for left in self.work.iterdir() if alone else ():
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-        with writing(self.work / self.jobs.owner / FILE):
+        with writing(self.own / FILE):
             pass
 
     def __enter__(self) -> Self:
@@ -109,7 +107,7 @@ class SharedRun:
         finally:
             self.sink.close()
             self.jobs.close()
-        shutil.rmtree(self.work if is_last or is_useless else self.work / self.jobs.owner, ignore_errors=True)
+        shutil.rmtree(self.work if is_last or is_useless else self.own, ignore_errors=True)
         with suppress(OSError):
             self.folder.rmdir()  # where nothing was written
 
@@ -117,12 +115,12 @@ class SharedRun:
         """Do what comes after the last input, unless another process does it; tell whether this one did."""
         job = self.jobs.take(*LAST)
         while not job.is_over:
-            if job.owner == self.jobs.owner or self.jobs.claim(only=job):
+            if job.owner == self.jobs.owner:
                 self.sink.finish(self.jobs, self.summary)
-                self.jobs.finish(job)
+                self.jobs.record(Done(FileResult(job.input), job=job.id))
                 return True
             time.sleep(PAUSE_S)
-            job = self.jobs.look(job)
+            job = self.jobs.claim(job)
         return False
 
     # ---- inputs
@@ -157,7 +155,7 @@ class SharedRun:
                 self.summary.resume(job.result)
                 continue
             if job.is_over:
-                job = self.jobs.retake(job)
+                job = self.jobs.claim(job)
             if job.owner == self.jobs.owner:
                 yield Task(item, job.id)
             else:
@@ -177,11 +175,11 @@ class SharedRun:
         What another process has done is added to the summary.
         """
         for item, before in waited:
-            job = self.jobs.look(before)
+            job = self.jobs.claim(before)
             if job.is_over:
                 self.summary.resume(job.result)
-            elif claimed := self.jobs.claim(only=job):
-                yield Task(item, job.id), claimed[0].attempts
+            elif job.owner == self.jobs.owner:
+                yield Task(item, job.id), job.attempts
             else:
                 elsewhere.append((item, job))
 

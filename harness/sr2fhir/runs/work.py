@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from traceback import extract_tb
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import sr2fhir
+from sr2fhir import pipeline
 from sr2fhir.dicom.source import in_force
+from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
-from sr2fhir.packaging import Format, Packaging
 from sr2fhir.paths import Layout, layout
-from sr2fhir.runs.results import Done, FileResult, Written, digest_of, without_frames
+from sr2fhir.pipeline import Result
+from sr2fhir.runs import Done, FileResult, Written, digest_of, without_frames
+from sr2fhir.runs.inputs import Input
+from sr2fhir.runs.sinks import Sink
 from sr2fhir.settings import ENGINE_VARIABLE, URL_VARIABLE
-from sr2fhir.transformer import Transformer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sr2fhir.engines import Engine, EngineOptions
-    from sr2fhir.model import RenderOptions
-    from sr2fhir.pipeline import Result
-    from sr2fhir.runs.inputs import Input
-    from sr2fhir.runs.sinks import Sink
 
 logger = logging.getLogger(__name__)
 
@@ -39,35 +34,16 @@ class Settings:
     ----------
     engine, engine_options
         As in `sr2fhir.toolchain.make_engine`.
-    options, packaging, keep_lineage, validate, format
-        As in `sr2fhir.Transformer`.
-    sink
-        Where the results of many inputs go: a name in `sr2fhir.runs.sinks.SINKS`.
+    way
+        What is chosen on the way from a document to its Bundle.
+    ndjson
+        Whether many inputs share the files of their results.
     """
 
     engine: str | None
     engine_options: EngineOptions
-    options: RenderOptions
-    packaging: Packaging = field(default_factory=Packaging)
-    keep_lineage: bool = False
-    validate: bool = False
-    format: Format = "json"
-    sink: str = "files"
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot go together, before any work is begun."""
-        self.packaging.check_form(self.options.form)
-
-    def transformer(self, engine: Engine) -> Transformer:
-        """Make the transformer."""
-        return Transformer(
-            engine,
-            options=self.options,
-            packaging=self.packaging,
-            keep_lineage=self.keep_lineage,
-            validate=self.validate,
-            format=self.format,
-        )
+    way: pipeline.Settings
+    ndjson: bool = False
 
     def digest(self, places: Layout | None = None) -> str:
         """Return a digest of the settings, the limits, the version of the program, and the compiled maps.
@@ -75,10 +51,13 @@ class Settings:
         Where one of them has changed, results of an interrupted run are not kept.
         """
         # how long an engine may take decides whether there is a result, not what it is
-        settings = replace(self, engine_options=replace(self.engine_options, timeout_s=0, settings={}))
+        engine_options = replace(self.engine_options, timeout_s=0, settings={})
+        # types of documents have functions, which print another address in each process
+        way = replace(self.way, limits=in_force(self.way.limits), document_types=())
+        types = [each.entry_map for each in self.way.document_types]
         environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
-        deciding = (settings, in_force(None), environment, sr2fhir.__version__)
-        digest = sha256(repr(deciding).encode(errors="replace"))
+        settings = replace(self, engine_options=engine_options, way=way)
+        digest = sha256(repr((settings, types, environment, sr2fhir.__version__)).encode(errors="replace"))
         for file in sorted((places or layout()).compiled_maps.glob("*.json")):
             digest.update(sha256(file.read_bytes()).digest())
         return digest.hexdigest()
@@ -91,19 +70,12 @@ class Task(NamedTuple):
     job: int = 0
 
 
-@dataclass(frozen=True)
-class MakeWork:
-    """Make, of an engine, the function that does the work of a process."""
-
-    settings: Settings
-    sink: Sink
-
-    def __call__(self, engine: Engine) -> Callable[[Task], Done]:
-        """Make the function that does the work."""
-        return partial(work_on, self.settings.transformer(engine), self.sink)
+def make_work(settings: pipeline.Settings, sink: Sink, engine: Engine) -> Callable[[Task], Done]:
+    """Make the function that does the work of a process."""
+    return partial(work_on, settings, sink, engine)
 
 
-def work_on(transformer: Transformer, sink: Sink, task: Task) -> Done:
+def work_on(settings: pipeline.Settings, sink: Sink, engine: Engine, task: Task) -> Done:
     """Transform one input and write what comes out.
 
     Raises
@@ -113,9 +85,9 @@ def work_on(transformer: Transformer, sink: Sink, task: Task) -> Done:
     """
     digest, item = "", task.item
     try:
-        data = item.read(transformer.settings.limits)
+        data = item.read(settings.limits)
         digest = digest_of(data)
-        result = transformer.transform(data, name=item.name)
+        result = pipeline.transform(data, engine, settings, item.name)
         written = sink.write(result)
         return Done(counted(result, written.where), digest, written, task.job)
     except (EngineUnavailableError, SetupError, BrokenPipeError):
@@ -166,9 +138,7 @@ def digest_of_input(item: Input) -> str:
 
 def log_stack(name: str, error: BaseException) -> None:
     """Log where an error came from, without its text, which may hold patient data."""
-    if not logger.isEnabledFor(logging.DEBUG):
-        return
-    frames = "; ".join(
-        f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)
-    )
-    logger.debug("%s: %s raised in %s", name, type(error).__name__, frames)
+    if logger.isEnabledFor(logging.DEBUG):
+        frames = extract_tb(error.__traceback__)
+        told = "; ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
+        logger.debug("%s: %s raised in %s", name, type(error).__name__, told)

@@ -1,4 +1,4 @@
-"""Three files for each input, in a folder or beside a file; or the Bundle alone, in a stream.
+"""Where results go: three files for each input, or the Bundle alone in a stream (`ndjson` has another way).
 
 Files are written beside their place and then moved there, so none is ever half there.
 """
@@ -9,22 +9,56 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from sr2fhir.errors import Sr2FhirError
 from sr2fhir.files import replace_file, sha256
 from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import from_error
-from sr2fhir.runs.results import Written, digest_of
-from sr2fhir.runs.sinks import SharedSink, Sink
+from sr2fhir.runs import Written, digest_of
 
 if TYPE_CHECKING:
-    from sr2fhir.packaging import Format
     from sr2fhir.pipeline import Result
+    from sr2fhir.runs import Summary
+    from sr2fhir.runs.jobs import Jobs
 
+# Within a folder of results: what a run needs that is not at its end.
+WORK_FOLDER = ".sr2fhir"
 UNNAMED = "input"
 BUNDLE, REPORT, OUTCOME = ".bundle.json", ".report.json", ".outcome.json"
 OTHER_BUNDLE = {".bundle.json": ".bundle.xml", ".bundle.xml": ".bundle.json"}
+
+
+class Sink(Protocol):
+    """Take results and failures, in whatever process they come about."""
+
+    def write(self, result: Result) -> Written:
+        """Write what came of an input, or return the lines that are to be written at the end."""
+        ...
+
+    def fail(self, name: str, error: Exception) -> Written:
+        """Do so with the OperationOutcome of an input that failed."""
+        ...
+
+
+class SharedSink(Sink, Protocol):
+    """Take the results of many inputs. What follows is called in one process only."""
+
+    def keep(self, written: Written) -> Written:
+        """Keep the lines that a worker returned, if any, before the job is recorded as done."""
+        return written
+
+    def holds(self, name: str, digests: dict[str, str]) -> bool:
+        """Tell whether what was written of an input is still there, byte for byte."""
+        ...
+
+    def finish(self, jobs: Jobs, summary: Summary) -> None:
+        """Do what is to be done after the last input, and tell the summary what inputs had in common."""
+        return
+
+    def close(self) -> None:
+        """Close files."""
+        return
 
 
 @dataclass(frozen=True)
@@ -82,12 +116,12 @@ class FileSink(SharedSink):
     def _other_bundle(self, name: str) -> list[Path]:
         """Return where an earlier run may have left the Bundle in the other format."""
         other = OTHER_BUNDLE.get(self.bundle_ending)
-        return [add_ending(self.base(name), other)] if other else []
+        return [Path(f"{self.base(name)}{other}")] if other else []
 
     def files(self, name: str) -> tuple[Path, Path, Path]:
         """Return where report, Bundle and outcome of an input go, in the order in which they are written."""
         base = self.base(name)
-        return add_ending(base, REPORT), add_ending(base, self.bundle_ending), add_ending(base, OUTCOME)
+        return Path(f"{base}{REPORT}"), Path(f"{base}{self.bundle_ending}"), Path(f"{base}{OUTCOME}")
 
     def holds(self, name: str, digests: dict[str, str]) -> bool:
         """Tell whether the files of an input are still what was written."""
@@ -141,20 +175,10 @@ class SingleSink:
             raise Sr2FhirError("the input holds several documents", hint="Name a folder with --out")
 
 
-def shared_files(folder: Path, work: Path, run: str, form: Format) -> FileSink:
-    """Make the sink of a folder that many inputs share."""
-    return FileSink(folder, f".bundle.{form}", work / run)
-
-
 def safe_path(name: str) -> Path:
     """Turn an input's name into a relative path that cannot lead out of the output folder."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return Path(*("_" if part == ".." else part.replace(":", "_") for part in parts or [UNNAMED]))
-
-
-def add_ending(base: Path, ending: str) -> Path:
-    """Add an ending to a name, whatever dots it has."""
-    return base.with_name(base.name + ending)
 
 
 def outcome_bytes(error: Exception) -> bytes:

@@ -1,22 +1,27 @@
-"""ZIP archives: members are read one by one, checked and bounded; nothing is unpacked to disk."""
+"""Inputs of a run: files, members of ZIP archives, and what stands in their place where they cannot be read.
+
+Each has a name, is opened only when it is read, and can be sent to a worker process. Members of archives are
+read one by one, checked and bounded; nothing is unpacked to disk.
+"""
 
 from __future__ import annotations
 
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, groupby
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple, Protocol
 
 from sr2fhir.dicom.dicom_json import members as members_of_array
 from sr2fhir.dicom.source import (
     HEAD_SIZE,
     MEGABYTE,
     Limits,
+    bytes_of_file,
     in_force,
     is_array,
     kind_of,
@@ -24,17 +29,15 @@ from sr2fhir.dicom.source import (
     unreadable,
 )
 from sr2fhir.errors import DamagedError, InputError
-from sr2fhir.runs.inputs import (
-    BytesInput,
-    FailedInput,
-    Input,
-    Skipped,
-    hidden,
-    or_failure,
-    reason_to_skip,
-)
 
-CHUNK = MEGABYTE
+# Files that claim to be documents by their ending: what they hold is for the reader to judge.
+DOCUMENT_ENDINGS = frozenset({".dcm", ".dicom", ".dic", ".json"})
+ARCHIVE_ENDING = ".zip"
+# Endings of what `sr2fhir transform` writes.
+RESULT_ENDINGS = (".bundle.json", ".report.json", ".outcome.json", ".bundle.xml", ".ndjson", "reports.jsonl")
+DIRECTORY_NAME = "DICOMDIR"
+RESOURCE_FORKS = "__MACOSX"
+
 OPEN_AT_ONCE = 4
 ENCRYPTED_FLAG = 0x1
 BROKEN = (
@@ -48,6 +51,134 @@ BROKEN = (
     IndexError,
 )
 REPAIR = "Fetch the archive again, and test it with `unzip -t`"
+
+
+class Input(Protocol):
+    """One document to be read."""
+
+    @property
+    def name(self) -> str:
+        """The path below what was named, with `/`; no part of it leads upwards."""
+        ...
+
+    def read(self, limits: Limits | None = None) -> bytes:
+        """Read it whole.
+
+        Raises
+        ------
+        InputError
+            It cannot be read, is damaged or too large; the error names the input.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileInput:
+    """A file."""
+
+    name: str
+    path: Path
+
+    def read(self, limits: Limits | None = None) -> bytes:
+        """Read the file."""
+        try:
+            return bytes_of_file(self.path, in_force(limits))
+        except InputError as error:
+            error.source = self.name
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class BytesInput:
+    """A document that had to be read to be found: standard input, or one of several in a JSON array."""
+
+    name: str
+    data: bytes
+
+    def read(self, limits: Limits | None = None) -> bytes:
+        """Return the bytes."""
+        return self.data
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInput:
+    """What was named or found but cannot be an input; reading it tells why."""
+
+    name: str
+    error: InputError
+
+    def read(self, limits: Limits | None = None) -> bytes:
+        """Raise the error."""
+        self.error.source = self.name
+        raise self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that was passed over, and why."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Say both in one line."""
+        return f"{self.name}: skipped, {self.reason}"
+
+
+def or_failure(found: Iterator[Input | Skipped], name: str, what: str) -> Iterator[Input | Skipped]:
+    """Pass on what is found; where that is no input at all, add one that tells so.
+
+    Parameters
+    ----------
+    name, what
+        Of what is searched: its name, and whether it is a folder or an archive.
+    """
+    empty = True
+    for result in found:
+        empty = empty and isinstance(result, Skipped)
+        yield result
+    if empty:
+        hint = "Documents are known by their content, or by an ending such as .dcm"
+        yield FailedInput(name, InputError(f"the {what} holds no document", hint=hint))
+
+
+# ---- which files are taken for documents, and why the others are not
+
+
+def reason_to_skip(name: str, head: Callable[[], bytes]) -> str | None:
+    """Tell why a file is no candidate; None when it is one.
+
+    Parameters
+    ----------
+    name
+        File name without folders.
+    head
+        Reads the first 132 bytes; called only where the name does not decide.
+    """
+    if hidden(name):
+        return "it is hidden"
+    if name.lower().endswith(RESULT_ENDINGS):
+        return "it is a result of sr2fhir"
+    if name.upper() == DIRECTORY_NAME:
+        return "it is a DICOM directory, which lists files and holds no document"
+    if PurePosixPath(name).suffix.lower() in (*DOCUMENT_ENDINGS, ARCHIVE_ENDING):
+        return None
+    return reason_in_content(head())
+
+
+def hidden(name: str) -> bool:
+    """Tell whether a file or folder is hidden by its name."""
+    return name.startswith(".") or name == RESOURCE_FORKS
+
+
+def reason_in_content(head: bytes) -> str | None:
+    """Tell by its first bytes why a file is no candidate."""
+    if not head:
+        return "it is empty"
+    return "it does not look like DICOM" if kind_of(head) == "other" else None
+
+
+# ---- ZIP archives
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +219,9 @@ def inputs_of_archive(source: Path | BinaryIO, name: str, limits: Limits) -> Ite
     """
     try:
         archive = opened(source) if isinstance(source, Path) else zipfile.ZipFile(source)
-        check_number(archive, limits)
+        number = len(archive.filelist)
+        if number > limits.max_members:
+            raise limits.exceeded("max_members", f"the archive has {number:,} entries")
     except InputError as error:
         yield FailedInput(name, error)
     except BROKEN:
@@ -97,13 +230,6 @@ def inputs_of_archive(source: Path | BinaryIO, name: str, limits: Limits) -> Ite
         members = sorted_members(archive)
         found = (inputs_of_member(archive, source, member, name, limits) for member in members)
         yield from or_failure(chain.from_iterable(found), name, "archive")
-
-
-def check_number(archive: zipfile.ZipFile, limits: Limits) -> None:
-    """Refuse an archive with too many entries."""
-    number = len(archive.filelist)
-    if number > limits.max_members:
-        raise limits.exceeded("max_members", f"the archive has {number:,} entries")
 
 
 def sorted_members(archive: zipfile.ZipFile) -> Iterator[Member]:
@@ -183,7 +309,7 @@ def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) ->
     size = 0
     try:
         with archive.open(info) as stream:
-            while piece := stream.read(CHUNK):
+            while piece := stream.read(MEGABYTE):
                 pieces.append(piece)
                 size += len(piece)
                 check_growth(size, info.compress_size, limits)
@@ -221,8 +347,6 @@ def opened(path: Path) -> zipfile.ZipFile:
     try:
         state = path.stat()
         return opened_as(path, state.st_mtime_ns, state.st_size)
-    except zipfile.BadZipFile:
-        raise
     except OSError as error:
         raise unreadable(error) from None
 

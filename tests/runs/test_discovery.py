@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from sr2fhir.cli.sources import discover
 from sr2fhir.dicom import Limits, read
 from sr2fhir.errors import InputError, LimitError, NotDicomError
+from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.inputs import Input, Skipped
 
 from tests.dicom.specimens import json_bytes, json_report, report, saved

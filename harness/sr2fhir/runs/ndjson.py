@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.outcome import from_error
-from sr2fhir.runs.results import Line, Written, digest_of
-from sr2fhir.runs.sinks import SharedSink
-from sr2fhir.runs.sinks.files import writing
+from sr2fhir.runs import Line, Written, digest_of
+from sr2fhir.runs.sinks import SharedSink, writing
 
 if TYPE_CHECKING:
-    from sr2fhir.packaging import Format
     from sr2fhir.pipeline import Result
+    from sr2fhir.runs import Summary
     from sr2fhir.runs.jobs import Jobs
-    from sr2fhir.runs.results import Summary
 
 ENDING = ".ndjson"
 OUTCOMES = f"OperationOutcome{ENDING}"
@@ -32,16 +30,9 @@ OUTCOMES = f"OperationOutcome{ENDING}"
 REPORTS = "reports.jsonl"
 # What a run may write: files of these names are left over from an earlier run where this one writes none.
 TYPES = (
-    "Patient",
-    "ServiceRequest",
-    "ImagingStudy",
-    "Device",
-    "Practitioner",
-    "Specimen",
-    "BodyStructure",
-    "ImagingSelection",
-    "Observation",
-)
+    "Patient ServiceRequest ImagingStudy Device Practitioner Specimen "
+    "BodyStructure ImagingSelection Observation"
+).split()
 FILES = frozenset({*(f"{name}{ENDING}" for name in TYPES), OUTCOMES, REPORTS})
 
 
@@ -165,11 +156,6 @@ class SeenResources:
     def close(self) -> None:
         """Forget all."""
         self._table.close()
-
-
-def shared_lines(folder: Path, work: Path, run: str, form: Format) -> NdjsonSink:
-    """Make the sink of a folder whose files many inputs share; NDJSON has one form only."""
-    return NdjsonSink(folder, work, run)
 
 
 def packed(line: Line) -> bytes:
