@@ -48,7 +48,9 @@ def test_the_maps_themselves_make_r5() -> None:
 
 def test_only_the_document_types_that_are_asked_for_are_taken(engine: Engine, samples_dir: Path) -> None:
     (report,) = documents.TYPES
-    other = documents.DocumentType("Key Objects", "2010", frozenset(), "http://e.org/m", report.folder)
+    other = documents.DocumentType(
+        "Key Objects", "2010", frozenset(), "http://e.org/m", report.render, report.classes
+    )
     with pytest.raises(TemplateError, match="not TID 2010"):
         pipeline.transform(samples_dir / SAMPLE, engine, Settings(document_types=(other,)))
     both = pipeline.transform(samples_dir / SAMPLE, engine, Settings(document_types=(other, report)))
