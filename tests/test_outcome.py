@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sr2fhir.errors import MissingAttributeError, TransformError
+from sr2fhir.errors import MissingAttributeError, TransformError, UsageError
 from sr2fhir.findings import Finding
-from sr2fhir.outcome import describe, finding_issue, from_error, origin, outcome
+from sr2fhir.outcome import describe, finding_issue, foreseen, from_error, origin, outcome
 
 
 def test_no_findings_are_a_success() -> None:
@@ -70,3 +70,14 @@ def test_an_unforeseen_error_tells_its_type_and_not_its_text() -> None:
     assert issue["code"] == "exception"
     assert issue["details"]["text"] == f"unexpected AttributeError at {origin(raised.value)}"
     assert origin(raised.value).startswith("outcome.py:")
+
+
+def test_a_third_party_that_is_not_installed_names_its_extra() -> None:
+    told = foreseen(ModuleNotFoundError("No module named 'lxml'", name="lxml"))
+    assert isinstance(told, UsageError)
+    assert describe(told) == "the package lxml is not installed. Install it with `pip install 'sr2fhir[xml]'`"
+
+
+def test_any_other_module_that_is_missing_is_a_fault() -> None:
+    error = ModuleNotFoundError("No module named 'sr2fhir.model.x'", name="sr2fhir.model.x")
+    assert foreseen(error) is error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sr2fhir.errors import Sr2FhirError, TransformError
+from sr2fhir.errors import Sr2FhirError, TransformError, UsageError
 from sr2fhir.findings import REASONS, Finding
 
 ALL_WELL: dict[str, Any] = {
@@ -17,6 +17,8 @@ ALL_WELL: dict[str, Any] = {
 PACKAGE = Path(__file__).parent
 REPORT_IT = "This is a fault of sr2fhir: please report it; --log-level debug tells more"
 DEFAULT_ISSUE_TYPE = "processing"
+# third parties that come with an extra of this package (pyproject.toml)
+EXTRAS = {"lxml": "xml", "requests": "http", "sqlalchemy": "cli"}
 
 
 def outcome(issues: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -85,6 +87,14 @@ def describe(error: BaseException, *, known: str | None = None) -> str:
     )
     what = ": ".join(part for part in (place, error.message) if part)
     return ". ".join(part for part in (what, map_place(error), error.hint) if part)
+
+
+def foreseen(error: BaseException) -> BaseException:
+    """Return for a third party that is not installed an error that names its extra; else the error."""
+    if not isinstance(error, ModuleNotFoundError) or error.name not in EXTRAS:
+        return error
+    hint = f"Install it with `pip install 'sr2fhir[{EXTRAS[error.name]}]'`"
+    return UsageError(f"the package {error.name} is not installed", hint=hint)
 
 
 def unexpected(error: BaseException) -> str:

@@ -390,3 +390,23 @@ def test_help_and_info_load_neither_engine_nor_dicom() -> None:
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "arguments"),
+    [("sqlalchemy", "cli", [".", "--out", "out"]), ("lxml", "xml", [EXAMPLE, "--format", "xml"])],
+)
+def test_a_part_that_is_not_installed_names_the_extra_that_brings_it(
+    module: str, extra: str, arguments: list[str], samples_dir: Path, tmp_path: Path
+) -> None:
+    shutil.copy(samples_dir / EXAMPLE, tmp_path)
+    without = f"import sys; sys.modules[{module!r}] = None; from sr2fhir.cli.main import main; sys.exit(main({['transform', *arguments]}))"
+    done = subprocess.run(
+        [sys.executable, "-c", without], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode
+    assert (
+        f"the package {module} is not installed. Install it with `pip install 'sr2fhir[{extra}]'`"
+        in done.stdout + done.stderr
+    )
+    assert "report it" not in done.stdout + done.stderr

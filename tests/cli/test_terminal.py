@@ -84,6 +84,14 @@ def test_each_input_has_its_line_with_and_without_a_bar(live: bool, monkeypatch:
     assert ("transforming" in screen.text) == live
 
 
+def test_there_is_no_bar_where_rich_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sr2fhir.cli.terminal.find_spec", lambda name: None)
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Screen(live=True)
+    show([GOOD], Summary(), Terminal(screen), lambda: 1, quiet=False)
+    assert screen.text == "✔ b/ä.dcm  15 resources, 1 warning  → out/b/ä.dcm.bundle.json\n"
+
+
 def test_the_summary_says_what_to_do_next() -> None:
     summary = Summary()
     for result in (GOOD, BAD):

@@ -79,7 +79,7 @@ def test_links_to_maps_lead_to_files(written: Path) -> None:
 WANTED = [
     ("DCM#121071", "Finding", "Observation.value", "ImagingMeasurementGroup"),
     ("DCM#112039", "Tracking Identifier", "BodyStructure.identifier", "BodyStructureFindingSite"),
-    ("DCM#121191", "Referenced Segment", "ImagingSelection", "ObservationImagingSelection"),
+    ("DCM#121191", "Referenced Segment", "ImagingSelection.code", "ObservationImagingSelection"),
     ("DCM#121401", "Derivation", "Observation.code.text", "ImagingMeasurement"),
     ("DCM#121420", "Equation", "Observation.component", "ImagingMeasurement"),
 ]

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import sr2fhir
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
-from sr2fhir.outcome import describe
+from sr2fhir.outcome import describe, foreseen
 
 COMMANDS = ("transform", "render", "validate", "compare", "engine", "setup", "info")
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except (Exception, KeyboardInterrupt) as error:
-        code = report(error)
+        code = report(foreseen(error))
         if argv is None and code == EXIT_INTERRUPTED:
             leave_interrupted()
         return code

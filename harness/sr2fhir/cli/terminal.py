@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
@@ -97,9 +98,9 @@ def bar(terminal: Terminal, count: Callable[[], int | None], *, enabled: bool = 
         Counts what there is to do, or returns None where nobody can; called in a thread of its own, so
         that work need not wait for it.
     enabled
-        Whether a bar is wanted; there is none where nobody is looking on.
+        Whether a bar is wanted; there is none where nobody is looking on, nor without rich, an extra.
     """
-    if not (enabled and terminal.is_live):
+    if not (enabled and terminal.is_live and find_spec("rich")):
         yield Bar(terminal)
         return
     from rich.console import Console

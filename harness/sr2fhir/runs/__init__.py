@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sr2fhir.errors import Sr2FhirError
-from sr2fhir.outcome import REPORT_IT, unexpected
+from sr2fhir.outcome import REPORT_IT, foreseen, unexpected
 
 if TYPE_CHECKING:
     from sr2fhir.runs.inputs import Skipped
@@ -148,10 +148,11 @@ def without_frames(error: Exception, name: str | None = None) -> Sr2FhirError:
     name
         Of the input, for an error that is none of ours.
     """
-    if not isinstance(error, Sr2FhirError):
-        return Sr2FhirError(unexpected(error), source=name, hint=REPORT_IT)
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)
+    told = foreseen(error)
+    if not isinstance(told, Sr2FhirError):
+        return Sr2FhirError(unexpected(told), source=name, hint=REPORT_IT)
+    told.__context__ = told.__cause__ = None
+    return told.with_traceback(None)
 
 
 @dataclass
