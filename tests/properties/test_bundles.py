@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 MAY_STAND_ALONE = frozenset({"Observation", "Patient", "ImagingStudy", "ServiceRequest"})
-DEVICES_OF_THE_DOCUMENT = frozenset({"dicom-general-equipment"})
+DEVICES_OF_THE_DOCUMENT = frozenset({"dicom-general-equipment", "dicom-participant-device"})
 # what is known to be made without need; test_known_failures.py shows each on its own input
-KNOWN_ORPHANS = frozenset({"source-image-for-segmentation"})
+KNOWN_ORPHANS = frozenset({"algorithm-identification", "source-image-for-segmentation"})
 KNOWN_LOST = ["corpus/rows/3_7.region_in_three_dimensions.1 1.1.1.4"]
 OTHER_PROCESS = """
 import json, sys

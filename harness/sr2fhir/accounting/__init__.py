@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.accounting.checks import REQUIRED, Sources, check, parse, remove_orphans
+from sr2fhir.accounting.checks import Sources, check, parse, remove_orphans
 from sr2fhir.accounting.classify import account
 from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.report import Report
@@ -54,7 +54,7 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     content = parse(bundle)
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
-    remove_orphans(content, {rendering.document[part]["id"] for part in REQUIRED})
+    remove_orphans(content)
     content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
     findings = rendering.told(lineage.seen)

@@ -23,7 +23,7 @@ URN = "urn:uuid:"
 # parts of the logical model of which every Bundle holds a resource (mapping specification, section 3.2)
 REQUIRED = {"patient": "Patient", "study": "ImagingStudy", "equipment": "Device"}
 ONCE = ("Patient",)
-DEPENDENT = frozenset({"Practitioner", "Device", "BodyStructure", "Specimen"})
+DEPENDENT = frozenset({"Practitioner", "BodyStructure"})
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NESTED = (dict, list)
 RESOURCE_ID_KEYS = ("id", "sourceId")
@@ -233,26 +233,18 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
 # ---- resources that nothing refers to ----------------------------------------------------------------------
 
 
-def remove_orphans(bundle: dict[str, Any], kept: Collection[str]) -> None:
-    """Remove the entries that nothing refers to.
-
-    Parameters
-    ----------
-    kept
-        Ids of resources that stay all the same.
-    """
+def remove_orphans(bundle: dict[str, Any]) -> None:
+    """Remove the persons and body structures that nothing refers to: the maps make one for each that is listed."""
     while True:
         wanted = {url for entry in bundle["entry"] for url in _referred_to(entry["resource"])}
-        stay = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted, kept)]
+        stay = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted)]
         if len(stay) == len(bundle["entry"]):
             return
         bundle["entry"] = stay
 
 
-def _is_orphan(entry: dict[str, Any], wanted: Collection[str], kept: Collection[str]) -> bool:
-    resource = entry["resource"]
-    dependent = resource["resourceType"] in DEPENDENT and resource["id"] not in kept
-    return dependent and entry["fullUrl"] not in wanted
+def _is_orphan(entry: dict[str, Any], wanted: Collection[str]) -> bool:
+    return entry["resource"]["resourceType"] in DEPENDENT and entry["fullUrl"] not in wanted
 
 
 def _referred_to(resource: dict[str, Any]) -> list[str]:
