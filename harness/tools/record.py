@@ -26,7 +26,7 @@ from zipfile import ZipFile
 
 from sr2fhir import Packaging, RenderOptions, Sr2FhirError, Transformer
 
-from tests.builders import encoded
+from tests import builders as b
 from tests.rows.generated import Drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +78,7 @@ def generated(seeds: Iterable[int] = SEEDS) -> Iterator[Input]:
     """Yield reports drawn at random, every fourth as a transaction."""
     for seed in seeds:
         form = "collection" if seed % 4 else "transaction"
-        yield Input(f"generated/{seed:03}", encoded(Drawn(seed).report()), {"bundle": form})
+        yield Input(f"generated/{seed:03}", b.encoded(Drawn(seed).report()), {"bundle": form})
 
 
 def bugs() -> Iterator[Input]:

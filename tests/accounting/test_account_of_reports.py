@@ -10,55 +10,22 @@ from pydicom.dataset import Dataset
 from sr2fhir import Result, Transformer
 from sr2fhir.accounting.classify import REASONS
 
-from tests.builders import (
-    CUBIC_MM,
-    FINDING,
-    TRACKING_IDENTIFIER,
-    VOLUME,
-    Code,
-    code,
-    container,
-    date,
-    derived_measurements,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    person_observer,
-    pname,
-    scoord,
-    sequence_item,
-    text,
-    time,
-)
-from tests.builders.codes import (
-    ACQUISITION_DATE,
-    ACQUISITION_TIME,
-    ALGORITHM_NAME,
-    ALGORITHM_VERSION,
-    DEVICE,
-    IMAGE_LIBRARY,
-    IMAGE_LIBRARY_GROUP,
-    IMAGE_REGION,
-)
-from tests.builders.templates import observer
+from tests import builders as b
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 EXAMPLE = "real_hl7_dicom_sr_ig_example.json"
-NODULE = Code("27925004", "SCT", "Nodule")
-SUBTLETY = Code("C45992", "NCIt", "Subtlety score")
-NOTE = Code("121106", "DCM", "Comment")
-DERIVATION = Code("121401", "DCM", "Derivation")
-MEAN = Code("373098007", "SCT", "Mean")
-SOURCE = Code("260753009", "SCT", "Source")
-OTHER = Code("99X1", "99TEST", "Appendix")
-MANUFACTURER = Code("121014", "DCM", "Device Observer Manufacturer")
-MODEL = Code("121015", "DCM", "Device Observer Model Name")
-SERIAL = Code("121016", "DCM", "Device Observer Serial Number")
+NODULE = b.Code("27925004", "SCT", "Nodule")
+SUBTLETY = b.Code("C45992", "NCIt", "Subtlety score")
+NOTE = b.Code("121106", "DCM", "Comment")
+DERIVATION = b.Code("121401", "DCM", "Derivation")
+MEAN = b.Code("373098007", "SCT", "Mean")
+SOURCE = b.Code("260753009", "SCT", "Source")
+OTHER = b.Code("99X1", "99TEST", "Appendix")
+MANUFACTURER = b.Code("121014", "DCM", "Device Observer Manufacturer")
+MODEL = b.Code("121015", "DCM", "Device Observer Model Name")
+SERIAL = b.Code("121016", "DCM", "Device Observer Serial Number")
 CONTEXT = "HAS OBS CONTEXT"
 
 
@@ -176,10 +143,10 @@ def test_the_account_of_every_sample_is_complete(transformer: Transformer, sampl
 
 def test_the_part_of_an_item_that_is_lost_stands_in_the_report(transformer: Transformer) -> None:
     """3.1: a NUM has one value; its fraction has no place beside the decimal number."""
-    measured = num(VOLUME, "0.5", CUBIC_MM)
+    measured = b.num(b.VOLUME, "0.5", b.CUBIC_MM)
     value = measured.MeasuredValueSequence[0]
     value.RationalNumeratorValue, value.RationalDenominatorValue = 1, 2
-    result = transformer.transform(measurement_report(imaging_measurements(group(measured))))
+    result = transformer.transform(b.measurement_report(b.imaging_measurements(b.group(measured))))
     assert classes(result)["1.1.1.1"][0] == "IG"
     (loss,) = result.report.to_dict()["losses"]
     assert (loss["source"], loss["reason"]) == ("1.1.1.1", "no-target")
@@ -187,8 +154,8 @@ def test_the_part_of_an_item_that_is_lost_stands_in_the_report(transformer: Tran
 
 
 def measured_twice() -> Dataset:
-    measured = num(VOLUME, "1", CUBIC_MM)
-    measured.MeasuredValueSequence.append(num(VOLUME, "2", CUBIC_MM).MeasuredValueSequence[0])
+    measured = b.num(b.VOLUME, "1", b.CUBIC_MM)
+    measured.MeasuredValueSequence.append(b.num(b.VOLUME, "2", b.CUBIC_MM).MeasuredValueSequence[0])
     return measured
 
 
@@ -196,42 +163,44 @@ def measured_twice() -> Dataset:
     ("item", "reason"),
     [
         (measured_twice(), "multiplicity"),
-        (num(VOLUME, "1.0", CUBIC_MM, floating=2.5), "multiplicity"),
-        (text(SUBTLETY, "page one\fpage two"), "no-target"),
-        (pname(SUBTLETY, "Yamada^Tarou=山田^太郎"), "multiplicity"),
+        (b.num(b.VOLUME, "1.0", b.CUBIC_MM, floating=2.5), "multiplicity"),
+        (b.text(SUBTLETY, "page one\fpage two"), "no-target"),
+        (b.pname(SUBTLETY, "Yamada^Tarou=山田^太郎"), "multiplicity"),
     ],
 )
 def test_losses_of_items_that_reached_an_element(
     transformer: Transformer, item: Dataset, reason: str
 ) -> None:
-    result = transformer.transform(measurement_report(imaging_measurements(group(item))))
+    result = transformer.transform(b.measurement_report(b.imaging_measurements(b.group(item))))
     assert classes(result)["1.1.1.1"][0] in ("IG", "SUPP")
     assert [(loss.source, loss.reason) for loss in result.report.losses] == [("1.1.1.1", reason)]
 
 
 def test_the_further_groups_of_an_observers_name_are_told(transformer: Transformer) -> None:
     """3.3: the profile has room for one name."""
-    name = person_observer("Yamada^Tarou=山田^太郎=やまだ^たろう")
-    result = transformer.transform(measurement_report(name, imaging_measurements(group(volume()))))
+    name = b.person_observer("Yamada^Tarou=山田^太郎=やまだ^たろう")
+    result = transformer.transform(b.measurement_report(name, b.imaging_measurements(b.group(volume()))))
     assert [(loss.source, loss.reason) for loss in result.report.losses] == [("1.1", "multiplicity")]
 
 
 def test_what_is_kept_in_spite_of_a_fault_is_no_loss(transformer: Transformer) -> None:
     """A concept of which only the meaning is stated is kept whole."""
-    named = code(Code("", "", "Subtlety"), NODULE)
-    result = transformer.transform(measurement_report(imaging_measurements(group(named))))
+    named = b.code(b.Code("", "", "Subtlety"), NODULE)
+    result = transformer.transform(b.measurement_report(b.imaging_measurements(b.group(named))))
     assert "invalid-value" in {finding.code for finding in result.findings}
     assert result.report.losses == ()
 
 
 def test_a_fault_within_a_participant_is_told_of_the_attribute(transformer: Transformer) -> None:
     path = "ParticipantSequence.1.PersonIdentificationCodeSequence"
-    participant = sequence_item(
+    participant = b.sequence_item(
         ObserverType="PSN",
         PersonName="P1",
-        PersonIdentificationCodeSequence=[Code("", "", "badge").as_item()],
+        PersonIdentificationCodeSequence=[b.Code("", "", "badge").as_item()],
     )
-    report = measurement_report(imaging_measurements(group(volume())), ParticipantSequence=[participant])
+    report = b.measurement_report(
+        b.imaging_measurements(b.group(volume())), ParticipantSequence=[participant]
+    )
     result = transformer.transform(report)
     assert path in {finding.where for finding in result.findings}
     assert "ParticipantSequence.1" not in {loss.source for loss in result.report.losses}
@@ -239,17 +208,17 @@ def test_a_fault_within_a_participant_is_told_of_the_attribute(transformer: Tran
 
 def test_the_accession_number_that_a_request_item_repeats_is_mapped(transformer: Transformer) -> None:
     """3.2: Accession Number is named by the guide."""
-    request = sequence_item(AccessionNumber="A1", StudyInstanceUID="1.2.3", RequestedProcedureID="RP")
-    report = measurement_report(
-        imaging_measurements(group(volume())), AccessionNumber="A1", ReferencedRequestSequence=[request]
+    request = b.sequence_item(AccessionNumber="A1", StudyInstanceUID="1.2.3", RequestedProcedureID="RP")
+    report = b.measurement_report(
+        b.imaging_measurements(b.group(volume())), AccessionNumber="A1", ReferencedRequestSequence=[request]
     )
     assert classes(transformer.transform(report))["AccessionNumber"] == ("IG", None)
 
 
 def test_a_region_that_is_none_does_not_name_the_selection_of_the_others(transformer: Transformer) -> None:
     """5.2: a region that is not valid is not produced."""
-    regions = [scoord("CIRCLE", data, image("1.2.3.1")) for data in ([1, 1], [1, 1, 2, 2])]
-    result = transformer.transform(measurement_report(imaging_measurements(group(*regions))))
+    regions = [b.scoord("CIRCLE", data, b.image("1.2.3.1")) for data in ([1, 1], [1, 1, 2, 2])]
+    result = transformer.transform(b.measurement_report(b.imaging_measurements(b.group(*regions))))
     assert classes(result)["1.1.1.1"] == ("UNM", "invalid-value")
     assert "ImagingSelection" in elements(result, "1.1.1.2")
 
@@ -269,25 +238,27 @@ def test_what_is_unmapped_as_a_whole_is_told_once(transformer: Transformer, samp
 
 
 def volume(*children: Dataset, **attributes: object) -> Dataset:
-    return num(VOLUME, "1", CUBIC_MM, *children, **attributes)
+    return b.num(b.VOLUME, "1", b.CUBIC_MM, *children, **attributes)
 
 
 def evaluation(*children: Dataset) -> Dataset:
-    return code(SUBTLETY, NODULE, *children)
+    return b.code(SUBTLETY, NODULE, *children)
 
 
 # report → class (and reason) of some of its items
 REPORTS: dict[str, tuple[Dataset, dict[str, tuple[str, str | None]]]] = {
     "3.5 group under the root": (
-        measurement_report(group(volume())),
+        b.measurement_report(b.group(volume())),
         {"1.1": ("SUPP", None), "1.1.1": ("IG", None)},
     ),
     "3.5 without a group": (
-        measurement_report(imaging_measurements(volume(), evaluation(), text(NOTE, "x"))),
+        b.measurement_report(b.imaging_measurements(volume(), evaluation(), b.text(NOTE, "x"))),
         {"1.1": ("CONTEXT", None), **dict.fromkeys(("1.1.1", "1.1.2", "1.1.3"), ("SUPP", None))},
     ),
     "3.5 another container under 126010": (
-        measurement_report(imaging_measurements(group(volume()), container(OTHER, text(NOTE, "x")))),
+        b.measurement_report(
+            b.imaging_measurements(b.group(volume()), b.container(OTHER, b.text(NOTE, "x")))
+        ),
         {
             "1.1.1": ("IG", None),
             "1.1.2": ("UNM", "out-of-scope-container"),
@@ -295,29 +266,31 @@ REPORTS: dict[str, tuple[Dataset, dict[str, tuple[str, str | None]]]] = {
         },
     ),
     "3.5 another container under the root": (
-        measurement_report(imaging_measurements(group(volume())), container(OTHER, text(NOTE, "x"))),
+        b.measurement_report(
+            b.imaging_measurements(b.group(volume())), b.container(OTHER, b.text(NOTE, "x"))
+        ),
         {"1.2": ("UNM", "no-target"), "1.2.1": ("UNM", "no-target")},
     ),
     "3.5 Image Library without times": (
-        measurement_report(
-            container(IMAGE_LIBRARY, container(IMAGE_LIBRARY_GROUP, image("1.2.3"))),
-            imaging_measurements(group(volume())),
+        b.measurement_report(
+            b.container(b.IMAGE_LIBRARY, b.container(b.IMAGE_LIBRARY_GROUP, b.image("1.2.3"))),
+            b.imaging_measurements(b.group(volume())),
         ),
         dict.fromkeys(("1.1", "1.1.1", "1.1.1.1"), ("UNM", "no-target")),
     ),
     "3.5 Image Library with the times of the images": (
-        measurement_report(
-            container(
-                IMAGE_LIBRARY,
-                container(
-                    IMAGE_LIBRARY_GROUP,
-                    date(ACQUISITION_DATE, "20240101"),
-                    time(ACQUISITION_TIME, "1000"),
-                    image("1.2.3"),
+        b.measurement_report(
+            b.container(
+                b.IMAGE_LIBRARY,
+                b.container(
+                    b.IMAGE_LIBRARY_GROUP,
+                    b.date(b.ACQUISITION_DATE, "20240101"),
+                    b.time(b.ACQUISITION_TIME, "1000"),
+                    b.image("1.2.3"),
                 ),
             ),
-            imaging_measurements(
-                group(scoord("POINT", [1, 1], image("1.2.3"), concept=IMAGE_REGION), volume())
+            b.imaging_measurements(
+                b.group(b.scoord("POINT", [1, 1], b.image("1.2.3"), concept=b.IMAGE_REGION), volume())
             ),
         ),
         {
@@ -330,29 +303,31 @@ REPORTS: dict[str, tuple[Dataset, dict[str, tuple[str, str | None]]]] = {
         },
     ),
     "3.6 group in a group": (
-        measurement_report(imaging_measurements(group(group(volume())))),
+        b.measurement_report(b.imaging_measurements(b.group(b.group(volume())))),
         {"1.1.1": ("IG", None), "1.1.1.1": ("SUPP", None), "1.1.1.1.1": ("IG", None)},
     ),
     "3.6 second Finding, textual Finding": (
-        measurement_report(
-            imaging_measurements(group(code(FINDING, NODULE), code(FINDING, SUBTLETY), text(FINDING, "x")))
+        b.measurement_report(
+            b.imaging_measurements(
+                b.group(b.code(b.FINDING, NODULE), b.code(b.FINDING, SUBTLETY), b.text(b.FINDING, "x"))
+            )
         ),
         {"1.1.1.1": ("IG", None), "1.1.1.2": ("SUPP", None), "1.1.1.3": ("SUPP", None)},
     ),
     "3.7 reference that the guide has no profile for": (
-        measurement_report(imaging_measurements(group(image("1.2.3", concept=SOURCE)))),
+        b.measurement_report(b.imaging_measurements(b.group(b.image("1.2.3", concept=SOURCE)))),
         {"1.1.1.1": ("SUPP", None)},
     ),
     "3.8 measurement": (
-        measurement_report(
-            imaging_measurements(
-                group(
+        b.measurement_report(
+            b.imaging_measurements(
+                b.group(
                     volume(
-                        code(DERIVATION, MEAN, relationship="HAS CONCEPT MOD"),
-                        text(TRACKING_IDENTIFIER, "T", relationship=CONTEXT),
-                        text(ALGORITHM_NAME, "a", relationship="HAS CONCEPT MOD"),
+                        b.code(DERIVATION, MEAN, relationship="HAS CONCEPT MOD"),
+                        b.text(b.TRACKING_IDENTIFIER, "T", relationship=CONTEXT),
+                        b.text(b.ALGORITHM_NAME, "a", relationship="HAS CONCEPT MOD"),
                     ),
-                    text(TRACKING_IDENTIFIER, "G", relationship=CONTEXT),
+                    b.text(b.TRACKING_IDENTIFIER, "G", relationship=CONTEXT),
                 )
             )
         ),
@@ -365,9 +340,9 @@ REPORTS: dict[str, tuple[Dataset, dict[str, tuple[str, str | None]]]] = {
         },
     ),
     "3.9 evaluations": (
-        measurement_report(
-            evaluations(evaluation(), date(NOTE, "20240101"), volume()),
-            imaging_measurements(group(evaluation())),
+        b.measurement_report(
+            b.evaluations(evaluation(), b.date(NOTE, "20240101"), volume()),
+            b.imaging_measurements(b.group(evaluation())),
         ),
         {
             "1.1.1": ("IG", None),
@@ -377,9 +352,10 @@ REPORTS: dict[str, tuple[Dataset, dict[str, tuple[str, str | None]]]] = {
         },
     ),
     "3.10 derived measurements": (
-        measurement_report(
-            derived_measurements(
-                num(MEAN, "1", CUBIC_MM, group(volume(), relationship="R-INFERRED FROM")), group(volume())
+        b.measurement_report(
+            b.derived_measurements(
+                b.num(MEAN, "1", b.CUBIC_MM, b.group(volume(), relationship="R-INFERRED FROM")),
+                b.group(volume()),
             )
         ),
         {"1.1.1": ("IG", None), "1.1.1.1": ("IG", None), "1.1.2": ("SUPP", None)},
@@ -398,15 +374,15 @@ def test_classes_of_items(
 def test_a_device_observer_that_is_the_equipment(transformer: Transformer) -> None:
     """Section 3.2: the equipment is reused; its items went into that Device."""
     stated = {MANUFACTURER: "Maker", MODEL: "Model", SERIAL: "S1"}
-    items = [text(concept, value, relationship=CONTEXT) for concept, value in stated.items()]
-    participant = sequence_item(
+    items = [b.text(concept, value, relationship=CONTEXT) for concept, value in stated.items()]
+    participant = b.sequence_item(
         ObserverType="DEV", Manufacturer="Maker", ManufacturerModelName="Model", DeviceSerialNumber="S1"
     )
     result = transformer.transform(
-        measurement_report(
-            observer(DEVICE),
+        b.measurement_report(
+            b.observer(b.DEVICE),
             *items,
-            imaging_measurements(group(volume())),
+            b.imaging_measurements(b.group(volume())),
             DeviceSerialNumber="S1",
             ParticipantSequence=[participant],
         )
@@ -420,11 +396,11 @@ def test_a_device_observer_that_is_the_equipment(transformer: Transformer) -> No
 
 def test_observers_who_are_not_needed_are_unmapped(transformer: Transformer) -> None:
     """D17: those of the losing sources get no Practitioner and are reported."""
-    participant = sequence_item(ObserverType="PSN", PersonName="Roe^Rita", ParticipationType="SOURCE")
+    participant = b.sequence_item(ObserverType="PSN", PersonName="Roe^Rita", ParticipationType="SOURCE")
     result = transformer.transform(
-        measurement_report(
-            person_observer("Doe^Jane"),
-            imaging_measurements(group(volume())),
+        b.measurement_report(
+            b.person_observer("Doe^Jane"),
+            b.imaging_measurements(b.group(volume())),
             ParticipantSequence=[participant],
         )
     )
@@ -436,7 +412,7 @@ def test_empty_attributes(transformer: Transformer) -> None:
     """Empty sequences are absent (3.1); an empty attribute with a target has nothing to carry over."""
     header = {"PatientBirthDate": "", "ReferringPhysicianName": "", "PerformedProcedureCodeSequence": []}
     found = classes(
-        transformer.transform(measurement_report(imaging_measurements(group(volume())), **header))
+        transformer.transform(b.measurement_report(b.imaging_measurements(b.group(volume())), **header))
     )
     assert found["PatientBirthDate"] == ("CONTEXT", "empty")
     assert found["ReferringPhysicianName"] == ("UNM", "no-target")
@@ -445,10 +421,10 @@ def test_empty_attributes(transformer: Transformer) -> None:
 
 def test_a_digest_does_not_change_when_an_item_moves(transformer: Transformer) -> None:
     def digest(*before: Dataset) -> list[str | None]:
-        library = container(IMAGE_LIBRARY, container(IMAGE_LIBRARY_GROUP, *before, image("1.2.3")))
-        lines = transformer.transform(measurement_report(library)).report.items
+        library = b.container(b.IMAGE_LIBRARY, b.container(b.IMAGE_LIBRARY_GROUP, *before, b.image("1.2.3")))
+        lines = transformer.transform(b.measurement_report(library)).report.items
         return [line.digest for line in lines if ("valueType", "IMAGE") in line.description]
 
-    moved, there = digest(text(ALGORITHM_VERSION, "x")), digest()
+    moved, there = digest(b.text(b.ALGORITHM_VERSION, "x")), digest()
     assert moved == there
     assert None not in there

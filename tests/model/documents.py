@@ -10,7 +10,7 @@ from sr2fhir import render
 from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.values import LISTS
 
-from tests.builders import measurement_report
+from tests import builders as b
 
 Json = dict[str, Any]
 CHILD_LISTS = (*LISTS.values(), "unknown")
@@ -18,7 +18,7 @@ CHILD_LISTS = (*LISTS.values(), "unknown")
 
 def rendered(*children: Dataset, options: RenderOptions | None = None, **header: Any) -> Rendering:
     """Render a Measurement Report with these children of its root."""
-    return render(measurement_report(*children, **header), options=options)
+    return render(b.measurement_report(*children, **header), options=options)
 
 
 def items(document: Json) -> Iterator[Json]:

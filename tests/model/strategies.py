@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from tests import builders as build
-from tests.builders.codes import FINDING, FINDING_SITE, LUNG, TRACKING_IDENTIFIER, VOLUME, Code
+from tests import builders as b
 
 RELATIONSHIPS = (
     "CONTAINS",
@@ -36,12 +35,12 @@ _pairs = st.one_of(
     st.tuples(st.sampled_from(["125007", "111028", "121071", "126010", "121005", "111001"]), st.just("DCM")),
 )
 codes = st.builds(
-    lambda pair, meaning, equivalents: Code(*pair, meaning, equivalents=equivalents),
+    lambda pair, meaning, equivalents: b.Code(*pair, meaning, equivalents=equivalents),
     _pairs,
     words,
-    st.sampled_from([(), (LUNG,)]),
+    st.sampled_from([(), (b.LUNG,)]),
 )
-known = st.sampled_from([FINDING, FINDING_SITE, TRACKING_IDENTIFIER, VOLUME])
+known = st.sampled_from([b.FINDING, b.FINDING_SITE, b.TRACKING_IDENTIFIER, b.VOLUME])
 concepts = st.one_of(st.none(), codes, known)
 names = st.lists(words, min_size=1, max_size=5).map("^".join)
 decimals = st.from_regex(r"[+-]?[0-9]{1,6}(\.[0-9]{0,4})?(E[+-]?[0-9]{1,2})?", fullmatch=True)
@@ -51,10 +50,10 @@ relationships = st.sampled_from(RELATIONSHIPS)
 def _items(children: st.SearchStrategy[list[Dataset]]) -> st.SearchStrategy[Dataset]:
     below = children.map(tuple)
     return st.one_of(
-        st.builds(_with_children(build.container), codes, below, relationship=relationships),
-        st.builds(_with_children(build.text), concepts, below, value=words, relationship=relationships),
+        st.builds(_with_children(b.container), codes, below, relationship=relationships),
+        st.builds(_with_children(b.text), concepts, below, value=words, relationship=relationships),
         st.builds(
-            _with_children(build.code),
+            _with_children(b.code),
             concepts,
             below,
             value=st.one_of(st.none(), codes),
@@ -71,32 +70,32 @@ def _items(children: st.SearchStrategy[list[Dataset]]) -> st.SearchStrategy[Data
             st.one_of(st.none(), codes),
         ),
         st.builds(
-            _with_children(build.date),
+            _with_children(b.date),
             codes,
             below,
             value=st.sampled_from(["20240229", "20230229", "2024"]),
             relationship=relationships,
         ),
         st.builds(
-            _with_children(build.time),
+            _with_children(b.time),
             codes,
             below,
             value=st.sampled_from(["101112.5", "10", "99"]),
             relationship=relationships,
         ),
         st.builds(
-            _with_children(build.date_time),
+            _with_children(b.date_time),
             codes,
             below,
             value=st.sampled_from(["20240229101112+0100", "2024", "x"]),
             relationship=relationships,
         ),
-        st.builds(_with_children(build.uidref), codes, below, value=uids, relationship=relationships),
-        st.builds(_with_children(build.pname), codes, below, value=names, relationship=relationships),
+        st.builds(_with_children(b.uidref), codes, below, value=uids, relationship=relationships),
+        st.builds(_with_children(b.pname), codes, below, value=names, relationship=relationships),
         st.builds(_image, concepts, below, relationships, uids, numbers, numbers, st.one_of(st.none(), uids)),
-        st.builds(_with_children(build.composite), uids, below, concept=concepts, relationship=relationships),
+        st.builds(_with_children(b.composite), uids, below, concept=concepts, relationship=relationships),
         st.builds(
-            _with_children(build.waveform),
+            _with_children(b.waveform),
             uids,
             below,
             concept=concepts,
@@ -113,7 +112,7 @@ def _items(children: st.SearchStrategy[list[Dataset]]) -> st.SearchStrategy[Data
         ),
         st.builds(_scoord3d, concepts, below, relationships, few_floats, st.one_of(st.none(), uids)),
         st.builds(
-            _with_children(build.tcoord),
+            _with_children(b.tcoord),
             st.just("SEGMENT"),
             below,
             samples=numbers,
@@ -142,13 +141,13 @@ def _with_children(function):
 
 
 def _num(concept, below, relationship, value, unit, floating, qualifier):
-    return build.num(
+    return b.num(
         concept, value, unit, *below, floating=floating, qualifier=qualifier, relationship=relationship
     )
 
 
 def _image(concept, below, relationship, uid, frames, segments, state):
-    return build.image(
+    return b.image(
         uid,
         *below,
         concept=concept,
@@ -160,28 +159,28 @@ def _image(concept, below, relationship, uid, frames, segments, state):
 
 
 def _scoord(concept, below, relationship, data, kind):
-    return build.scoord(kind, data, *below, concept=concept, relationship=relationship)
+    return b.scoord(kind, data, *below, concept=concept, relationship=relationship)
 
 
 def _scoord3d(concept, below, relationship, data, frame):
-    return build.scoord3d(
+    return b.scoord3d(
         "POLYLINE", data, *below, concept=concept, frame_of_reference=frame, relationship=relationship
     )
 
 
 def _table(concept, columns, rows):
-    return build.table(concept, columns, rows)
+    return b.table(concept, columns, rows)
 
 
 def _reference(relationship, position):
-    return build.by_reference(relationship, 1, *position)
+    return b.by_reference(relationship, 1, *position)
 
 
 trees = st.recursive(_items(st.just([])), lambda below: _items(st.lists(below, max_size=4)), max_leaves=25)
 identification = [
-    build.sequence_item(CodingSchemeDesignator="99ID", CodingSchemeUID="1.2.3.4"),
+    b.sequence_item(CodingSchemeDesignator="99ID", CodingSchemeUID="1.2.3.4"),
 ]
 reports = st.builds(
-    lambda children: build.measurement_report(*children, CodingSchemeIdentificationSequence=identification),
+    lambda children: b.measurement_report(*children, CodingSchemeIdentificationSequence=identification),
     st.lists(trees, max_size=5),
 )

@@ -7,27 +7,17 @@ from sr2fhir import render
 from sr2fhir.dicom import read
 from sr2fhir.findings import REASONS
 
-from tests.builders import (
-    Code,
-    container,
-    group,
-    imaging_measurements,
-    num,
-    person_observer,
-    sequence_item,
-    text,
-)
-from tests.builders.codes import ALGORITHM_NAME, ALGORITHM_VERSION, CUBIC_MM, FINDING, VOLUME
+from tests import builders as b
 from tests.model.documents import items, rendered
 
 
 def header(**attributes):
-    rendering = rendered(imaging_measurements(group(num(VOLUME, "1", CUBIC_MM))), **attributes)
+    rendering = rendered(b.imaging_measurements(b.group(b.num(b.VOLUME, "1", b.CUBIC_MM))), **attributes)
     return {record.path: (record.disposition, record.reason) for record in rendering.header}
 
 
 def test_an_item_record_for_each_content_item():
-    rendering = rendered(person_observer("Doe^Jane"), text(None, "x"))
+    rendering = rendered(b.person_observer("Doe^Jane"), b.text(None, "x"))
     assert [
         (one.position, one.value_type, one.relationship, one.concept, one.use and one.use.kind)
         for one in rendering.items
@@ -70,7 +60,7 @@ def test_the_unmapped_report_of_the_worked_example(samples_dir):
 
 
 def participant(name):
-    return sequence_item(
+    return b.sequence_item(
         ObserverType="PSN", PersonName=name, ParticipationType="SOURCE", InstitutionName="House"
     )
 
@@ -83,7 +73,7 @@ def test_the_parts_of_a_participant():
 
 
 def test_an_invalid_value_is_unmapped_for_that_reason():
-    records = header(UDISequence=[sequence_item(UniqueDeviceIdentifier="odd")])
+    records = header(UDISequence=[b.sequence_item(UniqueDeviceIdentifier="odd")])
     assert records["UDISequence.1.UniqueDeviceIdentifier"] == ("unmapped", "invalid-value")
 
 
@@ -106,15 +96,18 @@ def test_the_creation_of_the_instance_is_context_unless_the_account_finds_it():
 
 
 def test_what_a_second_subject_says_again_names_the_first():
-    said = [text(Code("121030", "DCM", "Subject ID"), "F1"), text(Code("121037", "DCM", "Fetus Number"), "2")]
-    rendering = rendered(imaging_measurements(group(*said), group(*said)))
+    said = [
+        b.text(b.Code("121030", "DCM", "Subject ID"), "F1"),
+        b.text(b.Code("121037", "DCM", "Fetus Number"), "2"),
+    ]
+    rendering = rendered(b.imaging_measurements(b.group(*said), b.group(*said)))
     same = {record.position: record.same_as for record in rendering.items if record.same_as}
     assert same == {"1.1.2.1": "1.1.1.1", "1.1.2.2": "1.1.1.2"}
 
 
 def test_a_device_that_is_the_equipment_says_what_the_equipment_says():
-    device = sequence_item(ObserverType="DEV", DeviceUID="1.2.9", Manufacturer="Maker")
-    rendering = rendered(imaging_measurements(group()), DeviceUID="1.2.9", ParticipantSequence=[device])
+    device = b.sequence_item(ObserverType="DEV", DeviceUID="1.2.9", Manufacturer="Maker")
+    rendering = rendered(b.imaging_measurements(b.group()), DeviceUID="1.2.9", ParticipantSequence=[device])
     same = {record.path: record.same_as for record in rendering.header if record.same_as}
     assert same == {
         "ParticipantSequence.1.DeviceUID": "DeviceUID",
@@ -124,11 +117,12 @@ def test_a_device_that_is_the_equipment_says_what_the_equipment_says():
 
 def test_what_is_said_again_names_what_said_it_before():
     one, two = (
-        num(VOLUME, "1", CUBIC_MM, text(ALGORITHM_NAME, "a"), text(ALGORITHM_VERSION, "1")) for _ in range(2)
+        b.num(b.VOLUME, "1", b.CUBIC_MM, b.text(b.ALGORITHM_NAME, "a"), b.text(b.ALGORITHM_VERSION, "1"))
+        for _ in range(2)
     )
     rendering = rendered(
-        person_observer("Doe^Jane"),
-        imaging_measurements(group(one, two), group(person_observer("Doe^Jane"), one)),
+        b.person_observer("Doe^Jane"),
+        b.imaging_measurements(b.group(one, two), b.group(b.person_observer("Doe^Jane"), one)),
         AuthorObserverSequence=[participant("Doe^Jane")],
     )
     same = {record.position: record.same_as for record in rendering.items if record.same_as}
@@ -145,23 +139,25 @@ def test_what_is_said_again_names_what_said_it_before():
 
 
 def test_private_attributes_are_named_by_their_tags():
-    report = container(FINDING)
+    report = b.container(b.FINDING)
     rendering = rendered(report, PatientComments="x")
     assert {record.path: record.disposition for record in rendering.header}["PatientComments"] == "unmapped"
 
 
 def test_every_lineage_of_the_header_is_a_record():
-    order = sequence_item(AccessionNumber="A2", RequestedProcedureDescription="CT", RequestedProcedureID="R")
+    order = b.sequence_item(
+        AccessionNumber="A2", RequestedProcedureDescription="CT", RequestedProcedureID="R"
+    )
     rendering = rendered(
-        imaging_measurements(group()),
+        b.imaging_measurements(b.group()),
         AccessionNumber="A1",
         PatientBirthDate="19670701",
         ReferencedRequestSequence=[order],
         ParticipantSequence=[participant("Doe^Jane")],
-        VerifyingObserverSequence=[sequence_item(VerifyingObserverName="Ver^Ify")],
-        ProcedureCodeSequence=[Code("24627-2", "LN", "CT Chest").as_item()],
-        OtherPatientIDsSequence=[sequence_item(PatientID="OLD")],
-        UDISequence=[sequence_item(UniqueDeviceIdentifier="(01)51022222233336")],
+        VerifyingObserverSequence=[b.sequence_item(VerifyingObserverName="Ver^Ify")],
+        ProcedureCodeSequence=[b.Code("24627-2", "LN", "CT Chest").as_item()],
+        OtherPatientIDsSequence=[b.sequence_item(PatientID="OLD")],
+        UDISequence=[b.sequence_item(UniqueDeviceIdentifier="(01)51022222233336")],
         DeviceUID="1.2.9",
     )
     found = _lineages({name: part for name, part in rendering.document.items() if name != "content"})

@@ -6,34 +6,33 @@ import pytest
 from sr2fhir import render
 from sr2fhir.errors import MissingAttributeError, NotStructuredReportError, TemplateError
 
-from tests.builders import Code, measurement_report, sequence_item
-from tests.builders.codes import MEASUREMENT_GROUP
+from tests import builders as b
 
-OTHER_TITLE = Code("121181", "DCM", "DICOM Object Catalog")
+OTHER_TITLE = b.Code("121181", "DCM", "DICOM Object Catalog")
 
 
 def test_the_template_or_the_title_admits():
-    assert render(measurement_report(title=OTHER_TITLE)).document["template"] == "1500"
+    assert render(b.measurement_report(title=OTHER_TITLE)).document["template"] == "1500"
     for title in ("126000", "126001", "126002", "126003"):
         assert (
             "template"
-            not in render(measurement_report(title=Code(title, "DCM", "title"), template=None)).document
+            not in render(b.measurement_report(title=b.Code(title, "DCM", "title"), template=None)).document
         )
 
 
 @pytest.mark.parametrize(
-    ("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2010"), (MEASUREMENT_GROUP, "1501")]
+    ("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2010"), (b.MEASUREMENT_GROUP, "1501")]
 )
 def test_another_template_is_refused(title, template):
     with pytest.raises(TemplateError) as caught:
-        render(measurement_report(title=title, template=template))
+        render(b.measurement_report(title=title, template=template))
     assert template is None or template in str(caught.value)
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID"])
 def test_a_missing_uid_is_named(keyword):
-    report = measurement_report()
+    report = b.measurement_report()
     delattr(report, keyword)
     with pytest.raises(MissingAttributeError) as caught:
         render(report)
@@ -43,14 +42,16 @@ def test_a_missing_uid_is_named(keyword):
 @pytest.mark.parametrize(
     "dataset",
     [
-        sequence_item(SOPClassUID="1.2.840.10008.5.1.4.1.1.2", SOPInstanceUID="1.2", StudyInstanceUID="1.3"),
-        sequence_item(
+        b.sequence_item(
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.2", SOPInstanceUID="1.2", StudyInstanceUID="1.3"
+        ),
+        b.sequence_item(
             SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22",
             SOPInstanceUID="1.2",
             StudyInstanceUID="1.3",
             ValueType="TEXT",
         ),
-        sequence_item(PatientID="1"),
+        b.sequence_item(PatientID="1"),
     ],
 )
 def test_what_is_no_report_is_refused(dataset):
@@ -59,7 +60,7 @@ def test_what_is_no_report_is_refused(dataset):
 
 
 def test_a_report_without_a_sop_class():
-    report = measurement_report()
+    report = b.measurement_report()
     del report.SOPClassUID
     with pytest.raises(MissingAttributeError):
         render(report)

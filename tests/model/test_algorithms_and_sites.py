@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import Code, code, container, group, imaging_measurements, num, text, uidref
-from tests.builders.codes import (
-    ALGORITHM_FAMILY,
-    ALGORITHM_NAME,
-    ALGORITHM_PARAMETERS,
-    ALGORITHM_VERSION,
-    CUBIC_MM,
-    FINDING_SITE,
-    LATERALITY,
-    LUNG,
-    RIGHT,
-    TRACKING_IDENTIFIER,
-    TRACKING_UID,
-    VOLUME,
-)
+from tests import builders as b
 from tests.model.documents import codes, item, rendered
 
 MOD = "HAS CONCEPT MOD"
-METHOD = Code("370129005", "SCT", "Measurement Method")
-LIVER = Code("10200004", "SCT", "Liver")
-UPPER = Code("45653009", "SCT", "Upper lobe of lung")
-MODIFIER = Code("106233006", "SCT", "Topographical modifier")
+METHOD = b.Code("370129005", "SCT", "Measurement Method")
+LIVER = b.Code("10200004", "SCT", "Liver")
+UPPER = b.Code("45653009", "SCT", "Upper lobe of lung")
+MODIFIER = b.Code("106233006", "SCT", "Topographical modifier")
 
 
 def algorithm(name, version="1", *parameters, family=None):
     return [
-        *([code(ALGORITHM_FAMILY, Code(family, "DCM", "family"), relationship=MOD)] if family else []),
-        *([text(ALGORITHM_NAME, name, relationship=MOD)] if name else []),
-        text(ALGORITHM_VERSION, version, relationship=MOD),
-        *(text(ALGORITHM_PARAMETERS, parameter, relationship=MOD) for parameter in parameters),
+        *([b.code(b.ALGORITHM_FAMILY, b.Code(family, "DCM", "family"), relationship=MOD)] if family else []),
+        *([b.text(b.ALGORITHM_NAME, name, relationship=MOD)] if name else []),
+        b.text(b.ALGORITHM_VERSION, version, relationship=MOD),
+        *(b.text(b.ALGORITHM_PARAMETERS, parameter, relationship=MOD) for parameter in parameters),
     ]
 
 
 def measured(*children):
-    return num(VOLUME, "1", CUBIC_MM, *children)
+    return b.num(b.VOLUME, "1", b.CUBIC_MM, *children)
 
 
 def names_of(document, position):
@@ -48,10 +34,10 @@ def names_of(document, position):
 
 def test_the_nearest_algorithm_holds():
     document = rendered(
-        imaging_measurements(
+        b.imaging_measurements(
             *algorithm("outer"),
-            group(*algorithm("group"), measured(*algorithm("own")), measured()),
-            group(measured()),
+            b.group(*algorithm("group"), measured(*algorithm("own")), measured()),
+            b.group(measured()),
         )
     ).document
     assert names_of(document, "1.1.3.3") == ["own"]
@@ -61,8 +47,8 @@ def test_the_nearest_algorithm_holds():
 
 def test_equal_algorithms_are_one():
     document = rendered(
-        imaging_measurements(
-            group(measured(*algorithm("a")), measured(*algorithm("a")), measured(*algorithm("a", "2")))
+        b.imaging_measurements(
+            b.group(measured(*algorithm("a")), measured(*algorithm("a")), measured(*algorithm("a", "2")))
         )
     ).document
     assert [(one["name"], one["version"]) for one in document["algorithm"]] == [("a", "1"), ("a", "2")]
@@ -70,7 +56,7 @@ def test_equal_algorithms_are_one():
 
 def test_all_of_an_algorithm():
     document = rendered(
-        imaging_measurements(group(*algorithm("a", "1", "x=1", "y=2", family="113951"), measured()))
+        b.imaging_measurements(b.group(*algorithm("a", "1", "x=1", "y=2", family="113951"), measured()))
     ).document
     (made,) = document["algorithm"]
     assert made["family"]["coding"][0]["code"] == "113951"
@@ -84,13 +70,13 @@ def test_all_of_an_algorithm():
 def test_several_algorithms_of_one_level(family_first):
     one, two = algorithm("a", "1"), algorithm("b", "2")
     families = [
-        code(ALGORITHM_FAMILY, Code(value, "DCM", "family"), relationship=MOD)
+        b.code(b.ALGORITHM_FAMILY, b.Code(value, "DCM", "family"), relationship=MOD)
         for value in ("113951", "113961")
     ]
     stated = (
         [families[0], *one, families[1], *two] if family_first else [*one, families[0], *two, families[1]]
     )
-    document = rendered(imaging_measurements(group(*stated, measured()))).document
+    document = rendered(b.imaging_measurements(b.group(*stated, measured()))).document
     found = [
         (each["name"], each["version"], each["family"]["coding"][0]["code"]) for each in document["algorithm"]
     ]
@@ -100,16 +86,16 @@ def test_several_algorithms_of_one_level(family_first):
 
 def test_without_a_name_there_is_no_algorithm():
     document = rendered(
-        imaging_measurements(*algorithm("outer"), group(*algorithm(None), measured()))
+        b.imaging_measurements(*algorithm("outer"), b.group(*algorithm(None), measured()))
     ).document
     assert names_of(document, "1.1.3") == ["outer"]
     assert "resolved" not in item(document, "1.1.3.1")
 
 
 def test_the_method_of_the_group_holds_for_its_measurements():
-    stated = code(METHOD, Code("1", "99M", "manual"), relationship=MOD)
-    other = code(METHOD, Code("2", "99M", "automatic"), relationship=MOD)
-    document = rendered(imaging_measurements(group(stated, measured(), measured(other)))).document
+    stated = b.code(METHOD, b.Code("1", "99M", "manual"), relationship=MOD)
+    other = b.code(METHOD, b.Code("2", "99M", "automatic"), relationship=MOD)
+    document = rendered(b.imaging_measurements(b.group(stated, measured(), measured(other)))).document
     assert item(document, "1.1.1.2")["context"]["method"]["coding"][0]["code"] == "1"
     assert item(document, "1.1.1.2")["context"]["method"]["id"] == "1.1.1.1"
     assert item(document, "1.1.1.3")["context"]["method"]["coding"][0]["code"] == "2"
@@ -117,19 +103,21 @@ def test_the_method_of_the_group_holds_for_its_measurements():
 
 
 def site(value, *children):
-    return code(FINDING_SITE, value, *children, relationship=MOD)
+    return b.code(b.FINDING_SITE, value, *children, relationship=MOD)
 
 
 def tracking(identifier="Lesion 1", uid="1.2.44"):
     return [
-        text(TRACKING_IDENTIFIER, identifier, relationship="HAS OBS CONTEXT"),
-        uidref(TRACKING_UID, uid, relationship="HAS OBS CONTEXT"),
+        b.text(b.TRACKING_IDENTIFIER, identifier, relationship="HAS OBS CONTEXT"),
+        b.uidref(b.TRACKING_UID, uid, relationship="HAS OBS CONTEXT"),
     ]
 
 
 def test_a_tracked_lesion_at_a_qualified_site():
-    qualified = site(LUNG, code(LATERALITY, RIGHT, relationship=MOD), code(MODIFIER, UPPER, relationship=MOD))
-    document = rendered(imaging_measurements(group(*tracking(), qualified, measured()))).document
+    qualified = site(
+        b.LUNG, b.code(b.LATERALITY, b.RIGHT, relationship=MOD), b.code(MODIFIER, UPPER, relationship=MOD)
+    )
+    document = rendered(b.imaging_measurements(b.group(*tracking(), qualified, measured()))).document
     (found,) = document["findingSite"]
     assert (found["tracked"], found["qualified"]) == (True, True)
     assert found["trackingIdentifier"] == [{"id": "1.1.1.1", "value": "Lesion 1"}]
@@ -154,7 +142,7 @@ def test_a_tracked_lesion_at_a_qualified_site():
 
 def test_an_own_site_overrides_and_never_carries_the_tracking_of_the_group():
     document = rendered(
-        imaging_measurements(group(*tracking(), site(LUNG), measured(site(LIVER)), measured()))
+        b.imaging_measurements(b.group(*tracking(), site(b.LUNG), measured(site(LIVER)), measured()))
     ).document
     own = item(document, "1.1.1.4")["context"]["findingSite"]
     assert (own["tracked"], own["qualified"], own["site"][0]["coding"][0]["code"]) == (
@@ -170,32 +158,32 @@ def test_an_own_site_overrides_and_never_carries_the_tracking_of_the_group():
 
 
 def test_tracking_of_a_measurement_is_left_to_the_measurement():
-    document = rendered(imaging_measurements(group(site(LUNG), measured(*tracking())))).document
+    document = rendered(b.imaging_measurements(b.group(site(b.LUNG), measured(*tracking())))).document
     assert "resolved" not in item(document, "1.1.1.2.1")
     assert item(document, "1.1.1.2")["context"]["findingSite"]["tracked"] is False
 
 
 def test_tracking_alone():
-    document = rendered(imaging_measurements(group(*tracking(), measured()))).document
+    document = rendered(b.imaging_measurements(b.group(*tracking(), measured()))).document
     (found,) = document["findingSite"]
     assert "structure" not in found
     assert "site" not in item(document, "1.1.1.3")["context"]["findingSite"]
 
 
 def test_a_second_tracking_identifier_is_reported():
-    rendering = rendered(imaging_measurements(group(*tracking(), *tracking("Lesion 2", "1.2.45"))))
+    rendering = rendered(b.imaging_measurements(b.group(*tracking(), *tracking("Lesion 2", "1.2.45"))))
     assert codes(rendering) == [("multiplicity", "1.1.1.3"), ("multiplicity", "1.1.1.4")]
     assert "resolved" not in item(rendering.document, "1.1.1.3")
     assert len(rendering.document["findingSite"][0]["trackingIdentifier"]) == 1
 
 
 def test_several_sites():
-    document = rendered(imaging_measurements(group(site(LUNG), site(LIVER), measured()))).document
+    document = rendered(b.imaging_measurements(b.group(site(b.LUNG), site(LIVER), measured()))).document
     assert len(item(document, "1.1.1.3")["context"]["findingSite"]["site"]) == 2
 
 
 def test_sites_in_the_image_library_are_no_finding_sites():
-    library = container(Code("111028", "DCM", "Image Library"), site(LUNG))
+    library = b.container(b.Code("111028", "DCM", "Image Library"), site(b.LUNG))
     document = rendered(library).document
     assert "findingSite" not in document
     assert "resolved" not in item(document, "1.1.1")

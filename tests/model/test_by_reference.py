@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import (
-    by_reference,
-    derived_measurements,
-    group,
-    image,
-    imaging_measurements,
-    num,
-    scoord,
-    sequence_item,
-    text,
-)
-from tests.builders.codes import CUBIC_MM, FINDING, VOLUME
+from tests import builders as b
 from tests.model.documents import codes, item, items, rendered
 
 INFERRED = "INFERRED FROM"
 
 
 def measured(*children, **attributes):
-    return num(VOLUME, "12.50", CUBIC_MM, *children, **attributes)
+    return b.num(b.VOLUME, "12.50", b.CUBIC_MM, *children, **attributes)
 
 
 def test_a_reference_stands_in_the_list_of_its_target_with_a_copy_of_the_value():
     source = measured(ObservationUID="1.2.50")
     document = rendered(
-        imaging_measurements(group(source)),
-        derived_measurements(measured(by_reference(INFERRED, 1, 1, 1, 1))),
+        b.imaging_measurements(b.group(source)),
+        b.derived_measurements(measured(b.by_reference(INFERRED, 1, 1, 1, 1))),
     ).document
     (copy,) = item(document, "1.2.1")["num"]
     target = item(document, "1.1.1.1")
@@ -55,9 +44,9 @@ def test_a_reference_stands_in_the_list_of_its_target_with_a_copy_of_the_value()
 
 
 def test_a_region_brings_its_images():
-    region = scoord("CIRCLE", [10, 10, 15, 10], image("1.2.1"))
+    region = b.scoord("CIRCLE", [10, 10, 15, 10], b.image("1.2.1"))
     document = rendered(
-        imaging_measurements(group(region, measured(by_reference(INFERRED, 1, 1, 1, 1))))
+        b.imaging_measurements(b.group(region, measured(b.by_reference(INFERRED, 1, 1, 1, 1))))
     ).document
     (copy,) = item(document, "1.1.1.2")["spatialCoordinates"]
     assert copy["graphic"] == {"id": "1.1.1.2.1", "type": "CIRCLE", "data": "10\\10\\15\\10"}
@@ -66,18 +55,18 @@ def test_a_region_brings_its_images():
 
 def test_a_group_is_its_own_group():
     document = rendered(
-        imaging_measurements(group(measured())),
-        derived_measurements(measured(by_reference(INFERRED, 1, 1, 1))),
+        b.imaging_measurements(b.group(measured())),
+        b.derived_measurements(measured(b.by_reference(INFERRED, 1, 1, 1))),
     ).document
     (copy,) = item(document, "1.2.1")["container"]
     assert copy["targetItem"]["groupId"] == copy["targetItem"]["id"] == item(document, "1.1.1")["id"]
 
 
 def test_only_the_first_reference_into_a_group_is_marked():
-    references = [by_reference(INFERRED, 1, 1, *place) for place in ((1, 1), (1, 2), (2, 1))]
+    references = [b.by_reference(INFERRED, 1, 1, *place) for place in ((1, 1), (1, 2), (2, 1))]
     document = rendered(
-        imaging_measurements(group(measured(), measured()), group(measured())),
-        derived_measurements(measured(*references)),
+        b.imaging_measurements(b.group(measured(), measured()), b.group(measured())),
+        b.derived_measurements(measured(*references)),
     ).document
     assert [one["targetItem"]["firstOfGroup"] for one in item(document, "1.2.1")["num"]] == [
         True,
@@ -88,9 +77,9 @@ def test_only_the_first_reference_into_a_group_is_marked():
 
 def test_a_chain_of_references_ends_at_the_value():
     document = rendered(
-        imaging_measurements(group(measured())),
-        derived_measurements(
-            measured(by_reference(INFERRED, 1, 1, 1, 1)), measured(by_reference(INFERRED, 1, 2, 1, 1))
+        b.imaging_measurements(b.group(measured())),
+        b.derived_measurements(
+            measured(b.by_reference(INFERRED, 1, 1, 1, 1)), measured(b.by_reference(INFERRED, 1, 2, 1, 1))
         ),
     ).document
     assert item(document, "1.2.2.1")["targetItem"]["position"] == "1.1.1.1"
@@ -107,7 +96,7 @@ def test_a_chain_of_references_ends_at_the_value():
     ],
 )
 def test_a_reference_that_leads_nowhere_is_an_error(position, why):
-    rendering = rendered(imaging_measurements(group(by_reference(INFERRED, *position))))
+    rendering = rendered(b.imaging_measurements(b.group(b.by_reference(INFERRED, *position))))
     (unknown,) = item(rendering.document, "1.1.1")["unknown"]
     assert unknown["valueType"] == "UNKNOWN"
     assert unknown["targetItem"]["position"] == ".".join(map(str, position))
@@ -117,37 +106,39 @@ def test_a_reference_that_leads_nowhere_is_an_error(position, why):
 
 def test_two_references_to_each_other_are_errors():
     rendering = rendered(
-        imaging_measurements(group(by_reference(INFERRED, 1, 1, 1, 2), by_reference(INFERRED, 1, 1, 1, 1)))
+        b.imaging_measurements(
+            b.group(b.by_reference(INFERRED, 1, 1, 1, 2), b.by_reference(INFERRED, 1, 1, 1, 1))
+        )
     )
     assert codes(rendering) == [("unresolved-reference", "1.1.1.1"), ("unresolved-reference", "1.1.1.2")]
 
 
 def test_an_empty_reference():
-    empty = sequence_item(RelationshipType=INFERRED, ReferencedContentItemIdentifier=[])
-    assert codes(rendered(imaging_measurements(group(empty)))) == [("unresolved-reference", "1.1.1.1")]
+    empty = b.sequence_item(RelationshipType=INFERRED, ReferencedContentItemIdentifier=[])
+    assert codes(rendered(b.imaging_measurements(b.group(empty)))) == [("unresolved-reference", "1.1.1.1")]
 
 
 def test_a_relationship_is_written_without_its_prefix():
     document = rendered(
-        imaging_measurements(group(measured(), measured(by_reference("R-INFERRED FROM", 1, 1, 1, 1))))
+        b.imaging_measurements(b.group(measured(), measured(b.by_reference("R-INFERRED FROM", 1, 1, 1, 1))))
     ).document
     assert item(document, "1.1.1.2.1")["relationship"] == INFERRED
 
 
 def test_items_below_a_reference_are_not_lost():
-    odd = by_reference(INFERRED, 1, 1, 1, 1)
-    odd.ContentSequence = [text(FINDING, "odd")]
-    document = rendered(imaging_measurements(group(measured(), odd))).document
+    odd = b.by_reference(INFERRED, 1, 1, 1, 1)
+    odd.ContentSequence = [b.text(b.FINDING, "odd")]
+    document = rendered(b.imaging_measurements(b.group(measured(), odd))).document
     assert "1.1.1.2.1" in {one["position"] for one in items(document)}
 
 
 def test_context_may_be_stated_by_reference():
-    algorithm = text(
-        FINDING._replace(value="111001", meaning="Algorithm Name"), "pylidc", relationship="HAS CONCEPT MOD"
+    algorithm = b.text(
+        b.FINDING._replace(value="111001", meaning="Algorithm Name"), "pylidc", relationship="HAS CONCEPT MOD"
     )
     document = rendered(
-        imaging_measurements(
-            group(measured(algorithm), measured(by_reference("HAS CONCEPT MOD", 1, 1, 1, 1, 1)))
+        b.imaging_measurements(
+            b.group(measured(algorithm), measured(b.by_reference("HAS CONCEPT MOD", 1, 1, 1, 1, 1)))
         )
     ).document
     (made,) = document["algorithm"]

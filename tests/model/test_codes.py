@@ -10,25 +10,25 @@ from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, CodingSchemes, to_snomed_ct
 
-from tests.builders import Code, sequence_item
+from tests import builders as b
 
-HEADER = sequence_item(
+HEADER = b.sequence_item(
     CodingSchemeIdentificationSequence=[
-        sequence_item(CodingSchemeDesignator="99X", CodingSchemeUID="2.16.840.1.113883.6.96"),
-        sequence_item(CodingSchemeDesignator="99OID", CodingSchemeUID="1.2.3.4"),
-        sequence_item(
+        b.sequence_item(CodingSchemeDesignator="99X", CodingSchemeUID="2.16.840.1.113883.6.96"),
+        b.sequence_item(CodingSchemeDesignator="99OID", CodingSchemeUID="1.2.3.4"),
+        b.sequence_item(
             CodingSchemeDesignator="99URL",
-            CodingSchemeResourcesSequence=[sequence_item(CodingSchemeURL="http://codes.example.org")],
+            CodingSchemeResourcesSequence=[b.sequence_item(CodingSchemeURL="http://codes.example.org")],
         ),
-        sequence_item(CodingSchemeDesignator="99NAME", CodingSchemeName="Only a name"),
+        b.sequence_item(CodingSchemeDesignator="99NAME", CodingSchemeName="Only a name"),
     ]
 )
 
 
-def read(*codes: Code, configured=None):
+def read(*codes: b.Code, configured=None):
     log = FindingLog()
     reader = Codes(CodingSchemes(Attributes(HEADER), configured or {}, log), log)
-    item = sequence_item(ConceptCodeSequence=[code.as_item() for code in codes])
+    item = b.sequence_item(ConceptCodeSequence=[code.as_item() for code in codes])
     return reader.read(Attributes(item), tag("ConceptCodeSequence"), "1.2"), log.frozen()
 
 
@@ -50,14 +50,14 @@ def read(*codes: Code, configured=None):
     ],
 )
 def test_systems_and_keys(designator, system, canonical):
-    concept, findings = read(Code("1", designator, "one"))
+    concept, findings = read(b.Code("1", designator, "one"))
     assert concept.codings == ({"system": system, "code": "1", "display": "one"},)
     assert concept.keys == (f"{canonical}#1",)
     assert findings == ()
 
 
 def test_a_private_name_of_a_known_scheme_is_that_scheme():
-    concept, findings = read(Code("39607008", "99X", "Lung"))
+    concept, findings = read(b.Code("39607008", "99X", "Lung"))
     assert concept.codings[0]["system"] == "http://snomed.info/sct"
     assert concept.keys == ("SCT#39607008",)
     assert findings == ()
@@ -65,7 +65,7 @@ def test_a_private_name_of_a_known_scheme_is_that_scheme():
 
 @pytest.mark.parametrize("designator", ["99NAME", "99 A/B"])
 def test_an_unknown_scheme_is_kept_as_a_urn_with_a_warning(designator):
-    concept, findings = read(Code("1", designator, "one"))
+    concept, findings = read(b.Code("1", designator, "one"))
     expected = {"99NAME": "urn:x-dicom-csd:99NAME", "99 A/B": "urn:x-dicom-csd:99%20A%2FB"}[designator]
     assert concept.codings == ({"system": expected, "code": "1", "display": "one"},)
     assert concept.keys == (f"{designator}#1",)
@@ -73,16 +73,16 @@ def test_an_unknown_scheme_is_kept_as_a_urn_with_a_warning(designator):
 
 
 def test_a_configured_system_comes_first_for_private_schemes_only():
-    concept, findings = read(Code("1", "99oid", "one"), configured={"99OID": "http://mine"})
+    concept, findings = read(b.Code("1", "99oid", "one"), configured={"99OID": "http://mine"})
     assert concept.codings[0]["system"] == "http://mine"
     assert findings == ()
-    concept, _ = read(Code("1", "DCM", "one"), configured={"DCM": "http://mine"})
+    concept, _ = read(b.Code("1", "DCM", "one"), configured={"DCM": "http://mine"})
     assert concept.codings[0]["system"] == "http://dicom.nema.org/resources/ontology/DCM"
 
 
 @pytest.mark.parametrize("designator", ["SRT", "SNM3", "99SDM", "SCT"])
 def test_retired_snomed_codes_are_translated_and_kept(designator):
-    concept, _ = read(Code("T-28000", designator, "Lung"))
+    concept, _ = read(b.Code("T-28000", designator, "Lung"))
     assert concept.codings == (
         {"system": "http://snomed.info/sct", "code": "39607008", "display": "Lung"},
         {"system": "http://snomed.info/srt", "code": "T-28000", "display": "Lung"},
@@ -95,30 +95,30 @@ def test_the_finding_site_of_the_specification():
 
 
 def test_an_untranslatable_retired_code_is_kept_with_a_warning():
-    concept, findings = read(Code("X-99999", "SRT", "?"))
+    concept, findings = read(b.Code("X-99999", "SRT", "?"))
     assert concept.codings == ({"system": "http://snomed.info/srt", "code": "X-99999", "display": "?"},)
     assert concept.keys == ("SRT#X-99999",)
     assert [finding.code for finding in findings] == ["untranslated-code"]
 
 
 def test_equivalent_codes_add_codings_and_keys():
-    standard = Code("39607008", "SCT", "Lung")
-    concept, _ = read(Code("L1", "99OID", "lung", equivalents=(standard, standard)))
+    standard = b.Code("39607008", "SCT", "Lung")
+    concept, _ = read(b.Code("L1", "99OID", "lung", equivalents=(standard, standard)))
     assert [coding["code"] for coding in concept.codings] == ["L1", "39607008"]
     assert concept.keys == ("99OID#L1", "SCT#39607008")
 
 
 def test_the_version_is_kept_but_not_of_dcm():
-    assert read(Code("1", "LN", "one", version="2.7"))[0].codings[0]["version"] == "2.7"
-    assert "version" not in read(Code("1", "DCM", "one", version="01"))[0].codings[0]
+    assert read(b.Code("1", "LN", "one", version="2.7"))[0].codings[0]["version"] == "2.7"
+    assert "version" not in read(b.Code("1", "DCM", "one", version="01"))[0].codings[0]
 
 
 def test_long_and_urn_code_values():
-    concept, _ = read(Code("12345678901234567", "SCT", "long"))
+    concept, _ = read(b.Code("12345678901234567", "SCT", "long"))
     assert concept.codings[0]["code"] == "12345678901234567"
     log = FindingLog()
     codes = Codes(CodingSchemes(Attributes(HEADER), {}, log), log)
-    item = sequence_item(URNCodeValue="urn:lex:us:federal", CodeMeaning="law")
+    item = b.sequence_item(URNCodeValue="urn:lex:us:federal", CodeMeaning="law")
     concept = codes.item(Attributes(item), "1.2")
     assert concept is not None
     assert concept.codings == (
@@ -127,7 +127,7 @@ def test_long_and_urn_code_values():
 
 
 def test_uids_as_codes_are_oids():
-    concept, _ = read(Code("1.2.840.1", "DCMUID", "class"))
+    concept, _ = read(b.Code("1.2.840.1", "DCMUID", "class"))
     assert concept.codings[0] == {
         "system": "urn:ietf:rfc:3986",
         "code": "urn:oid:1.2.840.1",
@@ -137,7 +137,7 @@ def test_uids_as_codes_are_oids():
 
 def test_an_empty_sequence_is_absent_and_a_second_item_is_reported():
     assert read()[0] is None
-    concept, findings = read(Code("1", "DCM", "one"), Code("2", "DCM", "two"))
+    concept, findings = read(b.Code("1", "DCM", "one"), b.Code("2", "DCM", "two"))
     assert concept.keys == ("DCM#1",)
     assert [finding.code for finding in findings] == ["multiplicity"]
 
@@ -145,7 +145,7 @@ def test_an_empty_sequence_is_absent_and_a_second_item_is_reported():
 def test_a_meaning_without_a_code_is_kept():
     log = FindingLog()
     codes = Codes(CodingSchemes(Attributes(HEADER), {}, log), log)
-    concept = codes.item(Attributes(sequence_item(CodeMeaning="something")), "1.2")
+    concept = codes.item(Attributes(b.sequence_item(CodeMeaning="something")), "1.2")
     assert concept is not None
     assert concept.codings == ({"display": "something"},)
     assert concept.keys == ()

@@ -6,18 +6,18 @@ import uuid
 
 from sr2fhir.model import RenderOptions
 
-from tests.builders import Code, sequence_item
+from tests import builders as b
 from tests.model.documents import codes, rendered
 
 
 def hospital(entity, kind="URI"):
     return [
-        sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind, LocalNamespaceEntityID="House")
+        b.sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind, LocalNamespaceEntityID="House")
     ]
 
 
 def test_patient():
-    other = sequence_item(PatientID="OLD-1", IssuerOfPatientID="Elsewhere")
+    other = b.sequence_item(PatientID="OLD-1", IssuerOfPatientID="Elsewhere")
     document = rendered(
         PatientID="PID-1",
         IssuerOfPatientIDQualifiersSequence=hospital("h.org"),
@@ -62,7 +62,7 @@ def test_study_and_series():
     document = rendered(
         StudyID="S1",
         StudyDescription="Chest",
-        ProcedureCodeSequence=[Code("24627-2", "LN", "CT Chest").as_item()],
+        ProcedureCodeSequence=[b.Code("24627-2", "LN", "CT Chest").as_item()],
         SeriesNumber=5,
     ).document
     study = document["study"]
@@ -87,8 +87,8 @@ def test_a_study_uid_that_is_too_long_is_no_id():
 
 
 def test_equipment():
-    udi = sequence_item(UniqueDeviceIdentifier="(01)51022222233336(21)1234")
-    bad = sequence_item(UniqueDeviceIdentifier="unreadable")
+    udi = b.sequence_item(UniqueDeviceIdentifier="(01)51022222233336(21)1234")
+    bad = b.sequence_item(UniqueDeviceIdentifier="unreadable")
     rendering = rendered(
         DeviceUID="1.2.9",
         DeviceSerialNumber="77",
@@ -105,7 +105,7 @@ def test_equipment():
 
 
 def order(**attributes):
-    return sequence_item(StudyInstanceUID="1.2.840.99.1", **attributes)
+    return b.sequence_item(StudyInstanceUID="1.2.840.99.1", **attributes)
 
 
 def test_no_order():
@@ -125,7 +125,7 @@ def test_the_order_of_the_header_is_enriched_by_its_item_and_the_others_follow()
         OrderPlacerIdentifierSequence=hospital("1.2.3", "ISO"),
         FillerOrderNumberImagingServiceRequest="F1",
         RequestedProcedureDescription="CT",
-        RequestedProcedureCodeSequence=[Code("24627-2", "LN", "CT Chest").as_item()],
+        RequestedProcedureCodeSequence=[b.Code("24627-2", "LN", "CT Chest").as_item()],
     )
     requests = rendered(AccessionNumber="A1", ReferencedRequestSequence=[first, second]).document["request"]
     assert [request["accession"]["value"] for request in requests] == ["A1", "A2"]

@@ -8,7 +8,7 @@ import pytest
 from sr2fhir.model.attributes import Attributes
 from sr2fhir.model.identifiers import Ids, issued_identifier, issuer_system
 
-from tests.builders import sequence_item
+from tests import builders as b
 
 IDS = Ids("1.2.3", "1.2")
 
@@ -55,12 +55,12 @@ def test_patient_and_order_of_the_same_number_are_two():
     ],
 )
 def test_issuers(kind, entity, system):
-    issuer = Attributes(sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind))
+    issuer = Attributes(b.sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind))
     assert issuer_system(issuer) == system
 
 
 def test_the_assigner_is_the_local_namespace_else_the_issuer():
-    local = Attributes(sequence_item(LocalNamespaceEntityID="Ward"))
+    local = Attributes(b.sequence_item(LocalNamespaceEntityID="Ward"))
     assert issued_identifier("7", "PatientID", issuer=local, assigner="House")["assigner"] == {
         "display": "Ward"
     }
@@ -68,6 +68,6 @@ def test_the_assigner_is_the_local_namespace_else_the_issuer():
 
 
 def test_the_configured_system_yields_to_the_stated_one():
-    stated = Attributes(sequence_item(UniversalEntityID="1.2.3", UniversalEntityIDType="ISO"))
+    stated = Attributes(b.sequence_item(UniversalEntityID="1.2.3", UniversalEntityIDType="ISO"))
     assert issued_identifier("7", "PatientID", issuer=stated, default="http://d")["system"] == "urn:oid:1.2.3"
     assert issued_identifier("7", "PatientID", default="http://d")["system"] == "http://d"

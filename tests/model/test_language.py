@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sr2fhir.model.context import shortest_tag
 
-from tests.builders import Code, code, group, imaging_measurements
+from tests import builders as b
 from tests.model.documents import codes, item, rendered
 
-LANGUAGE = Code("121049", "DCM", "Language of Content Item and Descendants")
-COUNTRY = Code("121046", "DCM", "Country of Language")
+LANGUAGE = b.Code("121049", "DCM", "Language of Content Item and Descendants")
+COUNTRY = b.Code("121046", "DCM", "Country of Language")
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_shortest_tags(written, tag):
 
 def stated(tag, country=None):
     below = (
-        [code(COUNTRY, Code(country, "ISO3166_1", "country"), relationship="HAS CONCEPT MOD")]
+        [b.code(COUNTRY, b.Code(country, "ISO3166_1", "country"), relationship="HAS CONCEPT MOD")]
         if country
         else []
     )
-    language = code(LANGUAGE, Code(tag, "RFC5646", "language"), *below, relationship="HAS CONCEPT MOD")
-    return rendered(language, imaging_measurements(group()))
+    language = b.code(LANGUAGE, b.Code(tag, "RFC5646", "language"), *below, relationship="HAS CONCEPT MOD")
+    return rendered(language, b.imaging_measurements(b.group()))
 
 
 @pytest.mark.parametrize(

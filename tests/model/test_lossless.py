@@ -9,7 +9,7 @@ from sr2fhir import render
 from sr2fhir.dicom import read
 from sr2fhir.jsontext import loads_strict
 
-from tests.builders import encoded, reread
+from tests import builders as b
 from tests.model.comparison import facts_of_dataset, facts_of_document
 from tests.model.strategies import reports
 
@@ -32,13 +32,13 @@ def test_samples(samples):
 @settings(RANDOM, max_examples=150)
 @given(reports)
 def test_random_reports(report):
-    expected = facts_of_dataset(reread(encoded(report)))
+    expected = facts_of_dataset(b.reread(b.encoded(report)))
     assert facts_of_document(render(report).document) == expected
 
 
 @settings(RANDOM, max_examples=30)
 @given(reports)
 def test_random_reports_in_implicit_vr(report):
-    implicit = reread(encoded(report, ImplicitVRLittleEndian))
-    expected = facts_of_dataset(reread(encoded(report)))
+    implicit = b.reread(b.encoded(report, ImplicitVRLittleEndian))
+    expected = facts_of_dataset(b.reread(b.encoded(report)))
     assert facts_of_document(render(implicit).document) == expected

@@ -9,20 +9,7 @@ from pydicom.dataset import Dataset
 from sr2fhir import render
 from sr2fhir.jsontext import loads_strict
 
-from tests.builders import (
-    by_reference,
-    container,
-    group,
-    image,
-    image_library,
-    imaging_measurements,
-    measurement_report,
-    num,
-    scoord,
-    scoord3d,
-    text,
-)
-from tests.builders.codes import CUBIC_MM, FINDING, SOURCE_IMAGE, VOLUME
+from tests import builders as b
 from tests.model.comparison import facts_of_document
 from tests.model.documents import items
 
@@ -31,12 +18,12 @@ DEPTH = 500
 
 def nested(depth: int) -> Dataset:
     """Return a report of containers in containers; not written to a file, since pydicom writes with recursion."""
-    report = measurement_report(title=FINDING._replace(value="126000"))
-    innermost = current = container(FINDING)
+    report = b.measurement_report(title=b.FINDING._replace(value="126000"))
+    innermost = current = b.container(b.FINDING)
     for _ in range(depth - 1):
-        current = container(FINDING, current)
+        current = b.container(b.FINDING, current)
     report.ContentSequence = [current]
-    innermost.ContentSequence = [text(FINDING, "end")]
+    innermost.ContentSequence = [b.text(b.FINDING, "end")]
     return report
 
 
@@ -52,20 +39,20 @@ def test_five_hundred_containers_in_each_other():
 
 def measurements(count: int) -> Dataset:
     """Return a group that has everything that might be looked up for each of its measurements."""
-    regions = [scoord("POINT", [n, n], image(f"1.2.{n}")) for n in range(1, 11)]
+    regions = [b.scoord("POINT", [n, n], b.image(f"1.2.{n}")) for n in range(1, 11)]
     counted = [
-        num(
-            VOLUME,
+        b.num(
+            b.VOLUME,
             "1",
-            CUBIC_MM,
-            by_reference("INFERRED FROM", 1, 2, 1, 1 + n % 10),
-            scoord3d("POINT", [n, 1, 1]),
+            b.CUBIC_MM,
+            b.by_reference("INFERRED FROM", 1, 2, 1, 1 + n % 10),
+            b.scoord3d("POINT", [n, 1, 1]),
         )
         for n in range(count)
     ]
-    source = image("1.2.99", concept=SOURCE_IMAGE)
-    library = image_library(*(image(f"1.2.{n}") for n in range(count)))
-    return measurement_report(library, imaging_measurements(group(*regions, source, *counted)))
+    source = b.image("1.2.99", concept=b.SOURCE_IMAGE)
+    library = b.image_library(*(b.image(f"1.2.{n}") for n in range(count)))
+    return b.measurement_report(library, b.imaging_measurements(b.group(*regions, source, *counted)))
 
 
 def seconds(report: Dataset) -> float:
@@ -81,7 +68,9 @@ def test_time_is_in_proportion_to_the_measurements():
 
 
 def test_evidence_of_many_instances():
-    report = measurement_report(imaging_measurements(group(*(image(f"1.2.{n}") for n in range(2000)))))
+    report = b.measurement_report(
+        b.imaging_measurements(b.group(*(b.image(f"1.2.{n}") for n in range(2000))))
+    )
     rendering = render(report)
     (found,) = rendering.document["content"]["container"][0]["container"][0]["referenceSet"]
     assert len(found["instance"]) == 2000
@@ -89,5 +78,5 @@ def test_evidence_of_many_instances():
 
 
 def test_an_empty_report():
-    rendering = render(measurement_report())
+    rendering = render(b.measurement_report())
     assert [record.position for record in rendering.items] == ["1"]

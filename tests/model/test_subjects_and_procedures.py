@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import (
-    Code,
-    code,
-    date,
-    evaluations,
-    group,
-    imaging_measurements,
-    num,
-    pname,
-    sequence_item,
-    text,
-    uidref,
-)
-from tests.builders.codes import CUBIC_MM, VOLUME
+from tests import builders as b
 from tests.model.documents import codes, item, rendered
 
 CONTEXT = "HAS OBS CONTEXT"
-NUM = num(VOLUME, "1", CUBIC_MM)
+NUM = b.num(b.VOLUME, "1", b.CUBIC_MM)
 
 
 def dcm(value):
-    return Code(value, "DCM", f"concept {value}")
+    return b.Code(value, "DCM", f"concept {value}")
 
 
 def subject_class(value):
-    return code(dcm("121024"), dcm(value), relationship=CONTEXT)
+    return b.code(dcm("121024"), dcm(value), relationship=CONTEXT)
 
 
 def said(value, written):
-    return text(dcm(value), written, relationship=CONTEXT)
+    return b.text(dcm(value), written, relationship=CONTEXT)
 
 
 def test_a_fetus():
     document = rendered(
-        imaging_measurements(
-            group(subject_class("121026"), said("121030", "F1"), said("121037", "Fetus 1"), NUM)
+        b.imaging_measurements(
+            b.group(subject_class("121026"), said("121030", "F1"), said("121037", "Fetus 1"), NUM)
         )
     ).document
     (fetus,) = document["subject"]
@@ -61,19 +48,19 @@ def test_a_fetus():
 
 
 def test_a_specimen():
-    kind = code(
-        Code("371439000", "SCT", "Specimen type"),
-        Code("309106005", "SCT", "Lung tissue"),
+    kind = b.code(
+        b.Code("371439000", "SCT", "Specimen type"),
+        b.Code("309106005", "SCT", "Lung tissue"),
         relationship=CONTEXT,
     )
-    uid = uidref(dcm("121039"), "1.2.55", relationship=CONTEXT)
+    uid = b.uidref(dcm("121039"), "1.2.55", relationship=CONTEXT)
     document = rendered(
         subject_class("121027"),
         uid,
         said("121041", "SP-1"),
         kind,
         said("111700", "BOX"),
-        imaging_measurements(group(NUM)),
+        b.imaging_measurements(b.group(NUM)),
     ).document
     (specimen,) = document["subject"]
     assert specimen["identifier"] == [
@@ -89,8 +76,8 @@ def test_a_device_as_subject():
         subject_class("121192"),
         said("121193", "Phantom"),
         said("121195", "P-1"),
-        uidref(dcm("121198"), "1.2.56", relationship=CONTEXT),
-        imaging_measurements(group(NUM)),
+        b.uidref(dcm("121198"), "1.2.56", relationship=CONTEXT),
+        b.imaging_measurements(b.group(NUM)),
     ).document
     (device,) = document["subject"]
     assert (device["kind"], device["name"], device["model"]) == ("device", "Phantom", "P-1")
@@ -100,7 +87,7 @@ def test_a_device_as_subject():
 def test_a_subject_of_a_group_replaces_that_of_the_report_and_the_patient_ends_it():
     fetus = (subject_class("121026"), said("121030", "F1"))
     document = rendered(
-        *fetus, imaging_measurements(group(NUM), group(subject_class("121025"), NUM))
+        *fetus, b.imaging_measurements(b.group(NUM), b.group(subject_class("121025"), NUM))
     ).document
     assert item(document, "1.3.1")["context"]["subject"][0]["kind"] == "fetus"
     assert "subject" not in item(document, "1.3.2")["context"]
@@ -108,15 +95,15 @@ def test_a_subject_of_a_group_replaces_that_of_the_report_and_the_patient_ends_i
 
 def test_one_subject_named_twice_is_one():
     fetus = (subject_class("121026"), said("121030", "F1"))
-    document = rendered(imaging_measurements(group(*fetus, NUM), group(*fetus, NUM))).document
+    document = rendered(b.imaging_measurements(b.group(*fetus, NUM), b.group(*fetus, NUM))).document
     assert len(document["subject"]) == 1
 
 
 def test_the_patient_of_the_header_said_again_is_consumed():
     same = (
-        pname(dcm("121029"), "Doe^John", relationship=CONTEXT),
+        b.pname(dcm("121029"), "Doe^John", relationship=CONTEXT),
         said("121030", "PID-1"),
-        date(dcm("121031"), "19670701", relationship=CONTEXT),
+        b.date(dcm("121031"), "19670701", relationship=CONTEXT),
     )
     rendering = rendered(*same, PatientBirthDate="19670701")
     assert [item(rendering.document, f"1.{n}")["resolved"] for n in (1, 2, 3)] == ["subject"] * 3
@@ -126,10 +113,10 @@ def test_the_patient_of_the_header_said_again_is_consumed():
 @pytest.mark.parametrize(
     "stated",
     [
-        pname(dcm("121029"), "Roe^Rita", relationship=CONTEXT),
+        b.pname(dcm("121029"), "Roe^Rita", relationship=CONTEXT),
         said("121030", "PID-2"),
-        date(dcm("121031"), "19670702", relationship=CONTEXT),
-        code(dcm("121032"), Code("F", "DCM", "Female"), relationship=CONTEXT),
+        b.date(dcm("121031"), "19670702", relationship=CONTEXT),
+        b.code(dcm("121032"), b.Code("F", "DCM", "Female"), relationship=CONTEXT),
     ],
 )
 def test_another_patient_is_an_error(stated):
@@ -142,11 +129,11 @@ def test_another_patient_is_an_error(stated):
 
 
 def study(uid):
-    return uidref(dcm("121018"), uid, relationship=CONTEXT)
+    return b.uidref(dcm("121018"), uid, relationship=CONTEXT)
 
 
 def test_another_study_replaces_that_of_the_header():
-    document = rendered(imaging_measurements(group(study("1.2.66"), NUM), group(NUM))).document
+    document = rendered(b.imaging_measurements(b.group(study("1.2.66"), NUM), b.group(NUM))).document
     (other,) = document["otherStudy"]
     assert other["identifier"] == {"id": "1.1.1.1", "system": "urn:dicom:uid", "value": "urn:oid:1.2.66"}
     assert item(document, "1.1.1.2")["context"]["study"] == {
@@ -159,7 +146,8 @@ def test_another_study_replaces_that_of_the_header():
 
 def test_the_study_of_the_header_said_again_is_consumed():
     document = rendered(
-        study("1.2.840.99.1"), imaging_measurements(group(study("1.2.66"), group(study("1.2.840.99.1"), NUM)))
+        study("1.2.840.99.1"),
+        b.imaging_measurements(b.group(study("1.2.66"), b.group(study("1.2.840.99.1"), NUM))),
     ).document
     assert item(document, "1.1")["resolved"] == "procedure"
     assert "study" in item(document, "1.2.1")["context"]
@@ -167,9 +155,9 @@ def test_the_study_of_the_header_said_again_is_consumed():
 
 
 def test_another_order_replaces_that_of_the_header():
-    procedure = code(dcm("121023"), Code("24627-2", "LN", "CT Chest"), relationship=CONTEXT)
-    ordered = group(said("121022", "A9"), said("121020", "P9"), procedure, NUM)
-    document = rendered(imaging_measurements(ordered), AccessionNumber="A1").document
+    procedure = b.code(dcm("121023"), b.Code("24627-2", "LN", "CT Chest"), relationship=CONTEXT)
+    ordered = b.group(said("121022", "A9"), said("121020", "P9"), procedure, NUM)
+    document = rendered(b.imaging_measurements(ordered), AccessionNumber="A1").document
     (other,) = document["otherRequest"]
     assert (other["accession"]["value"], other["placer"]["value"]) == ("A9", "P9")
     assert other["procedure"]["coding"][0]["code"] == "24627-2"
@@ -181,12 +169,12 @@ def test_another_order_replaces_that_of_the_header():
 
 def test_an_order_of_the_header_is_found_again():
     items = [
-        sequence_item(
+        b.sequence_item(
             AccessionNumber="A2", PlacerOrderNumberImagingServiceRequest="P2", StudyInstanceUID="1.2"
         )
     ]
     document = rendered(
-        imaging_measurements(group(said("121022", "A1"), NUM), group(said("121020", "P2"), NUM)),
+        b.imaging_measurements(b.group(said("121022", "A1"), NUM), b.group(said("121020", "P2"), NUM)),
         AccessionNumber="A1",
         ReferencedRequestSequence=items,
     ).document
@@ -196,7 +184,7 @@ def test_an_order_of_the_header_is_found_again():
 
 
 def test_an_evaluation_outside_a_group_has_its_context_too():
-    evaluated = text(dcm("121071"), "clear", said("121022", "A9"))
-    document = rendered(evaluations(evaluated)).document
+    evaluated = b.text(dcm("121071"), "clear", said("121022", "A9"))
+    document = rendered(b.evaluations(evaluated)).document
     assert item(document, "1.1.1")["context"]["request"]["accession"]["value"] == "A9"
-    assert codes(rendered(evaluations(evaluated))) == []
+    assert codes(rendered(b.evaluations(evaluated))) == []

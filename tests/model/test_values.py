@@ -8,35 +8,7 @@ import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 from sr2fhir import render
 
-from tests.builders import (
-    Code,
-    by_reference,
-    code,
-    composite,
-    container,
-    date,
-    date_time,
-    encoded,
-    group,
-    image,
-    imaging_measurements,
-    item,
-    measurement_report,
-    num,
-    pname,
-    raw,
-    reread,
-    scoord,
-    scoord3d,
-    sequence_item,
-    table,
-    tcoord,
-    text,
-    time,
-    uidref,
-    waveform,
-)
-from tests.builders.codes import CUBIC_MM, FINDING, IMAGING_MEASUREMENTS, LUNG, VOLUME
+from tests import builders as b
 from tests.model.documents import codes, item as found, rendered, sets
 
 IDENTITY = {
@@ -53,28 +25,28 @@ def value(dataset):
 
 
 def test_text_keeps_its_lines():
-    assert value(text(FINDING, " one\r\n two  "))[0] == {"textValue": " one\r\n two"}
-    assert value(text(FINDING, ""))[0] == {}
+    assert value(b.text(b.FINDING, " one\r\n two  "))[0] == {"textValue": " one\r\n two"}
+    assert value(b.text(b.FINDING, ""))[0] == {}
 
 
 def test_text_without_a_stated_value_representation():
-    report = encoded(measurement_report(text(FINDING, "  indented ")), ImplicitVRLittleEndian)
-    assert found(render(reread(report)).document, "1.1")["textValue"] == "  indented"
+    report = b.encoded(b.measurement_report(b.text(b.FINDING, "  indented ")), ImplicitVRLittleEndian)
+    assert found(render(b.reread(report)).document, "1.1")["textValue"] == "  indented"
 
 
 def test_text_in_unicode():
-    assert value(text(FINDING, "Größe 山田"))[0] == {"textValue": "Größe 山田"}
+    assert value(b.text(b.FINDING, "Größe 山田"))[0] == {"textValue": "Größe 山田"}
 
 
 def test_code():
-    assert value(code(FINDING, LUNG))[0]["conceptCode"]["coding"] == [
+    assert value(b.code(b.FINDING, b.LUNG))[0]["conceptCode"]["coding"] == [
         {"system": "http://snomed.info/sct", "code": "39607008", "display": "Lung"}
     ]
-    assert value(code(FINDING, None))[0] == {}
+    assert value(b.code(b.FINDING, None))[0] == {}
 
 
 def test_number():
-    members, findings = value(num(VOLUME, "3.111220E+04", CUBIC_MM))
+    members, findings = value(b.num(b.VOLUME, "3.111220E+04", b.CUBIC_MM))
     assert members == {
         "valueText": "3.111220E+04",
         "measuredValue": {
@@ -94,16 +66,16 @@ def test_number():
 
 
 def test_the_floating_point_value_comes_first():
-    members, _ = value(num(VOLUME, "12.5", CUBIC_MM, floating=12.499999999))
+    members, _ = value(b.num(b.VOLUME, "12.5", b.CUBIC_MM, floating=12.499999999))
     assert members["measuredValue"]["value"] == "12.499999999"
     assert (members["numericValue"], members["floatingPointValue"]) == ("12.5", "12.499999999")
 
 
 def test_a_rational_value_is_used_where_there_is_no_other():
-    members, _ = value(num(VOLUME, None, CUBIC_MM, rational=(1, 8)))
+    members, _ = value(b.num(b.VOLUME, None, b.CUBIC_MM, rational=(1, 8)))
     assert members["measuredValue"]["value"] == "0.125"
     assert (members["rationalNumerator"], members["rationalDenominator"]) == ("1", "8")
-    members, findings = value(num(VOLUME, None, CUBIC_MM, rational=(1, 0)))
+    members, findings = value(b.num(b.VOLUME, None, b.CUBIC_MM, rational=(1, 0)))
     assert "value" not in members["measuredValue"]
     assert findings == ["invalid-value"]
 
@@ -123,14 +95,14 @@ def test_a_rational_value_is_used_where_there_is_no_other():
 )
 def test_a_number_in_another_form_that_is_left_out_is_reported(written, floating, rational, told):
     """Section 3.8: one form is taken; rounded to the digits of the numeric value it is the same number."""
-    members, findings = value(num(VOLUME, written, CUBIC_MM, floating=floating, rational=rational))
+    members, findings = value(b.num(b.VOLUME, written, b.CUBIC_MM, floating=floating, rational=rational))
     assert findings == told
     assert "value" in members["measuredValue"]
 
 
 @pytest.mark.parametrize("written", ["1,5", "1\\2", "abc", "NaN"])
 def test_other_text_is_no_value_but_kept(written):
-    members, findings = value(num(VOLUME, written, CUBIC_MM))
+    members, findings = value(b.num(b.VOLUME, written, b.CUBIC_MM))
     assert "value" not in members["measuredValue"]
     assert members["measuredValue"]["code"] == "mm3"
     assert members["valueText"] == written
@@ -141,14 +113,16 @@ def test_other_text_is_no_value_but_kept(written):
     ("floating", "written"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")]
 )
 def test_a_float_that_is_no_number(floating, written):
-    members, findings = value(num(VOLUME, None, CUBIC_MM, floating=floating))
+    members, findings = value(b.num(b.VOLUME, None, b.CUBIC_MM, floating=floating))
     assert members["valueText"] == members["floatingPointValue"] == written
     assert "value" not in members["measuredValue"]
     assert findings == ["invalid-value"]
 
 
 def test_a_qualifier_without_a_value():
-    members, findings = value(num(VOLUME, None, None, qualifier=Code("114006", "DCM", "Measurement failure")))
+    members, findings = value(
+        b.num(b.VOLUME, None, None, qualifier=b.Code("114006", "DCM", "Measurement failure"))
+    )
     assert members == {
         "qualifier": {
             "id": "1.1",
@@ -165,52 +139,52 @@ def test_a_qualifier_without_a_value():
 
 
 def test_no_units():
-    members, findings = value(num(VOLUME, "5", None))
+    members, findings = value(b.num(b.VOLUME, "5", None))
     assert members["measuredValue"] == {"id": "1.1", "value": "5"}
     assert findings == ["missing-units"]
 
 
 def test_units_of_another_scheme():
-    members, _ = value(num(VOLUME, "5", Code("1", "DCM", "unit")))
+    members, _ = value(b.num(b.VOLUME, "5", b.Code("1", "DCM", "unit")))
     assert members["measuredValue"]["system"] == "http://dicom.nema.org/resources/ontology/DCM"
 
 
 def test_an_empty_number():
-    assert value(num(VOLUME, None, None)) == ({}, [])
+    assert value(b.num(b.VOLUME, None, None)) == ({}, [])
 
 
 def test_dates_and_times():
-    assert value(date_time(FINDING, "20240102101112"))[0] == {
+    assert value(b.date_time(b.FINDING, "20240102101112"))[0] == {
         "valueText": "20240102101112",
         "dateTimeValue": "2024-01-02T10:11:12+01:00",
     }
-    assert value(date(FINDING, "20240102"))[0] == {"valueText": "20240102", "dateValue": "2024-01-02"}
-    assert value(time(FINDING, "1011"))[0] == {"valueText": "1011", "timeValue": "10:11:00"}
-    assert value(date(FINDING, "20240230")) == ({"valueText": "20240230"}, ["invalid-value"])
-    assert value(time(FINDING, "2561")) == ({"valueText": "2561"}, ["invalid-value"])
+    assert value(b.date(b.FINDING, "20240102"))[0] == {"valueText": "20240102", "dateValue": "2024-01-02"}
+    assert value(b.time(b.FINDING, "1011"))[0] == {"valueText": "1011", "timeValue": "10:11:00"}
+    assert value(b.date(b.FINDING, "20240230")) == ({"valueText": "20240230"}, ["invalid-value"])
+    assert value(b.time(b.FINDING, "2561")) == ({"valueText": "2561"}, ["invalid-value"])
 
 
 def test_uids():
-    assert value(uidref(FINDING, "1.2.3")) == (
+    assert value(b.uidref(b.FINDING, "1.2.3")) == (
         {"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}},
         [],
     )
     long = "1.2." + "3" * 62
-    assert value(uidref(FINDING, long)) == (
+    assert value(b.uidref(b.FINDING, long)) == (
         {"uidValue": {"id": "1.1", "system": "urn:dicom:uid", "value": f"urn:oid:{long}"}},
         ["invalid-value"],
     )
 
 
 def test_person_names():
-    members, _ = value(pname(FINDING, "Doe^Jane"))
+    members, _ = value(b.pname(b.FINDING, "Doe^Jane"))
     assert members["valueText"] == "Doe^Jane"
     assert members["personNameValue"][0]["family"] == "Doe"
 
 
 def test_images():
     members, _ = value(
-        image("1.2.3", frames=[1, 2], segments=[3], presentation_state="1.2.4", value_map="1.2.5")
+        b.image("1.2.3", frames=[1, 2], segments=[3], presentation_state="1.2.4", value_map="1.2.5")
     )
     assert members["reference"] == {
         "id": "1.1",
@@ -231,22 +205,28 @@ def test_images():
 
 def test_composite_objects_and_waveforms():
     assert (
-        value(composite("1.2.3"))[0]["reference"]["sopClass"]["display"] == "Real World Value Mapping Storage"
+        value(b.composite("1.2.3"))[0]["reference"]["sopClass"]["display"]
+        == "Real World Value Mapping Storage"
     )
-    assert value(waveform("1.2.3", channels=[1, 2, 1, 3]))[0]["reference"]["channel"] == ["1", "2", "1", "3"]
+    assert value(b.waveform("1.2.3", channels=[1, 2, 1, 3]))[0]["reference"]["channel"] == [
+        "1",
+        "2",
+        "1",
+        "3",
+    ]
 
 
 def test_a_reference_without_an_instance():
-    assert value(item("IMAGE", FINDING, "CONTAINS")) == ({}, ["invalid-value"])
+    assert value(b.item("IMAGE", b.FINDING, "CONTAINS")) == ({}, ["invalid-value"])
 
 
 def test_an_unknown_sop_class_has_no_name():
-    assert "display" not in value(image("1.2.3", sop_class="1.2.99"))[0]["reference"]["sopClass"]
+    assert "display" not in value(b.image("1.2.3", sop_class="1.2.99"))[0]["reference"]["sopClass"]
 
 
 def test_coordinates():
     members, _ = value(
-        scoord("POLYLINE", [0.1, 2, 3.5, 1e10], FiducialUID="1.2.7", PixelOriginInterpretation="FRAME")
+        b.scoord("POLYLINE", [0.1, 2, 3.5, 1e10], FiducialUID="1.2.7", PixelOriginInterpretation="FRAME")
     )
     assert members["graphic"] == {
         "id": "1.1",
@@ -255,19 +235,19 @@ def test_coordinates():
         "fiducialUid": "1.2.7",
         "pixelOrigin": "FRAME",
     }
-    assert value(scoord3d("POINT", [1, 2, 3]))[0]["graphic"]["frameOfReferenceUid"] == "1.2.840.99.5.1"
+    assert value(b.scoord3d("POINT", [1, 2, 3]))[0]["graphic"]["frameOfReferenceUid"] == "1.2.840.99.5.1"
 
 
 def test_temporal_ranges():
-    assert value(tcoord("SEGMENT", samples=[1, 5]))[0] == {
+    assert value(b.tcoord("SEGMENT", samples=[1, 5]))[0] == {
         "temporal": {"id": "1.1", "rangeType": "SEGMENT", "samplePosition": ["1", "5"]}
     }
-    assert value(tcoord("POINT", offsets=["0.5"]))[0]["temporal"]["timeOffset"] == ["0.5"]
-    assert value(tcoord("POINT", moments=["20240102"]))[0]["temporal"]["dateTime"] == ["20240102"]
+    assert value(b.tcoord("POINT", offsets=["0.5"]))[0]["temporal"]["timeOffset"] == ["0.5"]
+    assert value(b.tcoord("POINT", moments=["20240102"]))[0]["temporal"]["dateTime"] == ["20240102"]
 
 
 def test_tables():
-    members, _ = value(table(FINDING, [VOLUME], [["a"], ["b"]]))
+    members, _ = value(b.table(b.FINDING, [b.VOLUME], [["a"], ["b"]]))
     tabulated = members["tabulatedValues"]
     assert (tabulated["rows"], tabulated["columns"]) == ("2", "1")
     assert tabulated["definition"][0]["concept"]["coding"][0]["code"] == "118565006"
@@ -279,17 +259,17 @@ def test_tables():
 
 def test_cells_of_numbers_and_codes():
     cells = [
-        sequence_item(
+        b.sequence_item(
             TableRowNumber=1, TableColumnNumber=1, SelectorAttributeVR="FD", SelectorFDValue=[0.1, 2.0]
         ),
-        sequence_item(TableRowNumber=2, TableColumnNumber=1, ConceptCodeSequence=[LUNG.as_item()]),
+        b.sequence_item(TableRowNumber=2, TableColumnNumber=1, ConceptCodeSequence=[b.LUNG.as_item()]),
     ]
     members, _ = value(
-        item(
+        b.item(
             "TABLE",
-            FINDING,
+            b.FINDING,
             "CONTAINS",
-            TabulatedValuesSequence=[sequence_item(NumberOfTableRows=2, CellValuesSequence=cells)],
+            TabulatedValuesSequence=[b.sequence_item(NumberOfTableRows=2, CellValuesSequence=cells)],
         )
     )
     one, two = members["tabulatedValues"]["cell"]
@@ -299,18 +279,18 @@ def test_cells_of_numbers_and_codes():
 
 def test_unknown_and_absent_value_types():
     document = rendered(
-        item("HOLOGRAM", FINDING, "CONTAINS"),
-        item(None, FINDING, "CONTAINS"),
-        item("text", FINDING, "CONTAINS"),
+        b.item("HOLOGRAM", b.FINDING, "CONTAINS"),
+        b.item(None, b.FINDING, "CONTAINS"),
+        b.item("text", b.FINDING, "CONTAINS"),
     ).document
     assert [one["valueType"] for one in document["content"]["unknown"]] == ["HOLOGRAM", "UNKNOWN"]
     assert [one["valueType"] for one in document["content"]["text"]] == ["TEXT"]
 
 
 def test_a_value_of_another_type_is_reported():
-    both = text(FINDING, "x", ConceptCodeSequence=[LUNG.as_item()])
-    no_type = item(None, FINDING, "CONTAINS", TextValue="x")
-    reference = by_reference("INFERRED FROM", 1, 1)
+    both = b.text(b.FINDING, "x", ConceptCodeSequence=[b.LUNG.as_item()])
+    no_type = b.item(None, b.FINDING, "CONTAINS", TextValue="x")
+    reference = b.by_reference("INFERRED FROM", 1, 1)
     reference.TextValue = "x"
     findings = rendered(both, no_type, reference).told()
     assert [(finding.code, finding.where) for finding in findings] == [
@@ -319,7 +299,9 @@ def test_a_value_of_another_type_is_reported():
 
 
 def test_a_qualifier_beside_a_value_is_reported():
-    members, findings = value(num(VOLUME, "5", CUBIC_MM, qualifier=Code("114000", "DCM", "Not a number")))
+    members, findings = value(
+        b.num(b.VOLUME, "5", b.CUBIC_MM, qualifier=b.Code("114000", "DCM", "Not a number"))
+    )
     assert members["measuredValue"]["value"] == "5"
     assert members["qualifier"]["coding"][0]["code"] == "114000"
     assert findings == ["conflict"]
@@ -328,8 +310,8 @@ def test_a_qualifier_beside_a_value_is_reported():
 def test_time_and_uid_of_an_item_have_a_lineage_of_their_own():
     """What becomes of them is seen in the Bundle (D15, 3.1); the UID of 3D coordinates names their carrier (D11)."""
     both = {"ObservationDateTime": "20240103130000", "ObservationUID": "1.2.6"}
-    space = scoord3d("POINT", [1, 2, 3], **both)
-    rendering = rendered(container(IMAGING_MEASUREMENTS, group(space, **both), **both))
+    space = b.scoord3d("POINT", [1, 2, 3], **both)
+    rendering = rendered(b.container(b.IMAGING_MEASUREMENTS, b.group(space, **both), **both))
     told = [(one.finding.where, one.lineage) for one in rendering.leftovers]
     assert told == [
         (place, f"{place}.{keyword}")
@@ -342,16 +324,16 @@ def test_time_and_uid_of_an_item_have_a_lineage_of_their_own():
 
 
 def test_an_observation_time_without_an_hour_is_reported():
-    seen = num(VOLUME, "1", CUBIC_MM, ObservationDateTime="20240103")
-    assert [(one.code, one.where) for one in rendered(imaging_measurements(group(seen))).told()] == [
+    seen = b.num(b.VOLUME, "1", b.CUBIC_MM, ObservationDateTime="20240103")
+    assert [(one.code, one.where) for one in rendered(b.imaging_measurements(b.group(seen))).told()] == [
         ("no-target", "1.1.1.1")
     ]
 
 
 def test_attributes_of_an_item_that_have_no_place_are_reported():
-    started = text(FINDING, "x", ObservationStartDateTime="20240102")
-    odd = image("1.2.3")
-    raw(odd.ReferencedSOPSequence[0], "InstanceNumber", "IS", b"1")
+    started = b.text(b.FINDING, "x", ObservationStartDateTime="20240102")
+    odd = b.image("1.2.3")
+    b.raw(odd.ReferencedSOPSequence[0], "InstanceNumber", "IS", b"1")
     findings = rendered(started, odd).told()
     assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
         ("information", "no-target", "1.1"),

@@ -11,39 +11,7 @@ from pydicom.dataset import Dataset
 from sr2fhir import Transformer
 from tools import record
 
-from tests.builders import (
-    ALGORITHM_NAME,
-    CUBIC_MM,
-    FINDING,
-    FINDING_SITE,
-    LATERALITY,
-    LUNG,
-    MM,
-    REFERENCED_SEGMENT,
-    RIGHT,
-    SOURCE_IMAGE,
-    SOURCE_SERIES,
-    TRACKING_IDENTIFIER,
-    VOLUME,
-    Code,
-    code,
-    container,
-    encoded,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    person_observer,
-    scoord3d,
-    sequence_item,
-    text,
-    uidref,
-)
-from tests.builders.codes import PERSON
-from tests.builders.items import SEGMENTATION
-from tests.builders.templates import observer
+from tests import builders as b
 from tests.properties.bundles import Made
 from tests.properties.test_bundles import lost_uids, needless
 from tests.properties.test_nothing_silent import differ
@@ -59,15 +27,15 @@ CONTEXT = {"relationship": "HAS OBS CONTEXT"}
 INFERRED = {"relationship": "INFERRED FROM"}
 UID = "1.2.826.77.1"
 EXCLUDED = {
-    "Finding": FINDING,
-    "Finding category": Code("276214006", "SCT", "Finding category"),
-    "Method": Code("370129005", "SCT", "Measurement Method"),
-    "Geometric purpose": Code("130400", "DCM", "Geometric purpose of region"),
+    "Finding": b.FINDING,
+    "Finding category": b.Code("276214006", "SCT", "Finding category"),
+    "Method": b.Code("370129005", "SCT", "Measurement Method"),
+    "Geometric purpose": b.Code("130400", "DCM", "Geometric purpose of region"),
 }
-LENGTH = Code("410668003", "SCT", "Length")
-VALUE = Code("V1", "99TEST", "Value")
-LIVER = Code("10200004", "SCT", "Liver")
-PRIVATE = Code("P1", "99TEST", "Private")
+LENGTH = b.Code("410668003", "SCT", "Length")
+VALUE = b.Code("V1", "99TEST", "Value")
+LIVER = b.Code("10200004", "SCT", "Liver")
+PRIVATE = b.Code("P1", "99TEST", "Private")
 
 
 def fails(reason: str) -> pytest.MarkDecorator:
@@ -76,24 +44,24 @@ def fails(reason: str) -> pytest.MarkDecorator:
 
 
 def in_group(*children: Dataset, **attributes: Any) -> Dataset:
-    return measurement_report(imaging_measurements(group(*children)), **attributes)
+    return b.measurement_report(b.imaging_measurements(b.group(*children)), **attributes)
 
 
 def volume(*children: Dataset, **attributes: Any) -> Dataset:
-    return num(VOLUME, "12.5", CUBIC_MM, *children, **attributes)
+    return b.num(b.VOLUME, "12.5", b.CUBIC_MM, *children, **attributes)
 
 
 def transformed(report: Dataset, engine: Engine) -> Made:
-    given = record.Input("report", encoded(report))
-    return Made(given, Transformer(engine).transform(encoded(report), name=given.name))
+    given = record.Input("report", b.encoded(report))
+    return Made(given, Transformer(engine).transform(b.encoded(report), name=given.name))
 
 
 # ---- an Observation UID that is neither in the Bundle nor listed ------------------------------------------
 
 
-def excluded(concept: Code, *children: Dataset) -> Dataset:
+def excluded(concept: b.Code, *children: Dataset) -> Dataset:
     """Return a report with a contained item that the map excludes from the evaluations."""
-    return in_group(code(concept, VALUE, *children, ObservationUID=UID), volume())
+    return in_group(b.code(concept, VALUE, *children, ObservationUID=UID), volume())
 
 
 @pytest.mark.parametrize("name", EXCLUDED)
@@ -102,15 +70,15 @@ def test_uid_of_a_contained_concept_that_is_no_evaluation(engine: Engine, name: 
 
 
 def test_uid_of_a_source_series(engine: Engine) -> None:
-    series = uidref(SOURCE_SERIES, "1.2.840.99.4")
+    series = b.uidref(b.SOURCE_SERIES, "1.2.840.99.4")
     series.ObservationUID = UID
-    segment = image("1.2.3.4", concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1])
+    segment = b.image("1.2.3.4", concept=b.REFERENCED_SEGMENT, sop_class=b.SEGMENTATION, segments=[1])
     assert not list(lost_uids(transformed(in_group(segment, series, volume()), engine)))
 
 
 def test_uid_of_a_region_that_an_image_carries(engine: Engine) -> None:
-    region = scoord3d("POINT", [1, 2, 3], ObservationUID=UID)
-    carried = [region, image("1.2.3.4", concept=SOURCE_IMAGE)]
+    region = b.scoord3d("POINT", [1, 2, 3], ObservationUID=UID)
+    carried = [region, b.image("1.2.3.4", concept=b.SOURCE_IMAGE)]
     assert not list(lost_uids(transformed(in_group(*carried, volume()), engine)))
 
 
@@ -119,54 +87,56 @@ def test_uid_of_a_region_that_an_image_carries(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", EXCLUDED)
 def test_person_below_a_contained_concept_that_is_no_evaluation(engine: Engine, name: str) -> None:
-    observed = excluded(EXCLUDED[name], observer(PERSON), person_observer("Reader^Rita"))
+    observed = excluded(EXCLUDED[name], b.observer(b.PERSON), b.person_observer("Reader^Rita"))
     assert not list(needless(transformed(observed, engine)))
 
 
 def test_site_with_laterality_of_a_number_by_value(engine: Engine) -> None:
-    assert not list(needless(transformed(inferred(site(LUNG, code(LATERALITY, RIGHT, **MODIFIES))), engine)))
+    assert not list(
+        needless(transformed(inferred(site(b.LUNG, b.code(b.LATERALITY, b.RIGHT, **MODIFIES))), engine))
+    )
 
 
 def test_site_with_laterality_in_a_private_container(engine: Engine) -> None:
-    sited = site(LUNG, code(LATERALITY, RIGHT, **MODIFIES))
-    report = measurement_report(imaging_measurements(container(PRIVATE, sited), group(volume())))
+    sited = site(b.LUNG, b.code(b.LATERALITY, b.RIGHT, **MODIFIES))
+    report = b.measurement_report(b.imaging_measurements(b.container(PRIVATE, sited), b.group(volume())))
     assert not list(needless(transformed(report, engine)))
 
 
 @fails("every algorithm becomes a Device (row 3.4.08): here what is measured names another")
 def test_algorithm_of_a_container_whose_content_has_its_own(engine: Engine) -> None:
-    own = code(Code("E1", "99TEST", "Judged"), VALUE, text(ALGORITHM_NAME, "Own", **MODIFIES))
-    report = measurement_report(evaluations(own, text(ALGORITHM_NAME, "Of all", **MODIFIES)))
+    own = b.code(b.Code("E1", "99TEST", "Judged"), VALUE, b.text(b.ALGORITHM_NAME, "Own", **MODIFIES))
+    report = b.measurement_report(b.evaluations(own, b.text(b.ALGORITHM_NAME, "Of all", **MODIFIES)))
     assert not list(needless(transformed(report, engine)))
 
 
 @fails("every algorithm becomes a Device (row 3.4.08): an Observation names one")
 def test_second_algorithm_of_a_group(engine: Engine) -> None:
-    named = (text(ALGORITHM_NAME, name, **MODIFIES) for name in ("First", "Second"))
+    named = (b.text(b.ALGORITHM_NAME, name, **MODIFIES) for name in ("First", "Second"))
     assert not list(needless(transformed(in_group(*named, volume()), engine)))
 
 
 @fails("a source image becomes a selection though no segment or surface has it as source")
 def test_source_image_of_a_region_in_space(engine: Engine) -> None:
-    report = in_group(scoord3d("POINT", [1, 2, 3]), image("1.2.3.4", concept=SOURCE_IMAGE))
+    report = in_group(b.scoord3d("POINT", [1, 2, 3]), b.image("1.2.3.4", concept=b.SOURCE_IMAGE))
     assert not list(needless(transformed(report, engine)))
 
 
 # ---- a value that leaves no trace -------------------------------------------------------------------------
 
 
-def site(value: Code, *children: Dataset) -> Dataset:
-    return code(FINDING_SITE, value, *children, **MODIFIES)
+def site(value: b.Code, *children: Dataset) -> Dataset:
+    return b.code(b.FINDING_SITE, value, *children, **MODIFIES)
 
 
 def inferred(*children: Dataset, **attributes: Any) -> Dataset:
     """Return a report with a measurement inferred from a number that stands below it."""
-    return in_group(volume(num(LENGTH, "3", MM, *children, **INFERRED, **attributes)))
+    return in_group(volume(b.num(LENGTH, "3", b.MM, *children, **INFERRED, **attributes)))
 
 
-def in_private_container(value: Code) -> Dataset:
-    sited = code(FINDING_SITE, value)
-    return measurement_report(imaging_measurements(container(PRIVATE, sited), group(volume())))
+def in_private_container(value: b.Code) -> Dataset:
+    sited = b.code(b.FINDING_SITE, value)
+    return b.measurement_report(b.imaging_measurements(b.container(PRIVATE, sited), b.group(volume())))
 
 
 def unit(**attributes: Any) -> Dataset:
@@ -178,28 +148,28 @@ def unit(**attributes: Any) -> Dataset:
 
 
 def equivalent(value: str) -> Dataset:
-    return unit(EquivalentCodeSequence=[Code(value, "99TEST", "Cubic").as_item()])
+    return unit(EquivalentCodeSequence=[b.Code(value, "99TEST", "Cubic").as_item()])
 
 
-def coded(concept: Code, value: str) -> Dataset:
-    return in_group(code(concept, Code(value, "99TEST", "Meaning"), **CONTEXT), volume())
+def coded(concept: b.Code, value: str) -> Dataset:
+    return in_group(b.code(concept, b.Code(value, "99TEST", "Meaning"), **CONTEXT), volume())
 
 
 def issued(second: str) -> Dataset:
     issuers = [
-        sequence_item(UniversalEntityID=name, UniversalEntityIDType="DNS") for name in ("a.example", second)
+        b.sequence_item(UniversalEntityID=name, UniversalEntityIDType="DNS") for name in ("a.example", second)
     ]
     return in_group(volume(), IssuerOfPatientIDQualifiersSequence=issuers)
 
 
 def spoken(language: str) -> Dataset:
     """Return a report that says its language, and has no Observation."""
-    said = code(LANGUAGE, Code(language, "RFC5646", "Language"), **MODIFIES)
-    return measurement_report(said, imaging_measurements())
+    said = b.code(LANGUAGE, b.Code(language, "RFC5646", "Language"), **MODIFIES)
+    return b.measurement_report(said, b.imaging_measurements())
 
 
 def requested(study: str) -> Dataset:
-    requests = [sequence_item(AccessionNumber=number, StudyInstanceUID=study) for number in ("A-1", "A-2")]
+    requests = [b.sequence_item(AccessionNumber=number, StudyInstanceUID=study) for number in ("A-1", "A-2")]
     return in_group(volume(), ReferencedRequestSequence=requests)
 
 
@@ -210,17 +180,21 @@ MENDED = {
 }
 # what is said → how a report says it, two values, and where; the position is the content item's
 SILENT: dict[str, tuple[Build, tuple[Any, Any], str]] = {
-    "site of a number by value": (lambda value: inferred(site(value)), (LUNG, LIVER), "1.1.1.1.1.1"),
-    "site in a private container": (in_private_container, (LUNG, LIVER), "1.1.1.1"),
+    "site of a number by value": (lambda value: inferred(site(value)), (b.LUNG, LIVER), "1.1.1.1.1.1"),
+    "site in a private container": (in_private_container, (b.LUNG, LIVER), "1.1.1.1"),
     "version of units": (lambda value: unit(CodingSchemeVersion=value), ("1.4", "1.5"), "1.1.1.1"),
     "equivalent code of units": (equivalent, ("A", "B"), "1.1.1.1"),
     "qualifier of a component": (
         lambda value: inferred(qualifier=value),
-        (Code("114000", "DCM", "Not a number"), Code("114006", "DCM", "Measurement failure")),
+        (b.Code("114000", "DCM", "Not a number"), b.Code("114006", "DCM", "Measurement failure")),
         "1.1.1.1.1",
     ),
-    "code of an algorithm name": (lambda value: coded(ALGORITHM_NAME, value), ("A", "B"), "1.1.1.1"),
-    "code of a tracking identifier": (lambda value: coded(TRACKING_IDENTIFIER, value), ("A", "B"), "1.1.1.1"),
+    "code of an algorithm name": (lambda value: coded(b.ALGORITHM_NAME, value), ("A", "B"), "1.1.1.1"),
+    "code of a tracking identifier": (
+        lambda value: coded(b.TRACKING_IDENTIFIER, value),
+        ("A", "B"),
+        "1.1.1.1",
+    ),
     "language of a report without Observations": (spoken, ("en", "fr"), "1.1"),
     "second issuer of a Patient ID": (
         issued,
@@ -246,7 +220,7 @@ def test_a_value_that_leaves_no_trace(engine: Engine, name: str) -> None:
 
 def test_a_value_that_leaves_a_trace_is_seen(engine: Engine) -> None:
     """What the tests above would miss without it: a comparison that finds no trace of anything."""
-    first, second = (transformed(in_group(site(value), volume()), engine) for value in (LUNG, LIVER))
+    first, second = (transformed(in_group(site(value), volume()), engine) for value in (b.LUNG, LIVER))
     assert differ(first.result, second.result)
     kept = transformed(in_group(volume(ObservationUID=UID)), engine)
     assert not list(lost_uids(kept))

@@ -16,7 +16,7 @@ from pydicom import config
 from sr2fhir import Result, Sr2FhirError
 from tools import record
 
-from tests.builders import encoded
+from tests import builders as b
 from tests.properties.bundles import Made, items, made, report_of
 from tests.properties.mutations import Mutation, mutated, mutations
 
@@ -113,7 +113,7 @@ def shows(one: Made, report: Dataset, mutation: Mutation, engine: Engine) -> boo
     """Tell whether a change leaves a trace, is of what the report lists, or of what carries nothing."""
     if is_listed(one, mutation) or is_mute(report, mutation):
         return True
-    again = transformed(encoded(mutated(report, mutation)), one.given, engine)
+    again = transformed(b.encoded(mutated(report, mutation)), one.given, engine)
     return again is None or differ(again, one.result) or is_said_twice(report, mutation)
 
 

@@ -31,7 +31,7 @@ import pytest
 import sr2fhir
 from pydicom.dataset import Dataset
 
-from tests.builders import encoded
+from tests import builders as b
 
 CORPUS = Path(__file__).parent / "corpus.zip"
 INDEX = "index.json"
@@ -113,7 +113,7 @@ def content(source: Any) -> bytes | None:
 
 def encoded_or_none(dataset: Dataset) -> bytes | None:
     try:
-        return encoded(dataset)
+        return b.encoded(dataset)
     except Exception as error:  # some Datasets in memory could not stand in a file
         print(f"not collected: {test_name()}: {type(error).__name__}")
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from sr2fhir import Result
 
-from tests.builders import Code
+from tests import builders as b
 
 Json = dict[str, Any]
 
@@ -124,7 +124,7 @@ def as_written(result: Result) -> Json:
     return bundle
 
 
-def coded(code: Code) -> Json:
+def coded(code: b.Code) -> Json:
     """Write the Coding of a concept of no registered scheme or of NCIt."""
     systems = {"NCIt": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"}
     return coding(systems.get(code.scheme, f"urn:x-dicom-csd:{code.scheme}"), code.value, code.meaning)

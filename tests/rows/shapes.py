@@ -6,7 +6,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from tests.builders import CUBIC_MM, VOLUME, Code, group, imaging_measurements, measurement_report, num
+from tests import builders as b
 
 MODIFIES = "HAS CONCEPT MOD"
 DESCRIBES = "HAS PROPERTIES"
@@ -25,9 +25,9 @@ SR_CLASSES = {
 
 def grouped(*content: Dataset, **header: Any) -> Dataset:
     """Build a report with one group of this content: 1.1.1.1, 1.1.1.2 …"""
-    return measurement_report(imaging_measurements(group(*content)), **header)
+    return b.measurement_report(b.imaging_measurements(b.group(*content)), **header)
 
 
-def measured(*children: Dataset, concept: Code = VOLUME, **attributes: Any) -> Dataset:
+def measured(*children: Dataset, concept: b.Code = b.VOLUME, **attributes: Any) -> Dataset:
     """Build a measurement."""
-    return num(concept, "1", CUBIC_MM, *children, **attributes)
+    return b.num(concept, "1", b.CUBIC_MM, *children, **attributes)

@@ -9,30 +9,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.builders import (
-    CUBIC_MM,
-    FINDING,
-    FINDING_SITE,
-    IMAGE_REGION,
-    LUNG,
-    MM,
-    VOLUME,
-    Code,
-    code,
-    date,
-    date_time,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    scoord,
-    sequence_item,
-    text,
-    time,
-)
-from tests.builders.codes import PERSON_OBSERVER_NAME
+from tests import builders as b
 from tests.rows.conftest import Transform
 from tests.rows.look import (
     DCM,
@@ -51,22 +28,24 @@ from tests.rows.look import (
 )
 
 MODIFIER = "HAS CONCEPT MOD"
-LENGTH = Code("410668003", "SCT", "Length")
+LENGTH = b.Code("410668003", "SCT", "Length")
 UCUM = "http://unitsofmeasure.org"
 
 
 def qualified(*children: Dataset, **attributes: Any) -> Dataset:
     """Return a report of one measurement with modifiers."""
-    return measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM, *children)), **attributes)
+    return b.measurement_report(
+        b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM, *children)), **attributes
+    )
 
 
-def private(code_value: str) -> Code:
-    return Code(code_value, "99TEST", f"Concept {code_value}")
+def private(code_value: str) -> b.Code:
+    return b.Code(code_value, "99TEST", f"Concept {code_value}")
 
 
 def said(code_value: str, written: str) -> Dataset:
     """Return a DATETIME modifier."""
-    return date_time(private(code_value), written, relationship=MODIFIER)
+    return b.date_time(private(code_value), written, relationship=MODIFIER)
 
 
 @pytest.mark.row("3.1.01")
@@ -78,11 +57,11 @@ def test_dates_and_times(transform: Transform) -> None:
         said("YEAR", "2024"),
         said("LEAP", "20240105235960"),
         said("BAD", "20241305"),
-        time(private("HOUR"), "10", relationship=MODIFIER),
-        date(private("DATE"), "20240229", relationship=MODIFIER),
+        b.time(private("HOUR"), "10", relationship=MODIFIER),
+        b.date(private("DATE"), "20240229", relationship=MODIFIER),
     ]
     result = transform(qualified(*modifiers))
-    made = observation(result, VOLUME.value)
+    made = observation(result, b.VOLUME.value)
     values = {
         name: component(made, name) for name in ("FULL", "DAY", "MONTH", "YEAR", "LEAP", "HOUR", "DATE")
     }
@@ -102,28 +81,28 @@ def test_dates_and_times(transform: Transform) -> None:
 
 @pytest.mark.row("3.1.01")
 def test_offsets_and_missing_parts(transform: Transform) -> None:
-    undated = measurement_report(TimezoneOffsetFromUTC=None, StudyDate="20190323", StudyTime="082428")
+    undated = b.measurement_report(TimezoneOffsetFromUTC=None, StudyDate="20190323", StudyTime="082428")
     result = transform(undated)
     assert one(result, "ImagingStudy")["started"] == "2019-03-23T08:24:28+00:00"
     assert [severity for severity, _ in findings(result, "assumed-offset")] == ["warning"]
     elsewhere = transform(undated, default_timezone="-05:00")
     assert one(elsewhere, "ImagingStudy")["started"] == "2019-03-23T08:24:28-05:00"
-    day = transform(measurement_report(StudyTime=None))
+    day = transform(b.measurement_report(StudyTime=None))
     assert one(day, "ImagingStudy")["started"] == "2024-01-02"
     assert not findings(day, "assumed-offset")
 
 
 @pytest.mark.row("3.1.01")
 def test_an_instant_of_too_little_precision_falls_to_the_next_source(transform: Transform) -> None:
-    measured = num(VOLUME, "1", CUBIC_MM, ObservationDateTime="202401")
-    result = transform(measurement_report(imaging_measurements(measured)))
-    assert observation(result, VOLUME.value)["issued"] == "2024-01-03T12:00:00+01:00"
+    measured = b.num(b.VOLUME, "1", b.CUBIC_MM, ObservationDateTime="202401")
+    result = transform(b.measurement_report(b.imaging_measurements(measured)))
+    assert observation(result, b.VOLUME.value)["issued"] == "2024-01-03T12:00:00+01:00"
 
 
 @pytest.mark.row("3.1.02")
 def test_person_names(transform: Transform) -> None:
     written = "Yamada^Tarou Ken^Q^Dr^Jr=山田^太郎=やまだ^たろう"
-    alphabetic, ideographic, phonetic = one(transform(measurement_report(PatientName=written)), "Patient")[
+    alphabetic, ideographic, phonetic = one(transform(b.measurement_report(PatientName=written)), "Patient")[
         "name"
     ]
     assert alphabetic == {
@@ -144,8 +123,10 @@ def test_person_names(transform: Transform) -> None:
 
 @pytest.mark.row("3.1.02")
 def test_a_name_written_as_text(transform: Transform) -> None:
-    written = text(PERSON_OBSERVER_NAME, "Dr. Jane Doe", relationship="HAS OBS CONTEXT")
-    result = transform(measurement_report(written, imaging_measurements(num(VOLUME, "1", CUBIC_MM))))
+    written = b.text(b.PERSON_OBSERVER_NAME, "Dr. Jane Doe", relationship="HAS OBS CONTEXT")
+    result = transform(
+        b.measurement_report(written, b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM)))
+    )
     assert one(result, "Practitioner")["name"] == [{"text": "Dr. Jane Doe"}]
 
 
@@ -153,7 +134,9 @@ def test_a_name_written_as_text(transform: Transform) -> None:
 def test_uids(transform: Transform) -> None:
     long = "1.2.840." + "9" * 57
     result = transform(
-        measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM, ObservationUID="1.2.77")))
+        b.measurement_report(
+            b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM, ObservationUID="1.2.77"))
+        )
     )
     assert one(result, "ImagingStudy")["identifier"] == [oid("1.2.840.99.1")]
     source = one(result, "ImagingSelection", "source-sr-content-item")
@@ -161,7 +144,7 @@ def test_uids(transform: Transform) -> None:
     assert source["instance"][0]["uid"] == "1.2.840.99.3"
     assert source["instance"][0]["subset"] == ["1.2.77"]
     over = transform(
-        measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM)), StudyInstanceUID=long)
+        b.measurement_report(b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM)), StudyInstanceUID=long)
     )
     assert len(long) == 65
     assert one(over, "ImagingStudy")["identifier"] == [oid(long)]
@@ -170,19 +153,19 @@ def test_uids(transform: Transform) -> None:
 
 
 def evaluated(*values: Dataset) -> Dataset:
-    return measurement_report(evaluations(*values))
+    return b.measurement_report(b.evaluations(*values))
 
 
 @pytest.mark.row("3.1.04")
 def test_codes(transform: Transform) -> None:
-    urn = code(private("URN"), None)
-    urn.ConceptCodeSequence = [sequence_item(URNCodeValue="urn:oid:1.2.3", CodeMeaning="By URN")]
+    urn = b.code(private("URN"), None)
+    urn.ConceptCodeSequence = [b.sequence_item(URNCodeValue="urn:oid:1.2.3", CodeMeaning="By URN")]
     result = transform(
         evaluated(
-            code(private("SHORT"), Code("39607008", "SCT", "Lung")),
-            code(private("LONG"), Code("11111111111111111111", "99TEST", "Long")),
-            code(private("VERSION"), Code("18782-3", "LN", "Study observation", version="2.77")),
-            code(private("UNVERSIONED"), Code("121071", "DCM", "Finding", version="20240101")),
+            b.code(private("SHORT"), b.Code("39607008", "SCT", "Lung")),
+            b.code(private("LONG"), b.Code("11111111111111111111", "99TEST", "Long")),
+            b.code(private("VERSION"), b.Code("18782-3", "LN", "Study observation", version="2.77")),
+            b.code(private("UNVERSIONED"), b.Code("121071", "DCM", "Finding", version="20240101")),
             urn,
         )
     )
@@ -200,12 +183,14 @@ def test_codes(transform: Transform) -> None:
 
 @pytest.mark.row("3.1.05")
 def test_equivalent_codes(transform: Transform) -> None:
-    region = IMAGE_REGION._replace(equivalents=(Code("ROI", "99TEST", "Region"),))
-    lesion = Code("L", "99TEST", "Lesion", equivalents=(Code("52988006", "SCT", "Lesion"),))
+    region = b.IMAGE_REGION._replace(equivalents=(b.Code("ROI", "99TEST", "Region"),))
+    lesion = b.Code("L", "99TEST", "Lesion", equivalents=(b.Code("52988006", "SCT", "Lesion"),))
     result = transform(
-        measurement_report(
-            imaging_measurements(
-                group(code(FINDING, lesion), scoord("POINT", [1, 2], image("1.2.3"), concept=region))
+        b.measurement_report(
+            b.imaging_measurements(
+                b.group(
+                    b.code(b.FINDING, lesion), b.scoord("POINT", [1, 2], b.image("1.2.3"), concept=region)
+                )
             )
         )
     )
@@ -220,15 +205,15 @@ def test_equivalent_codes(transform: Transform) -> None:
 @pytest.mark.row("3.1.06")
 def test_units(transform: Transform) -> None:
     result = transform(
-        measurement_report(
-            imaging_measurements(
-                num(VOLUME, "1", CUBIC_MM._replace(version="1.4")),
-                num(LENGTH, "2", Code("vox", "99TEST", "voxels")),
-                num(private("BARE"), "3", None),
+        b.measurement_report(
+            b.imaging_measurements(
+                b.num(b.VOLUME, "1", b.CUBIC_MM._replace(version="1.4")),
+                b.num(LENGTH, "2", b.Code("vox", "99TEST", "voxels")),
+                b.num(private("BARE"), "3", None),
             )
         )
     )
-    assert observation(result, VOLUME.value)["valueQuantity"] == {
+    assert observation(result, b.VOLUME.value)["valueQuantity"] == {
         "value": 1, "unit": "cubic millimeter", "system": UCUM, "code": "mm3",
     }  # fmt: skip
     assert observation(result, LENGTH.value)["valueQuantity"] == {
@@ -260,9 +245,9 @@ FLOATING = {
 
 @pytest.mark.row("3.1.07")
 def test_numbers_keep_their_digits(transform: Transform) -> None:
-    items = [num(private(f"N{n}"), written, MM) for n, written in enumerate(WRITTEN)]
-    items += [num(private(f"F{n}"), None, MM, floating=value) for n, value in enumerate(FLOATING)]
-    bundle = as_written(transform(measurement_report(imaging_measurements(*items))))
+    items = [b.num(private(f"N{n}"), written, b.MM) for n, written in enumerate(WRITTEN)]
+    items += [b.num(private(f"F{n}"), None, b.MM, floating=value) for n, value in enumerate(FLOATING)]
+    bundle = as_written(transform(b.measurement_report(b.imaging_measurements(*items))))
     made = [each["resource"] for each in bundle["entry"] if each["resource"]["resourceType"] == "Observation"]
     values = [each["valueQuantity"]["value"] for each in made]
     assert [value.lower() for value in values] == [*WRITTEN.values(), *FLOATING.values()]
@@ -271,13 +256,13 @@ def test_numbers_keep_their_digits(transform: Transform) -> None:
 @pytest.mark.row("3.1.07")
 def test_what_is_no_number_has_no_value_and_says_why(transform: Transform) -> None:
     items = [
-        num(private("COMMA"), "1,5", MM),
-        num(private("SEVERAL"), "1\\2", MM),
-        num(private("NAN"), None, MM, floating=float("nan")),
-        num(private("UP"), None, MM, floating=float("inf")),
-        num(private("DOWN"), None, MM, floating=float("-inf")),
+        b.num(private("COMMA"), "1,5", b.MM),
+        b.num(private("SEVERAL"), "1\\2", b.MM),
+        b.num(private("NAN"), None, b.MM, floating=float("nan")),
+        b.num(private("UP"), None, b.MM, floating=float("inf")),
+        b.num(private("DOWN"), None, b.MM, floating=float("-inf")),
     ]
-    result = transform(measurement_report(imaging_measurements(*items)))
+    result = transform(b.measurement_report(b.imaging_measurements(*items)))
     reasons = {
         "COMMA": "error",
         "SEVERAL": "error",
@@ -294,8 +279,8 @@ def test_what_is_no_number_has_no_value_and_says_why(transform: Transform) -> No
 
 @pytest.mark.row("3.1.08")
 def test_coordinates_are_the_shortest_decimals(transform: Transform) -> None:
-    region = scoord("POLYLINE", [10.1, 20.2, 1 / 3, 5, 1e-3, 16777216], image("1.2.3"))
-    result = transform(measurement_report(imaging_measurements(group(region))))
+    region = b.scoord("POLYLINE", [10.1, 20.2, 1 / 3, 5, 1e-3, 16777216], b.image("1.2.3"))
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(region))))
     (instance,) = one(result, "ImagingSelection", "image-region-2d")["instance"]
     wanted = ["10.1", "20.2", "0.33333334", "5", "0.001", "16777216"]
     assert instance["imageRegion2D"][0]["coordinate"] == [Decimal(text) for text in wanted]
@@ -304,25 +289,27 @@ def test_coordinates_are_the_shortest_decimals(transform: Transform) -> None:
 @pytest.mark.row("3.1.09")
 def test_code_strings(transform: Transform) -> None:
     sexes = {"M": "male", "F": "female", "O": "other", "U": "unknown"}
-    made = {sex: one(transform(measurement_report(PatientSex=sex)), "Patient").get("gender") for sex in sexes}
+    made = {
+        sex: one(transform(b.measurement_report(PatientSex=sex)), "Patient").get("gender") for sex in sexes
+    }
     assert made == sexes
-    assert "gender" not in one(transform(measurement_report(PatientSex="")), "Patient")
+    assert "gender" not in one(transform(b.measurement_report(PatientSex="")), "Patient")
 
 
 @pytest.mark.row("3.1.10")
 def test_texts_lose_their_padding_and_keep_their_lines(transform: Transform) -> None:
-    comment = text(private("TEXT"), "  first line\r\nsecond line  \0", relationship=MODIFIER)
+    comment = b.text(private("TEXT"), "  first line\r\nsecond line  \0", relationship=MODIFIER)
     result = transform(qualified(comment, StudyDescription="CT Thorax  "))
-    value = component(observation(result, VOLUME.value), "TEXT")["valueString"]
+    value = component(observation(result, b.VOLUME.value), "TEXT")["valueString"]
     assert value.splitlines() == ["  first line", "second line"]
     assert one(result, "ImagingStudy")["description"] == "CT Thorax"
 
 
 @pytest.mark.row("3.1.11")
 def test_json_that_is_not_quite_dicom_is_read(transform: Transform) -> None:
-    site = code(FINDING_SITE, LUNG, relationship=MODIFIER)
-    report = measurement_report(
-        imaging_measurements(num(VOLUME, "12.50", CUBIC_MM, site)),
+    site = b.code(b.FINDING_SITE, b.LUNG, relationship=MODIFIER)
+    report = b.measurement_report(
+        b.imaging_measurements(b.num(b.VOLUME, "12.50", b.CUBIC_MM, site)),
         AccessionNumber="A1",
         StudyDescription="CT",
         ReferencedRequestSequence=[],
@@ -335,10 +322,10 @@ def test_json_that_is_not_quite_dicom_is_read(transform: Transform) -> None:
     result = transform(json.dumps(content).encode())
     assert one(result, "ServiceRequest")["identifier"][0]["value"] == "A1"
     assert one(result, "ImagingStudy")["description"] == "CT"
-    assert as_number(result_value := observation(result, VOLUME.value)["valueQuantity"]) == "12.50", (
+    assert as_number(result_value := observation(result, b.VOLUME.value)["valueQuantity"]) == "12.50", (
         result_value
     )
-    assert observation(result, VOLUME.value)["bodySite"] == concept(SCT, "39607008", "Lung")
+    assert observation(result, b.VOLUME.value)["bodySite"] == concept(SCT, "39607008", "Lung")
     assert not [finding for finding in result.findings if finding.severity == "error"]
 
 
@@ -349,8 +336,8 @@ def as_number(quantity: dict[str, Decimal]) -> str:
 @pytest.mark.row("3.1.11")
 def test_empty_sequences_are_as_if_absent(transform: Transform) -> None:
     empty = transform(
-        measurement_report(ReferencedRequestSequence=[], ParticipantSequence=[], UDISequence=[])
+        b.measurement_report(ReferencedRequestSequence=[], ParticipantSequence=[], UDISequence=[])
     )
     assert {each["resourceType"] for each in resources(empty, "Device")} == {"Device"}
-    assert empty.report.resources == transform(measurement_report()).report.resources
+    assert empty.report.resources == transform(b.measurement_report()).report.resources
     assert not {"ReferencedRequestSequence", "ParticipantSequence", "UDISequence"} & set(unmapped(empty))

@@ -8,21 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
 
-from tests.builders import (
-    VOLUME,
-    Code,
-    by_reference,
-    container,
-    derived_measurements,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    person_observer,
-    scoord,
-    text,
-)
+from tests import builders as b
 from tests.rows.concepts import AREA, DIAMETER
 from tests.rows.conftest import Transform
 from tests.rows.look import (
@@ -39,8 +25,8 @@ from tests.rows.look import (
 )
 from tests.rows.shapes import INFERRED, grouped, measured
 
-LENGTH = Code("410668003", "SCT", "Length")
-MEAN = Code("373098007", "SCT", "Mean")
+LENGTH = b.Code("410668003", "SCT", "Length")
+MEAN = b.Code("373098007", "SCT", "Mean")
 
 
 def derived_from(result: Result, code: str, kind: str) -> list[dict[str, Any]]:
@@ -55,9 +41,9 @@ def derived_from(result: Result, code: str, kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.row("3.11.01")
 def test_a_measurement_inferred_from_another(transform: Transform) -> None:
-    result = transform(grouped(measured(), measured(by_reference(INFERRED, 1, 1, 1, 1), concept=LENGTH)))
-    assert derived_from(result, LENGTH.value, "Observation") == [observation(result, VOLUME.value)]
-    assert derived_from(result, VOLUME.value, "Observation") == []
+    result = transform(grouped(measured(), measured(b.by_reference(INFERRED, 1, 1, 1, 1), concept=LENGTH)))
+    assert derived_from(result, LENGTH.value, "Observation") == [observation(result, b.VOLUME.value)]
+    assert derived_from(result, b.VOLUME.value, "Observation") == []
     assert "1.1.1.2.1" not in unmapped(result)
     assert len(resources(result, "Observation")) == 3
 
@@ -66,20 +52,20 @@ def test_a_measurement_inferred_from_another(transform: Transform) -> None:
 def test_a_measurement_inferred_from_the_only_region_of_its_group(transform: Transform) -> None:
     """Decision D31: the group's selection, none of its own."""
     result = transform(
-        grouped(scoord("POINT", [1, 2], image("1.2.3")), measured(by_reference(INFERRED, 1, 1, 1, 1)))
+        grouped(b.scoord("POINT", [1, 2], b.image("1.2.3")), measured(b.by_reference(INFERRED, 1, 1, 1, 1)))
     )
     selection = one(result, "ImagingSelection", "image-region-2d")
-    assert derived_from(result, VOLUME.value, "ImagingSelection") == [selection]
+    assert derived_from(result, b.VOLUME.value, "ImagingSelection") == [selection]
     assert "1.1.1.2.1" not in unmapped(result)
 
 
 @pytest.mark.row("3.11.01")
 def test_a_measurement_inferred_from_one_of_several_regions(transform: Transform) -> None:
     """Decision D31: a selection of the referenced region only."""
-    regions = [scoord("POINT", [n, n], image("1.2.3")) for n in (1, 2)]
-    result = transform(grouped(*regions, measured(by_reference(INFERRED, 1, 1, 1, 2))))
+    regions = [b.scoord("POINT", [n, n], b.image("1.2.3")) for n in (1, 2)]
+    result = transform(grouped(*regions, measured(b.by_reference(INFERRED, 1, 1, 1, 2))))
     of_group, own = resources(result, "ImagingSelection", "image-region-2d")
-    assert derived_from(result, VOLUME.value, "ImagingSelection") == [own]
+    assert derived_from(result, b.VOLUME.value, "ImagingSelection") == [own]
     coordinates = [each["imageRegion2D"][0]["coordinate"] for each in own["instance"]]
     assert coordinates == [[2, 2]]
     assert len(of_group["instance"]) == 2
@@ -89,7 +75,7 @@ def test_a_measurement_inferred_from_one_of_several_regions(transform: Transform
 def test_an_image_selected_by_reference(transform: Transform) -> None:
     """A by-reference SELECTED FROM image counts as if it stood there (decision D31)."""
     result = transform(
-        grouped(image("1.2.3"), scoord("POINT", [1, 2], by_reference("SELECTED FROM", 1, 1, 1, 1)))
+        grouped(b.image("1.2.3"), b.scoord("POINT", [1, 2], b.by_reference("SELECTED FROM", 1, 1, 1, 1)))
     )
     (instance,) = one(result, "ImagingSelection", "image-region-2d")["instance"]
     assert instance["uid"] == "1.2.3"
@@ -97,8 +83,8 @@ def test_an_image_selected_by_reference(transform: Transform) -> None:
 
 @pytest.mark.row("3.11.01")
 def test_a_derived_measurement_of_a_group(transform: Transform) -> None:
-    derived = derived_measurements(measured(by_reference(INFERRED, 1, 1, 1), concept=MEAN))
-    result = transform(measurement_report(imaging_measurements(group(measured())), derived))
+    derived = b.derived_measurements(measured(b.by_reference(INFERRED, 1, 1, 1), concept=MEAN))
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(measured())), derived))
     (source,) = derived_from(result, MEAN.value, "Observation")
     assert claims(source, "imaging-measurement-group")
     assert len(resources(result, "Observation")) == 3
@@ -107,14 +93,14 @@ def test_a_derived_measurement_of_a_group(transform: Transform) -> None:
 @pytest.mark.row("3.11.01")
 def test_a_group_is_no_source_of_a_measurement_in_a_group(transform: Transform) -> None:
     """Only a derived measurement has a place for it. The group itself is mapped: it is not out of scope."""
-    inferred = measured(by_reference(INFERRED, 1, 1, 1), concept=LENGTH)
-    result = transform(measurement_report(imaging_measurements(group(measured()), group(inferred))))
+    inferred = measured(b.by_reference(INFERRED, 1, 1, 1), concept=LENGTH)
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(measured()), b.group(inferred))))
     assert len(resources(result, "Observation", "imaging-measurement-group")) == 2
     assert derived_from(result, LENGTH.value, "Observation") == []
     assert unmapped(result)["1.1.2.1.1"] == "no-target"
 
 
-def source(*children: Dataset, concept: Code = DIAMETER, uid: str = "1.2.77") -> Dataset:
+def source(*children: Dataset, concept: b.Code = DIAMETER, uid: str = "1.2.77") -> Dataset:
     """Build a number by value that is a result of its own (3.8.11)."""
     return measured(*children, concept=concept, relationship=INFERRED, ObservationUID=uid)
 
@@ -132,17 +118,17 @@ def measured_in(*content: Dataset) -> list[list[int]]:
 
 
 PLACES = {
-    "by value": lambda: [imaging_measurements(group(measured(source())))],
-    "by value, again": lambda: [imaging_measurements(measured(source(source(concept=AREA, uid="1.2.78"))))],
-    "by value, derived": lambda: [derived_measurements(measured(source()), measured(group(measured())))],
-    "by value, nested": lambda: [derived_measurements(group(group(measured(source()))))],
-    "qualifies evaluations": lambda: [evaluations(measured(relationship="HAS PROPERTIES"))],
+    "by value": lambda: [b.imaging_measurements(b.group(measured(source())))],
+    "by value, again": lambda: [b.imaging_measurements(measured(source(source(concept=AREA, uid="1.2.78"))))],
+    "by value, derived": lambda: [b.derived_measurements(measured(source()), measured(b.group(measured())))],
+    "by value, nested": lambda: [b.derived_measurements(b.group(b.group(measured(source()))))],
+    "qualifies evaluations": lambda: [b.evaluations(measured(relationship="HAS PROPERTIES"))],
     "qualifies derived ones": lambda: [
-        derived_measurements(measured(group(measured()), relationship="HAS PROPERTIES"))
+        b.derived_measurements(measured(b.group(measured()), relationship="HAS PROPERTIES"))
     ],
-    "not named": lambda: [derived_measurements(measured(group(measured()), concept=None))],
+    "not named": lambda: [b.derived_measurements(measured(b.group(measured()), concept=None))],
     "below a parameter": lambda: [
-        imaging_measurements(group(measured(measured(source(), relationship=INFERRED, concept=AREA))))
+        b.imaging_measurements(b.group(measured(measured(source(), relationship=INFERRED, concept=AREA))))
     ],
 }
 
@@ -153,8 +139,8 @@ def test_what_can_be_referred_to_is_what_becomes_an_observation(transform: Trans
     """Wherever a number stands: a reference to it leads to its Observation, or there is none and it is reported."""
     content = PLACES[place]()
     positions = measured_in(*content)
-    inferred = measured(*(by_reference(INFERRED, *position) for position in positions), concept=LENGTH)
-    result = transform(measurement_report(*content, imaging_measurements(group(inferred))))
+    inferred = measured(*(b.by_reference(INFERRED, *position) for position in positions), concept=LENGTH)
+    result = transform(b.measurement_report(*content, b.imaging_measurements(b.group(inferred))))
     numbers = [each for each in resources(result, "Observation") if "valueQuantity" in each]
     others = [each for each in numbers if each["code"]["coding"][0]["code"] != LENGTH.value]
     found = derived_from(result, LENGTH.value, "Observation")
@@ -166,21 +152,21 @@ def test_what_can_be_referred_to_is_what_becomes_an_observation(transform: Trans
 @pytest.mark.row("3.8.10", "3.8.11")
 def test_a_chain_of_measurements(transform: Transform) -> None:
     """Each from the next: by value with a reference of its own, then by reference."""
-    first = measured(by_reference(INFERRED, 1, 1, 1, 2, 1), concept=LENGTH)
-    second = measured(source(by_reference(INFERRED, 1, 1, 1, 3)), concept=AREA)
+    first = measured(b.by_reference(INFERRED, 1, 1, 1, 2, 1), concept=LENGTH)
+    second = measured(source(b.by_reference(INFERRED, 1, 1, 1, 3)), concept=AREA)
     result = transform(grouped(first, second, measured()))
     between = observation(result, DIAMETER.value)
     assert derived_from(result, LENGTH.value, "Observation") == [between]
     assert derived_from(result, AREA.value, "Observation") == [between]
-    assert derived_from(result, DIAMETER.value, "Observation") == [observation(result, VOLUME.value)]
+    assert derived_from(result, DIAMETER.value, "Observation") == [observation(result, b.VOLUME.value)]
     assert not [place for place in unmapped(result) if place.startswith("1.1")]
 
 
 @pytest.mark.row("3.8.11", "3.10.06")
 def test_a_derived_measurement_from_a_number_by_value(transform: Transform) -> None:
     """Its group literally, the number by its Observation UID (decision D4)."""
-    derived = derived_measurements(measured(by_reference(INFERRED, 1, 1, 1, 1, 1), concept=MEAN))
-    result = transform(measurement_report(imaging_measurements(group(measured(source()))), derived))
+    derived = b.derived_measurements(measured(b.by_reference(INFERRED, 1, 1, 1, 1, 1), concept=MEAN))
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(measured(source()))), derived))
     literal, other = observation(result, MEAN.value)["derivedFrom"]
     assert claims(target(result, literal), "imaging-measurement-group")
     assert other["identifier"]["value"] == "urn:oid:1.2.77"
@@ -189,10 +175,10 @@ def test_a_derived_measurement_from_a_number_by_value(transform: Transform) -> N
 @pytest.mark.row("3.3.03", "3.8.11")
 def test_the_observer_of_a_number_by_value(transform: Transform) -> None:
     """The observer of a result is a person of the report; that of a parameter performed nothing."""
-    result = transform(grouped(measured(source(person_observer("Own^Observer")))))
+    result = transform(grouped(measured(source(b.person_observer("Own^Observer")))))
     (performer,) = observation(result, DIAMETER.value)["performer"]
     assert target(result, performer)["name"][0]["family"] == "Own"
-    parameter = measured(person_observer("Own^Observer"), concept=DIAMETER, relationship=INFERRED)
+    parameter = measured(b.person_observer("Own^Observer"), concept=DIAMETER, relationship=INFERRED)
     assert resources(transform(grouped(measured(parameter))), "Practitioner") == []
 
 
@@ -202,7 +188,7 @@ NOWHERE = [(1, 1, 9), (2, 1), (1, 1, 1, 1, 1)]
 @pytest.mark.row("3.11.02")
 def test_a_reference_that_leads_nowhere(transform: Transform) -> None:
     for position in NOWHERE:
-        result = transform(grouped(measured(), measured(by_reference(INFERRED, *position), concept=LENGTH)))
+        result = transform(grouped(measured(), measured(b.by_reference(INFERRED, *position), concept=LENGTH)))
         assert findings(result, "unresolved-reference") == [("error", "1.1.1.2.1")]
         assert unmapped(result)["1.1.1.2.1"] == "unresolved-reference"
         assert derived_from(result, LENGTH.value, "Observation") == []
@@ -211,19 +197,19 @@ def test_a_reference_that_leads_nowhere(transform: Transform) -> None:
 
 def findings_section(*items: Dataset) -> Dataset:
     """Return a container whose content becomes no resource."""
-    return container(Code("121070", "DCM", "Findings"), *items)
+    return b.container(b.Code("121070", "DCM", "Findings"), *items)
 
 
 @pytest.mark.row("3.11.02")
 def test_a_reference_to_what_becomes_no_resource(transform: Transform) -> None:
     """A measurement or group outside the scope has no Observation to refer to; the reference is reported."""
-    inferred = group(measured(by_reference(INFERRED, 1, 1, 1), concept=LENGTH))
-    result = transform(measurement_report(findings_section(measured()), imaging_measurements(inferred)))
+    inferred = b.group(measured(b.by_reference(INFERRED, 1, 1, 1), concept=LENGTH))
+    result = transform(b.measurement_report(findings_section(measured()), b.imaging_measurements(inferred)))
     assert derived_from(result, LENGTH.value, "Observation") == []
     assert "1.2.1.1.1" in unmapped(result)
     for position in ((1, 1, 1), (1, 1, 1, 1)):
-        derived = derived_measurements(measured(by_reference(INFERRED, *position), concept=MEAN))
-        result = transform(measurement_report(findings_section(group(measured())), derived))
+        derived = b.derived_measurements(measured(b.by_reference(INFERRED, *position), concept=MEAN))
+        result = transform(b.measurement_report(findings_section(b.group(measured())), derived))
         assert claims(observation(result, MEAN.value), "imaging-measurement")
         assert derived_from(result, MEAN.value, "Observation") == []
         assert "1.2.1.1" in unmapped(result)
@@ -232,13 +218,13 @@ def test_a_reference_to_what_becomes_no_resource(transform: Transform) -> None:
 @pytest.mark.row("3.11.02")
 def test_a_reference_to_a_region_of_what_becomes_no_resource(transform: Transform) -> None:
     """The region can be selected all the same (decision D31)."""
-    elsewhere = findings_section(group(scoord("POINT", [1, 2], image("1.2.3"))))
+    elsewhere = findings_section(b.group(b.scoord("POINT", [1, 2], b.image("1.2.3"))))
     result = transform(
-        measurement_report(
-            elsewhere, imaging_measurements(group(measured(by_reference(INFERRED, 1, 1, 1, 1))))
+        b.measurement_report(
+            elsewhere, b.imaging_measurements(b.group(measured(b.by_reference(INFERRED, 1, 1, 1, 1))))
         )
     )
-    assert derived_from(result, VOLUME.value, "ImagingSelection") == [
+    assert derived_from(result, b.VOLUME.value, "ImagingSelection") == [
         one(result, "ImagingSelection", "image-region-2d")
     ]
 
@@ -246,41 +232,41 @@ def test_a_reference_to_a_region_of_what_becomes_no_resource(transform: Transfor
 @pytest.mark.row("3.11.03")
 def test_a_prefix_of_the_relationship(transform: Transform) -> None:
     plain, prefixed = (
-        transform(grouped(measured(), measured(by_reference(written, 1, 1, 1, 1), concept=LENGTH)))
+        transform(grouped(measured(), measured(b.by_reference(written, 1, 1, 1, 1), concept=LENGTH)))
         for written in ("INFERRED FROM", "R-INFERRED FROM")
     )
-    assert derived_from(prefixed, LENGTH.value, "Observation") == [observation(prefixed, VOLUME.value)]
+    assert derived_from(prefixed, LENGTH.value, "Observation") == [observation(prefixed, b.VOLUME.value)]
     assert prefixed.json == plain.json
 
 
 @pytest.mark.row("3.11.04")
 def test_several_references_to_one_target_count_once(transform: Transform) -> None:
-    twice = [by_reference(INFERRED, 1, 1, 1, 1), by_reference(INFERRED, 1, 1, 1, 1)]
+    twice = [b.by_reference(INFERRED, 1, 1, 1, 1), b.by_reference(INFERRED, 1, 1, 1, 1)]
     result = transform(grouped(measured(), measured(*twice, concept=LENGTH)))
-    assert derived_from(result, LENGTH.value, "Observation") == [observation(result, VOLUME.value)]
+    assert derived_from(result, LENGTH.value, "Observation") == [observation(result, b.VOLUME.value)]
     assert "1.1.1.2.1" not in unmapped(result)
     assert "1.1.1.2.2" not in unmapped(result)
 
 
 @pytest.mark.row("3.11.04")
 def test_several_references_to_one_region_or_group_count_once(transform: Transform) -> None:
-    regions = [scoord("POINT", [n, n], image("1.2.3")) for n in (1, 2)]
-    twice = [by_reference(INFERRED, 1, 1, 1, 2), by_reference(INFERRED, 1, 1, 1, 2)]
+    regions = [b.scoord("POINT", [n, n], b.image("1.2.3")) for n in (1, 2)]
+    twice = [b.by_reference(INFERRED, 1, 1, 1, 2), b.by_reference(INFERRED, 1, 1, 1, 2)]
     result = transform(grouped(*regions, measured(*twice)))
     _, own = resources(result, "ImagingSelection", "image-region-2d")
     assert len(own["instance"]) == 1
-    derived = derived_measurements(
-        measured(by_reference(INFERRED, 1, 1, 1), by_reference(INFERRED, 1, 1, 1), concept=MEAN)
+    derived = b.derived_measurements(
+        measured(b.by_reference(INFERRED, 1, 1, 1), b.by_reference(INFERRED, 1, 1, 1), concept=MEAN)
     )
-    result = transform(measurement_report(imaging_measurements(group(measured())), derived))
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(measured())), derived))
     assert len(derived_from(result, MEAN.value, "Observation")) == 1
 
 
 @pytest.mark.row("3.11.04")
 def test_a_reference_to_an_item_beside_it_says_the_same(transform: Transform) -> None:
-    own = measured(image("1.2.3", relationship=INFERRED), by_reference(INFERRED, 1, 1, 1, 1, 1))
+    own = measured(b.image("1.2.3", relationship=INFERRED), b.by_reference(INFERRED, 1, 1, 1, 1, 1))
     result = transform(grouped(own))
-    (selection,) = derived_from(result, VOLUME.value, "ImagingSelection")
+    (selection,) = derived_from(result, b.VOLUME.value, "ImagingSelection")
     assert len(selection["instance"]) == 1
     assert "1.1.1.1.2" not in unmapped(result)
     assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
@@ -293,8 +279,8 @@ def test_a_reference_to_a_number_beside_it_says_the_same(
 ) -> None:
     """Be it a parameter or a result of its own."""
     beside = measured(concept=DIAMETER, relationship=INFERRED, **attributes)
-    result = transform(grouped(measured(beside, by_reference(INFERRED, 1, 1, 1, 1, 1))))
-    found = derived_from(result, VOLUME.value, "Observation")
+    result = transform(grouped(measured(beside, b.by_reference(INFERRED, 1, 1, 1, 1, 1))))
+    found = derived_from(result, b.VOLUME.value, "Observation")
     assert [each["code"]["coding"][0]["code"] for each in found] == [DIAMETER.value] * len(attributes)
     assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
 
@@ -302,35 +288,35 @@ def test_a_reference_to_a_number_beside_it_says_the_same(
 @pytest.mark.row("3.11.04")
 def test_a_reference_to_a_property_beside_it_says_the_same(transform: Transform) -> None:
     beside = measured(concept=DIAMETER, relationship="HAS PROPERTIES")
-    result = transform(grouped(measured(beside, by_reference("HAS PROPERTIES", 1, 1, 1, 1, 1))))
-    assert len(observation(result, VOLUME.value)["component"]) == 1
+    result = transform(grouped(measured(beside, b.by_reference("HAS PROPERTIES", 1, 1, 1, 1, 1))))
+    assert len(observation(result, b.VOLUME.value)["component"]) == 1
     assert elements(result, "1.1.1.1.2") == elements(result, "1.1.1.1.1")
 
 
 @pytest.mark.row("3.11.01")
 def test_a_property_by_reference(transform: Transform) -> None:
     """The rule of 3.8.20, for a CODE that stands elsewhere; a second reference to it adds nothing."""
-    comment = Code("121106", "DCM", "Comment")
-    twice = [by_reference("HAS PROPERTIES", 1, 1, 1, 1)] * 2
-    result = transform(grouped(text(comment, "kept"), measured(*twice)))
-    assert component(observation(result, VOLUME.value), "121106")["valueString"] == "kept"
+    comment = b.Code("121106", "DCM", "Comment")
+    twice = [b.by_reference("HAS PROPERTIES", 1, 1, 1, 1)] * 2
+    result = transform(grouped(b.text(comment, "kept"), measured(*twice)))
+    assert component(observation(result, b.VOLUME.value), "121106")["valueString"] == "kept"
     assert not {"1.1.1.2.1", "1.1.1.2.2"} & unmapped(result).keys()
 
 
 @pytest.mark.row("3.11.05")
 def test_a_reference_to_an_ancestor(transform: Transform) -> None:
     for position in ((1,), (1, 1), (1, 1, 1), (1, 1, 1, 1)):
-        result = transform(grouped(measured(by_reference(INFERRED, *position))))
+        result = transform(grouped(measured(b.by_reference(INFERRED, *position))))
         assert findings(result, "unresolved-reference") == [("error", "1.1.1.1.1")]
         assert unmapped(result)["1.1.1.1.1"] == "unresolved-reference"
-        assert derived_from(result, VOLUME.value, "Observation") == []
+        assert derived_from(result, b.VOLUME.value, "Observation") == []
 
 
 @pytest.mark.row("3.11.05")
 def test_references_in_a_circle(transform: Transform) -> None:
-    first = measured(by_reference(INFERRED, 1, 1, 1, 2, 1))
-    second = measured(by_reference(INFERRED, 1, 1, 1, 1, 1), concept=LENGTH)
-    result = transform(grouped(first, second, text(Code("121106", "DCM", "Comment"), "kept")))
+    first = measured(b.by_reference(INFERRED, 1, 1, 1, 2, 1))
+    second = measured(b.by_reference(INFERRED, 1, 1, 1, 1, 1), concept=LENGTH)
+    result = transform(grouped(first, second, b.text(b.Code("121106", "DCM", "Comment"), "kept")))
     places = ["1.1.1.1.1", "1.1.1.2.1"]
     assert findings(result, "unresolved-reference") == [("error", place) for place in places]
     assert {place: unmapped(result)[place] for place in places} == dict.fromkeys(

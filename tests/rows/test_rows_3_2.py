@@ -8,22 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import InputError, Result
 
-from tests.builders import (
-    CUBIC_MM,
-    VOLUME,
-    Code,
-    Instance,
-    code,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    person_observer,
-    scoord,
-    sequence_item,
-)
+from tests import builders as b
 from tests.rows.conftest import Transform
 from tests.rows.look import (
     DCM,
@@ -47,7 +32,7 @@ from tests.rows.shapes import SR_CLASSES
 
 STUDY_TYPE = concept(DCM, "110180", "Study Instance UID")
 ACCESSION_TYPE = concept(V2_0203, "ACSN", "Accession ID")
-CHEST = Code("24627-2", "LN", "CT Chest")
+CHEST = b.Code("24627-2", "LN", "CT Chest")
 
 
 def typed(kind: str) -> dict[str, Any]:
@@ -57,11 +42,11 @@ def typed(kind: str) -> dict[str, Any]:
 
 def measured(**header: Any) -> Dataset:
     """Return a report with one measurement."""
-    return measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM)), **header)
+    return b.measurement_report(b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM)), **header)
 
 
 def only(result: Result) -> dict[str, Any]:
-    return observation(result, VOLUME.value)
+    return observation(result, b.VOLUME.value)
 
 
 # ---- patient -------------------------------------------------------------------------------------
@@ -105,12 +90,12 @@ ISSUERS = [
 @pytest.mark.row("3.2.02")
 def test_issuer_of_the_patient_id(transform: Transform) -> None:
     for entity, kind, system in ISSUERS:
-        issuer = sequence_item(
+        issuer = b.sequence_item(
             LocalNamespaceEntityID="Test Hospital", UniversalEntityID=entity, UniversalEntityIDType=kind
         )
         (identifier,) = one(
             transform(
-                measurement_report(IssuerOfPatientIDQualifiersSequence=[issuer], IssuerOfPatientID="Other")
+                b.measurement_report(IssuerOfPatientIDQualifiersSequence=[issuer], IssuerOfPatientID="Other")
             ),
             "Patient",
         )["identifier"]
@@ -120,11 +105,11 @@ def test_issuer_of_the_patient_id(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.02")
 def test_issuer_by_name_only_and_by_default(transform: Transform) -> None:
-    named = transform(measurement_report(IssuerOfPatientID="Other"))
+    named = transform(b.measurement_report(IssuerOfPatientID="Other"))
     (identifier,) = one(named, "Patient")["identifier"]
     assert identifier["assigner"] == {"display": "Other"}
     assert "system" not in identifier
-    default = transform(measurement_report(), patient_id_system="urn:oid:1.2.840.99.79")
+    default = transform(b.measurement_report(), patient_id_system="urn:oid:1.2.840.99.79")
     assert one(default, "Patient")["identifier"] == [
         {"type": typed("MR"), "system": "urn:oid:1.2.840.99.79", "value": "PID-1"}
     ]
@@ -132,12 +117,12 @@ def test_issuer_by_name_only_and_by_default(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.03")
 def test_other_patient_ids(transform: Transform) -> None:
-    issuer = sequence_item(UniversalEntityID="1.2.3.4", UniversalEntityIDType="ISO")
+    issuer = b.sequence_item(UniversalEntityID="1.2.3.4", UniversalEntityIDType="ISO")
     others = [
-        sequence_item(PatientID="X-1", IssuerOfPatientIDQualifiersSequence=[issuer]),
-        sequence_item(PatientID="X-2"),
+        b.sequence_item(PatientID="X-1", IssuerOfPatientIDQualifiersSequence=[issuer]),
+        b.sequence_item(PatientID="X-2"),
     ]
-    result = transform(measurement_report(OtherPatientIDsSequence=others))
+    result = transform(b.measurement_report(OtherPatientIDsSequence=others))
     first, *rest = one(result, "Patient")["identifier"]
     assert first["value"] == "PID-1"
     assert rest == [{"system": "urn:oid:1.2.3.4", "value": "X-1"}, {"value": "X-2"}]
@@ -146,14 +131,14 @@ def test_other_patient_ids(transform: Transform) -> None:
 @pytest.mark.row("3.2.04")
 def test_name_birth_date_and_sex(transform: Transform) -> None:
     result = transform(
-        measurement_report(PatientName="EXAMPLE^MEASUREMENT", PatientBirthDate="19670701", PatientSex="F")
+        b.measurement_report(PatientName="EXAMPLE^MEASUREMENT", PatientBirthDate="19670701", PatientSex="F")
     )
     patient = one(result, "Patient")
     assert (patient["name"][0]["family"], patient["name"][0]["given"]) == ("EXAMPLE", ["MEASUREMENT"])
     assert (patient["birthDate"], patient["gender"]) == ("1967-07-01", "female")
-    bare = one(transform(measurement_report(PatientName=None)), "Patient")
+    bare = one(transform(b.measurement_report(PatientName=None)), "Patient")
     assert not {"name", "birthDate", "gender"} & set(bare)
-    wrong = transform(measurement_report(PatientBirthDate="19670799"))
+    wrong = transform(b.measurement_report(PatientBirthDate="19670799"))
     assert "birthDate" not in one(wrong, "Patient")
     assert unmapped(wrong)["PatientBirthDate"] == "invalid-value"
 
@@ -188,10 +173,10 @@ def test_no_study_instance_uid(transform: Transform) -> None:
 @pytest.mark.row("3.2.06")
 def test_study_attributes(transform: Transform) -> None:
     result = transform(
-        measurement_report(
+        b.measurement_report(
             StudyID="SID-235813",
             StudyDescription="CT Thorax",
-            ProcedureCodeSequence=[CHEST.as_item(), Code("P1", "99TEST", "Local").as_item()],
+            ProcedureCodeSequence=[CHEST.as_item(), b.Code("P1", "99TEST", "Local").as_item()],
         )
     )
     study = one(result, "ImagingStudy")
@@ -202,14 +187,14 @@ def test_study_attributes(transform: Transform) -> None:
         {"concept": concept("http://loinc.org", "24627-2", "CT Chest")},
         {"concept": concept("urn:x-dicom-csd:99TEST", "P1", "Local")},
     ]
-    bare = one(transform(measurement_report(StudyDate=None, StudyTime=None)), "ImagingStudy")
+    bare = one(transform(b.measurement_report(StudyDate=None, StudyTime=None)), "ImagingStudy")
     assert not {"description", "started", "procedure", "basedOn"} & set(bare)
     assert bare["identifier"] == [oid("1.2.840.99.1")]
 
 
 @pytest.mark.row("3.2.07")
 def test_accession_number(transform: Transform) -> None:
-    issuer = sequence_item(
+    issuer = b.sequence_item(
         LocalNamespaceEntityID="RIS",
         UniversalEntityID="http://hospital.example/acsn",
         UniversalEntityIDType="URI",
@@ -236,18 +221,18 @@ def test_no_accession_number(transform: Transform) -> None:
     assert not resources(result, "ServiceRequest")
     for kind in ("Observation", "ImagingSelection", "ImagingStudy"):
         assert "basedOn" not in one(result, kind)
-    default = transform(measurement_report(AccessionNumber="A-1"), accession_system="urn:oid:1.2.840.99.78")
+    default = transform(b.measurement_report(AccessionNumber="A-1"), accession_system="urn:oid:1.2.840.99.78")
     assert one(default, "ServiceRequest")["identifier"][0]["system"] == "urn:oid:1.2.840.99.78"
 
 
 def request(**attributes: Any) -> Dataset:
-    return sequence_item(StudyInstanceUID="1.2.840.99.1", **attributes)
+    return b.sequence_item(StudyInstanceUID="1.2.840.99.1", **attributes)
 
 
 FULL_REQUEST: dict[str, Any] = {
     "PlacerOrderNumberImagingServiceRequest": "P-1",
     "OrderPlacerIdentifierSequence": [
-        sequence_item(UniversalEntityID="1.2.840.99.75", UniversalEntityIDType="ISO")
+        b.sequence_item(UniversalEntityID="1.2.840.99.75", UniversalEntityIDType="ISO")
     ],
     "FillerOrderNumberImagingServiceRequest": "F-1",
     "RequestedProcedureID": "RP-1",
@@ -376,7 +361,7 @@ def test_study_date_and_time(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.13")
 def test_general_equipment(transform: Transform) -> None:
-    device = one(transform(measurement_report(DeviceUID="1.2.3.8888")), "Device", "dicom-general-equipment")
+    device = one(transform(b.measurement_report(DeviceUID="1.2.3.8888")), "Device", "dicom-general-equipment")
     assert device["identifier"] == [oid("1.2.3.8888")]
     assert (device["manufacturer"], device["displayName"], device["modelNumber"]) == (
         "Maker",
@@ -395,7 +380,7 @@ NAMES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.row("3.2.13")
 def test_equipment_without_a_model(transform: Transform) -> None:
     for header, name in NAMES:
-        device = one(transform(measurement_report(**header)), "Device", "dicom-general-equipment")
+        device = one(transform(b.measurement_report(**header)), "Device", "dicom-general-equipment")
         assert device["displayName"] == name
         assert not {"identifier", "modelNumber"} & set(device)
 
@@ -403,7 +388,7 @@ def test_equipment_without_a_model(transform: Transform) -> None:
 @pytest.mark.row("3.2.14")
 def test_further_attributes_of_the_equipment(transform: Transform) -> None:
     result = transform(
-        measurement_report(
+        b.measurement_report(
             DeviceSerialNumber="SN-1",
             SoftwareVersions=["4.1", "B"],
             StationName="CT1",
@@ -416,7 +401,7 @@ def test_further_attributes_of_the_equipment(transform: Transform) -> None:
     assert device["name"] == [{"value": "CT1", "type": "user-friendly-name"}]
     assert "Test Hospital" not in str(device)
     assert unmapped(result)["InstitutionName"] == "no-target"
-    assert not {"serialNumber", "version", "name"} & set(one(transform(measurement_report()), "Device"))
+    assert not {"serialNumber", "version", "name"} & set(one(transform(b.measurement_report()), "Device"))
 
 
 CARRIERS = [
@@ -436,7 +421,9 @@ CARRIERS = [
 @pytest.mark.row("3.2.15")
 def test_unique_device_identifiers(transform: Transform) -> None:
     for carrier, issuer, identifier in CARRIERS:
-        result = transform(measurement_report(UDISequence=[sequence_item(UniqueDeviceIdentifier=carrier)]))
+        result = transform(
+            b.measurement_report(UDISequence=[b.sequence_item(UniqueDeviceIdentifier=carrier)])
+        )
         assert one(result, "Device")["udiCarrier"] == [
             {"deviceIdentifier": identifier, "issuer": issuer, "carrierHRF": carrier}
         ]
@@ -444,7 +431,7 @@ def test_unique_device_identifiers(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.15")
 def test_a_unique_device_identifier_of_no_agency(transform: Transform) -> None:
-    result = transform(measurement_report(UDISequence=[sequence_item(UniqueDeviceIdentifier="12345")]))
+    result = transform(b.measurement_report(UDISequence=[b.sequence_item(UniqueDeviceIdentifier="12345")]))
     assert "udiCarrier" not in one(result, "Device")
     assert unmapped(result)["UDISequence.1.UniqueDeviceIdentifier"] == "invalid-value"
 
@@ -453,7 +440,7 @@ def test_a_unique_device_identifier_of_no_agency(transform: Transform) -> None:
 
 
 def participant(kind: str = "PSN", **attributes: Any) -> Dataset:
-    return sequence_item(ObserverType=kind, **attributes)
+    return b.sequence_item(ObserverType=kind, **attributes)
 
 
 def source(name: str, **attributes: Any) -> Dataset:
@@ -463,7 +450,7 @@ def source(name: str, **attributes: Any) -> Dataset:
 @pytest.mark.row("3.2.16")
 def test_participating_persons(transform: Transform) -> None:
     identified = source(
-        "Doe^Jane", PersonIdentificationCodeSequence=[Code("42", "99STAFF", "Jane Doe").as_item()]
+        "Doe^Jane", PersonIdentificationCodeSequence=[b.Code("42", "99STAFF", "Jane Doe").as_item()]
     )
     signer = participant(PersonName="Roe^Rita", ParticipationType="ATTEST")
     result = transform(measured(ParticipantSequence=[identified, source("Poe^Paul"), signer]))
@@ -481,9 +468,9 @@ def test_participating_persons(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.16")
 def test_observers_of_the_content_tree_outrank_participants(transform: Transform) -> None:
-    report = measurement_report(
-        person_observer("Doe^Jane"),
-        imaging_measurements(num(VOLUME, "1", CUBIC_MM)),
+    report = b.measurement_report(
+        b.person_observer("Doe^Jane"),
+        b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM)),
         ParticipantSequence=[source("Poe^Paul")],
     )
     result = transform(report)
@@ -534,7 +521,7 @@ def test_a_participating_device_that_is_the_equipment(transform: Transform) -> N
 
 @pytest.mark.row("3.2.18")
 def test_author_observers(transform: Transform) -> None:
-    author = sequence_item(ObserverType="PSN", PersonName="Doe^Jane")
+    author = b.sequence_item(ObserverType="PSN", PersonName="Doe^Jane")
     result = transform(measured(AuthorObserverSequence=[author]))
     jane = one(result, "Practitioner")
     assert only(result)["performer"] == [{"reference": urn(jane), "type": "Practitioner"}]
@@ -545,7 +532,7 @@ def test_author_observers(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.19")
 def test_verifying_observers(transform: Transform) -> None:
-    verifier = sequence_item(
+    verifier = b.sequence_item(
         VerifyingObserverName="RADIOLOGIST^EXAMPLE",
         VerificationDateTime="20240103",
         VerifyingOrganization="Test Hospital",
@@ -560,13 +547,13 @@ def test_verifying_observers(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.20")
 def test_other_documents_and_organisations(transform: Transform) -> None:
-    document = sequence_item(
+    document = b.sequence_item(
         StudyInstanceUID="1.2.7",
         ReferencedSeriesSequence=[
-            sequence_item(
+            b.sequence_item(
                 SeriesInstanceUID="1.2.7.1",
                 ReferencedSOPSequence=[
-                    sequence_item(
+                    b.sequence_item(
                         ReferencedSOPClassUID="1.2.840.10008.5.1.4.1.1.88.34",
                         ReferencedSOPInstanceUID="1.2.7.1.1",
                     )
@@ -578,7 +565,7 @@ def test_other_documents_and_organisations(transform: Transform) -> None:
         measured(
             PredecessorDocumentsSequence=[document],
             IdenticalDocumentsSequence=[document],
-            CustodialOrganizationSequence=[sequence_item(InstitutionName="Test Hospital")],
+            CustodialOrganizationSequence=[b.sequence_item(InstitutionName="Test Hospital")],
             PerformedProcedureCodeSequence=[CHEST.as_item()],
         )
     )
@@ -594,18 +581,20 @@ def test_other_documents_and_organisations(transform: Transform) -> None:
 # ---- evidence and the document itself ------------------------------------------------------------
 
 
-def drawn(*instances: Instance, **header: Any) -> Dataset:
+def drawn(*instances: b.Instance, **header: Any) -> Dataset:
     """Return a report of one group with a region in image 1.2.3, and this evidence."""
-    region = scoord("POINT", [1, 2], image("1.2.3"))
-    return measurement_report(imaging_measurements(group(region)), listed=instances, **header)
+    region = b.scoord("POINT", [1, 2], b.image("1.2.3"))
+    return b.measurement_report(b.imaging_measurements(b.group(region)), listed=instances, **header)
 
 
 @pytest.mark.row("3.2.21")
 def test_evidence_tells_series_and_study(transform: Transform) -> None:
-    region = one(transform(drawn(Instance("1.2.3", series="1.2.60"))), "ImagingSelection", "image-region-2d")
+    region = one(
+        transform(drawn(b.Instance("1.2.3", series="1.2.60"))), "ImagingSelection", "image-region-2d"
+    )
     assert (region["seriesUid"], region["studyUid"]) == ("1.2.60", "1.2.840.99.1")
     pertinent = drawn()
-    listed = drawn(Instance("1.2.3", series="1.2.61", study="1.2.62"))
+    listed = drawn(b.Instance("1.2.3", series="1.2.61", study="1.2.62"))
     pertinent.PertinentOtherEvidenceSequence = listed.CurrentRequestedProcedureEvidenceSequence
     result = transform(pertinent)
     region = one(result, "ImagingSelection", "image-region-2d")
@@ -622,10 +611,10 @@ def test_evidence_tells_series_and_study(transform: Transform) -> None:
 @pytest.mark.row("3.2.21")
 def test_every_other_study_of_one_selection_is_made(transform: Transform) -> None:
     """Decision D9 leaves the study of the selection open; the studies are in the Bundle nevertheless."""
-    regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.3", "1.2.4", "1.2.5", "1.2.6")]
+    regions = [b.scoord("POINT", [1, 2], b.image(uid)) for uid in ("1.2.3", "1.2.4", "1.2.5", "1.2.6")]
     studies = zip(("1.2.3", "1.2.5", "1.2.6"), ("1.2.840.99.1", "1.2.62", "1.2.63"), strict=True)
-    listed = [Instance(uid, series=f"{study}.1", study=study) for uid, study in studies]
-    result = transform(measurement_report(imaging_measurements(group(*regions)), listed=listed))
+    listed = [b.Instance(uid, series=f"{study}.1", study=study) for uid, study in studies]
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(*regions)), listed=listed))
     assert "derivedFrom" not in one(result, "ImagingSelection", "image-region-2d")
     own, *others = resources(result, "ImagingStudy")
     assert [other["identifier"] for other in others] == [[oid("1.2.62")], [oid("1.2.63")]]
@@ -644,7 +633,7 @@ def test_no_evidence(transform: Transform) -> None:
 
 @pytest.mark.row("3.2.21")
 def test_an_image_that_the_evidence_does_not_list(transform: Transform) -> None:
-    result = transform(drawn(Instance("1.2.4")))
+    result = transform(drawn(b.Instance("1.2.4")))
     region = one(result, "ImagingSelection", "image-region-2d")
     assert not {"studyUid", "seriesUid", "derivedFrom"} & set(region)
     assert [severity for severity, _ in findings(result, "missing-evidence")] == ["warning"]
@@ -666,22 +655,23 @@ def test_the_document_itself(transform: Transform) -> None:
 def test_coding_schemes_that_the_document_identifies(transform: Transform) -> None:
     schemes = ("99UID", "99SNOMED", "99URL", "99BARE", "99UNKNOWN", "99USER")
     identified = [
-        sequence_item(CodingSchemeDesignator="99UID", CodingSchemeUID="1.2.840.99.50"),
-        sequence_item(CodingSchemeDesignator="99SNOMED", CodingSchemeUID="2.16.840.1.113883.6.96"),
-        sequence_item(
+        b.sequence_item(CodingSchemeDesignator="99UID", CodingSchemeUID="1.2.840.99.50"),
+        b.sequence_item(CodingSchemeDesignator="99SNOMED", CodingSchemeUID="2.16.840.1.113883.6.96"),
+        b.sequence_item(
             CodingSchemeDesignator="99URL",
             CodingSchemeResourcesSequence=[
-                sequence_item(CodingSchemeURLType="DOC", CodingSchemeURL="http://codes.example/99url")
+                b.sequence_item(CodingSchemeURLType="DOC", CodingSchemeURL="http://codes.example/99url")
             ],
         ),
-        sequence_item(CodingSchemeDesignator="99BARE", CodingSchemeName="Bare"),
-        sequence_item(CodingSchemeDesignator="99USER", CodingSchemeUID="1.2.840.99.51"),
+        b.sequence_item(CodingSchemeDesignator="99BARE", CodingSchemeName="Bare"),
+        b.sequence_item(CodingSchemeDesignator="99USER", CodingSchemeUID="1.2.840.99.51"),
     ]
     items = [
-        code(Code(f"C{n}", scheme, "Concept"), Code("V", scheme, "Value")) for n, scheme in enumerate(schemes)
+        b.code(b.Code(f"C{n}", scheme, "Concept"), b.Code("V", scheme, "Value"))
+        for n, scheme in enumerate(schemes)
     ]
     result = transform(
-        measurement_report(evaluations(*items), CodingSchemeIdentificationSequence=identified),
+        b.measurement_report(b.evaluations(*items), CodingSchemeIdentificationSequence=identified),
         coding_schemes={"99USER": "http://user.example"},
     )
     made = [
@@ -746,12 +736,12 @@ CLASSES_OF: dict[str, str] = {
 
 @pytest.mark.row("3.2.01", "3.2.04", "3.2.08", "3.2.10", "3.2.13", "3.2.14", "3.2.21", "3.2.22", "3.2.23")
 def test_every_attribute_is_in_its_class(transform: Transform) -> None:
-    issuer = sequence_item(UniversalEntityID="1.2.840.99.70", UniversalEntityIDType="ISO")
+    issuer = b.sequence_item(UniversalEntityID="1.2.840.99.70", UniversalEntityIDType="ISO")
     result = transform(
         drawn(
-            Instance("1.2.3"),
+            b.Instance("1.2.3"),
             IssuerOfPatientIDQualifiersSequence=[issuer],
-            OtherPatientIDsSequence=[sequence_item(PatientID="X-2")],
+            OtherPatientIDsSequence=[b.sequence_item(PatientID="X-2")],
             PatientBirthDate="19670701",
             PatientSex="F",
             StudyID="SID-1",
@@ -766,11 +756,11 @@ def test_every_attribute_is_in_its_class(transform: Transform) -> None:
             SoftwareVersions="4.1",
             StationName="CT1",
             InstitutionName="Test Hospital",
-            UDISequence=[sequence_item(UniqueDeviceIdentifier=CARRIERS[0][0])],
+            UDISequence=[b.sequence_item(UniqueDeviceIdentifier=CARRIERS[0][0])],
             ParticipantSequence=[source("Doe^Jane"), participant("DEV", DeviceUID="1.2.9", **WORKSTATION)],
-            AuthorObserverSequence=[sequence_item(ObserverType="PSN", PersonName="Poe^Paul")],
+            AuthorObserverSequence=[b.sequence_item(ObserverType="PSN", PersonName="Poe^Paul")],
             CodingSchemeIdentificationSequence=[
-                sequence_item(CodingSchemeDesignator="99UID", CodingSchemeUID="1.2.840.99.50")
+                b.sequence_item(CodingSchemeDesignator="99UID", CodingSchemeUID="1.2.840.99.50")
             ],
         )
     )

@@ -8,32 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
 
-from tests.builders import (
-    CUBIC_MM,
-    FINDING_SITE,
-    LATERALITY,
-    LUNG,
-    RIGHT,
-    TRACKING_IDENTIFIER,
-    VOLUME,
-    Code,
-    code,
-    date,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    person_observer,
-    pname,
-    scoord,
-    text,
-    uidref,
-)
-from tests.builders.codes import DEVICE, PERSON
-from tests.builders.report import INSTANCE
-from tests.builders.templates import observer
+from tests import builders as b
 from tests.rows.conftest import Transform
 from tests.rows.look import (
     DCM,
@@ -52,36 +27,36 @@ from tests.rows.look import (
 )
 from tests.rows.shapes import CONTEXT, MODIFIES
 
-MEASURED = num(VOLUME, "1", CUBIC_MM)
-OTHER = Code("410668003", "SCT", "Length")
-FURTHER = num(OTHER, "2", CUBIC_MM)
-COMMENT = Code("121106", "DCM", "Comment")
+MEASURED = b.num(b.VOLUME, "1", b.CUBIC_MM)
+OTHER = b.Code("410668003", "SCT", "Length")
+FURTHER = b.num(OTHER, "2", b.CUBIC_MM)
+COMMENT = b.Code("121106", "DCM", "Comment")
 
 
-def dcm(value: str, meaning: str = "Concept") -> Code:
-    return Code(value, "DCM", meaning)
+def dcm(value: str, meaning: str = "Concept") -> b.Code:
+    return b.Code(value, "DCM", meaning)
 
 
 def said(concept_code: str, written: str, meaning: str = "Concept") -> Dataset:
     """Return a TEXT item of the observation context."""
-    return text(dcm(concept_code, meaning), written, relationship=CONTEXT)
+    return b.text(dcm(concept_code, meaning), written, relationship=CONTEXT)
 
 
-def coded(concept_code: Code, value: Code, *children: Dataset) -> Dataset:
-    return code(concept_code, value, *children, relationship=CONTEXT)
+def coded(concept_code: b.Code, value: b.Code, *children: Dataset) -> Dataset:
+    return b.code(concept_code, value, *children, relationship=CONTEXT)
 
 
 def uid(concept_code: str, value: str) -> Dataset:
-    return uidref(dcm(concept_code), value, relationship=CONTEXT)
+    return b.uidref(dcm(concept_code), value, relationship=CONTEXT)
 
 
 def report(*stated: Dataset, **header: Any) -> Dataset:
     """Return a report that states a context at its root, and holds one measurement."""
-    return measurement_report(*stated, imaging_measurements(MEASURED), **header)
+    return b.measurement_report(*stated, b.imaging_measurements(MEASURED), **header)
 
 
 def only(result: Result) -> dict[str, Any]:
-    return observation(result, VOLUME.value)
+    return observation(result, b.VOLUME.value)
 
 
 def performers(result: Result, made: dict[str, Any]) -> list[str]:
@@ -96,12 +71,12 @@ def performers(result: Result, made: dict[str, Any]) -> list[str]:
 def test_observer_type_starts_another_observer(transform: Transform) -> None:
     result = transform(
         report(
-            observer(PERSON),
-            person_observer("Doe^Jane"),
-            observer(DEVICE),
+            b.observer(b.PERSON),
+            b.person_observer("Doe^Jane"),
+            b.observer(b.DEVICE),
             uid("121012", "1.2.9"),
-            observer(PERSON),
-            person_observer("Poe^Paul"),
+            b.observer(b.PERSON),
+            b.person_observer("Poe^Paul"),
         )
     )
     assert performers(result, only(result)) == ["Doe", "Poe"]
@@ -112,7 +87,7 @@ def test_observer_type_starts_another_observer(transform: Transform) -> None:
 
 @pytest.mark.row("3.3.01", "3.3.02")
 def test_without_an_observer_type_a_person_observed(transform: Transform) -> None:
-    result = transform(report(person_observer("RADIOLOGIST^EXAMPLE")))
+    result = transform(report(b.person_observer("RADIOLOGIST^EXAMPLE")))
     person = one(result, "Practitioner", "dicom-participant-person")
     assert (person["name"][0]["family"], person["name"][0]["given"]) == ("RADIOLOGIST", ["EXAMPLE"])
     assert only(result)["performer"] == [{"reference": urn(person), "type": "Practitioner"}]
@@ -123,19 +98,19 @@ def test_without_an_observer_type_a_person_observed(transform: Transform) -> Non
 
 @pytest.mark.row("3.3.02")
 def test_a_person_named_twice_is_one_practitioner(transform: Transform) -> None:
-    groups = [group(person_observer("Doe^Jane"), item) for item in (MEASURED, FURTHER)]
-    result = transform(measurement_report(imaging_measurements(*groups)))
+    groups = [b.group(b.person_observer("Doe^Jane"), item) for item in (MEASURED, FURTHER)]
+    result = transform(b.measurement_report(b.imaging_measurements(*groups)))
     person = one(result, "Practitioner")
-    assert [target(result, observation(result, each.value)["performer"][0]) for each in (VOLUME, OTHER)] == [
-        person
-    ] * 2
+    assert [
+        target(result, observation(result, each.value)["performer"][0]) for each in (b.VOLUME, OTHER)
+    ] == [person] * 2
 
 
 @pytest.mark.row("3.3.03")
 def test_login_name_and_identifier(transform: Transform) -> None:
     result = transform(
         report(
-            person_observer("Doe^Jane"),
+            b.person_observer("Doe^Jane"),
             said("128774", "jdoe", "Person Observer's Login Name"),
             said("128775", "R-7", "Identifier within Person Observer's Role"),
         )
@@ -150,10 +125,10 @@ def test_login_name_and_identifier(transform: Transform) -> None:
 def test_organisation_and_roles(transform: Transform) -> None:
     result = transform(
         report(
-            person_observer("Doe^Jane"),
+            b.person_observer("Doe^Jane"),
             said("121009", "Test Hospital"),
-            coded(dcm("121010"), Code("121094", "DCM", "Performing")),
-            coded(dcm("121011"), Code("121092", "DCM", "Sender")),
+            coded(dcm("121010"), b.Code("121094", "DCM", "Performing")),
+            coded(dcm("121011"), b.Code("121092", "DCM", "Sender")),
         )
     )
     assert {place: unmapped(result).get(place) for place in ("1.2", "1.3", "1.4")} == dict.fromkeys(
@@ -165,11 +140,11 @@ def test_organisation_and_roles(transform: Transform) -> None:
 
 @pytest.mark.row("3.3.05")
 def test_device_observer_uid(transform: Transform) -> None:
-    result = transform(report(observer(DEVICE), uid("121012", "1.2.9")))
+    result = transform(report(b.observer(b.DEVICE), uid("121012", "1.2.9")))
     device = one(result, "Device", "dicom-participant-device")
     assert device["identifier"] == [oid("1.2.9")]
     assert only(result)["device"] == {"reference": urn(device), "type": "Device"}
-    same = transform(report(observer(DEVICE), uid("121012", "1.2.9"), DeviceUID="1.2.9"))
+    same = transform(report(b.observer(b.DEVICE), uid("121012", "1.2.9"), DeviceUID="1.2.9"))
     assert only(same)["device"]["reference"] == urn(one(same, "Device", "dicom-general-equipment"))
     assert len(resources(same, "Device")) == 1
     none = transform(report())
@@ -178,7 +153,12 @@ def test_device_observer_uid(transform: Transform) -> None:
 
 @pytest.mark.row("3.3.06")
 def test_device_observer_attributes(transform: Transform) -> None:
-    described = (observer(DEVICE), said("121014", "Maker 2"), said("121015", "M-1"), said("121016", "SN-1"))
+    described = (
+        b.observer(b.DEVICE),
+        said("121014", "Maker 2"),
+        said("121015", "M-1"),
+        said("121016", "SN-1"),
+    )
     device = one(transform(report(*described)), "Device", "dicom-participant-device")
     assert {
         name: device[name] for name in ("displayName", "manufacturer", "modelNumber", "serialNumber")
@@ -196,10 +176,10 @@ def test_device_observer_attributes(transform: Transform) -> None:
 def test_location_role_and_title_of_a_device(transform: Transform) -> None:
     result = transform(
         report(
-            observer(DEVICE),
+            b.observer(b.DEVICE),
             uid("121012", "1.2.9"),
             said("121017", "Room 5"),
-            coded(dcm("113876"), Code("113859", "DCM", "Irradiating Device")),
+            coded(dcm("113876"), b.Code("113859", "DCM", "Irradiating Device")),
             said("110119", "CADSTATION"),
         )
     )
@@ -211,14 +191,14 @@ def test_location_role_and_title_of_a_device(transform: Transform) -> None:
 @pytest.mark.row("3.3.04", "3.3.07")
 def test_what_has_no_target_is_no_component_and_no_evaluation_of_a_group(transform: Transform) -> None:
     stated = [
-        person_observer("Doe^Jane"),
+        b.person_observer("Doe^Jane"),
         said("121009", "Test Hospital"),
-        observer(DEVICE),
+        b.observer(b.DEVICE),
         uid("121012", "1.2.9"),
         said("121017", "Room 5"),
-        text(dcm("110119"), "CADSTATION"),
+        b.text(dcm("110119"), "CADSTATION"),
     ]
-    result = transform(measurement_report(imaging_measurements(group(*stated, MEASURED))))
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(*stated, MEASURED))))
     assert [unmapped(result).get(f"1.1.1.{n}") for n in (2, 5, 6)] == ["no-target"] * 3
     assert len(resources(result, "Observation")) == 2
     assert "component" not in observation(result, "125007")
@@ -230,7 +210,9 @@ def test_what_has_no_target_is_no_component_and_no_evaluation_of_a_group(transfo
 @pytest.mark.row("3.3.08")
 def test_another_study_replaces_that_of_the_header(transform: Transform) -> None:
     result = transform(
-        measurement_report(imaging_measurements(group(uid("121018", "1.2.66"), MEASURED), group(FURTHER)))
+        b.measurement_report(
+            b.imaging_measurements(b.group(uid("121018", "1.2.66"), MEASURED), b.group(FURTHER))
+        )
     )
     own, other = resources(result, "ImagingStudy")
     assert other["identifier"] == [oid("1.2.66")]
@@ -247,17 +229,17 @@ def test_another_study_replaces_that_of_the_header(transform: Transform) -> None
 
 @pytest.mark.row("3.3.08")
 def test_another_order_replaces_that_of_the_header(transform: Transform) -> None:
-    chest = Code("24627-2", "LN", "CT Chest")
+    chest = b.Code("24627-2", "LN", "CT Chest")
     ordered = (
         said("121022", "A-9"),
         said("121020", "P-9"),
         said("121021", "F-9"),
         coded(dcm("121023"), chest),
-        scoord("POINT", [1, 2], image("1.2.3")),
+        b.scoord("POINT", [1, 2], b.image("1.2.3")),
     )
     result = transform(
-        measurement_report(
-            imaging_measurements(group(*ordered, MEASURED), group(FURTHER)), AccessionNumber="A-1"
+        b.measurement_report(
+            b.imaging_measurements(b.group(*ordered, MEASURED), b.group(FURTHER)), AccessionNumber="A-1"
         )
     )
     own, other = resources(result, "ServiceRequest")
@@ -313,9 +295,9 @@ def test_the_patient_as_subject(transform: Transform) -> None:
 def test_the_patient_of_the_header_said_again(transform: Transform) -> None:
     same = (
         subject_class("121025"),
-        pname(dcm("121029"), "Doe^John", relationship=CONTEXT),
+        b.pname(dcm("121029"), "Doe^John", relationship=CONTEXT),
         said("121030", "PID-1"),
-        date(dcm("121031"), "19670701", relationship=CONTEXT),
+        b.date(dcm("121031"), "19670701", relationship=CONTEXT),
     )
     result = transform(report(*same, PatientBirthDate="19670701"))
     assert not findings(result, "different-subject")
@@ -326,9 +308,9 @@ def test_the_patient_of_the_header_said_again(transform: Transform) -> None:
 @pytest.mark.row("3.3.10")
 def test_another_patient_is_an_error(transform: Transform) -> None:
     different = [
-        pname(dcm("121029"), "Roe^Rita", relationship=CONTEXT),
+        b.pname(dcm("121029"), "Roe^Rita", relationship=CONTEXT),
         said("121030", "PID-2"),
-        date(dcm("121031"), "19670702", relationship=CONTEXT),
+        b.date(dcm("121031"), "19670702", relationship=CONTEXT),
         coded(dcm("121032"), dcm("F", "Female")),
     ]
     result = transform(report(*different, PatientBirthDate="19670701", PatientSex="M"))
@@ -368,7 +350,7 @@ def test_a_specimen(transform: Transform) -> None:
             subject_class("121027"),
             uid("121039", "1.2.55"),
             said("121041", "SP-1"),
-            coded(Code("371439000", "SCT", "Specimen type"), Code("309106005", "SCT", "Lung tissue")),
+            coded(b.Code("371439000", "SCT", "Specimen type"), b.Code("309106005", "SCT", "Lung tissue")),
             said("111700", "BOX-1"),
         )
     )
@@ -418,11 +400,11 @@ COUNTRY = dcm("121046", "Country of Language")
 
 def language(tag: str, scheme: str = "RFC5646", country: str | None = None) -> Dataset:
     below = (
-        [code(COUNTRY, Code(country, "ISO3166_1", "Country"), relationship="HAS CONCEPT MOD")]
+        [b.code(COUNTRY, b.Code(country, "ISO3166_1", "Country"), relationship="HAS CONCEPT MOD")]
         if country
         else []
     )
-    return code(LANGUAGE, Code(tag, scheme, "Language"), *below, relationship="HAS CONCEPT MOD")
+    return b.code(LANGUAGE, b.Code(tag, scheme, "Language"), *below, relationship="HAS CONCEPT MOD")
 
 
 TAGS = [
@@ -451,9 +433,11 @@ def test_language(transform: Transform) -> None:
 @pytest.mark.row("3.3.14")
 def test_what_carries_the_language(transform: Transform) -> None:
     """What is made from one item; not stubs, nor what items of several scopes share (section 5.4)."""
-    site = code(FINDING_SITE, LUNG, code(LATERALITY, RIGHT, relationship=MODIFIES), relationship=MODIFIES)
-    stated = (language("de"), imaging_measurements(group(site, image("1.2.3"))))
-    result = transform(measurement_report(*stated, AccessionNumber="A-1"))
+    site = b.code(
+        b.FINDING_SITE, b.LUNG, b.code(b.LATERALITY, b.RIGHT, relationship=MODIFIES), relationship=MODIFIES
+    )
+    stated = (language("de"), b.imaging_measurements(b.group(site, b.image("1.2.3"))))
+    result = transform(b.measurement_report(*stated, AccessionNumber="A-1"))
     every = [entry["resource"] for entry in result.bundle["entry"]]
     with_language = [each["resourceType"] for each in every if each.get("language") == "de"]
     assert with_language == ["BodyStructure", "ImagingSelection", "Observation"]
@@ -473,9 +457,9 @@ def test_a_language_or_country_that_does_not_fit(transform: Transform) -> None:
 
 @pytest.mark.row("3.3.14")
 def test_the_nearest_language_holds(transform: Transform) -> None:
-    inner = num(OTHER, "2", CUBIC_MM, language("fr"))
-    result = transform(measurement_report(language("de"), imaging_measurements(group(MEASURED, inner))))
-    made = [observation(result, each)["language"] for each in ("125007", VOLUME.value, OTHER.value)]
+    inner = b.num(OTHER, "2", b.CUBIC_MM, language("fr"))
+    result = transform(b.measurement_report(language("de"), b.imaging_measurements(b.group(MEASURED, inner))))
+    made = [observation(result, each)["language"] for each in ("125007", b.VOLUME.value, OTHER.value)]
     assert made == ["de", "de", "fr"]
 
 
@@ -483,12 +467,16 @@ def test_the_nearest_language_holds(transform: Transform) -> None:
 def test_the_language_of_what_an_item_refers_to(transform: Transform) -> None:
     """On every resource whose text comes from the scope, and on no other."""
     modifies = {"relationship": "HAS CONCEPT MOD"}
-    site = code(FINDING_SITE, LUNG, code(LATERALITY, RIGHT, **modifies), language("fr"), **modifies)
-    named = text(TRACKING_IDENTIFIER, "Lesion", relationship="HAS OBS CONTEXT")
-    inner = num(OTHER, "2", CUBIC_MM, site, language("es"), image("1.2.1", relationship="INFERRED FROM"))
+    site = b.code(
+        b.FINDING_SITE, b.LUNG, b.code(b.LATERALITY, b.RIGHT, **modifies), language("fr"), **modifies
+    )
+    named = b.text(b.TRACKING_IDENTIFIER, "Lesion", relationship="HAS OBS CONTEXT")
+    inner = b.num(
+        OTHER, "2", b.CUBIC_MM, site, language("es"), b.image("1.2.1", relationship="INFERRED FROM")
+    )
     result = transform(
-        measurement_report(
-            language("de"), imaging_measurements(group(named, image("1.2.2"), MEASURED, inner))
+        b.measurement_report(
+            language("de"), b.imaging_measurements(b.group(named, b.image("1.2.2"), MEASURED, inner))
         )
     )
     spoken = {
@@ -499,7 +487,7 @@ def test_the_language_of_what_an_item_refers_to(transform: Transform) -> None:
     assert {each["instance"][0]["uid"]: each.get("language") for each in selections} == {
         "1.2.1": "es",
         "1.2.2": "de",
-        INSTANCE: None,
+        b.INSTANCE: None,
     }
     assert [each["language"] for each in resources(result, "BodyStructure")] == ["de", "fr"]
     assert category(result, "1.1") == "SUPP"
@@ -507,10 +495,12 @@ def test_the_language_of_what_an_item_refers_to(transform: Transform) -> None:
 
 @pytest.mark.row("3.3.15")
 def test_equivalent_meanings(transform: Transform) -> None:
-    meaning = text(
+    meaning = b.text(
         dcm("121050", "Equivalent Meaning of Concept Name"), "Volumen", relationship="HAS CONCEPT MOD"
     )
-    result = transform(measurement_report(imaging_measurements(num(VOLUME, "1", CUBIC_MM, meaning))))
+    result = transform(
+        b.measurement_report(b.imaging_measurements(b.num(b.VOLUME, "1", b.CUBIC_MM, meaning)))
+    )
     assert unmapped(result)["1.1.1.1"] == "no-target"
     assert b"Volumen" not in result.json
     assert "component" not in only(result)
@@ -522,22 +512,22 @@ def test_equivalent_meanings(transform: Transform) -> None:
 @pytest.mark.row("3.3.16")
 def test_observers_of_a_level_replace_all_observers_above(transform: Transform) -> None:
     """Root, 126010, group, measurement and evaluation in that order of increasing priority."""
-    section = imaging_measurements(
-        person_observer("Section^S"),
-        num(VOLUME, "1", CUBIC_MM),
-        group(
-            person_observer("Group^G"),
-            num(OTHER, "2", CUBIC_MM, person_observer("Number^N")),
-            text(COMMENT, "none", person_observer("Evaluation^E")),
+    section = b.imaging_measurements(
+        b.person_observer("Section^S"),
+        b.num(b.VOLUME, "1", b.CUBIC_MM),
+        b.group(
+            b.person_observer("Group^G"),
+            b.num(OTHER, "2", b.CUBIC_MM, b.person_observer("Number^N")),
+            b.text(COMMENT, "none", b.person_observer("Evaluation^E")),
         ),
     )
-    device = (observer(DEVICE), uid("121012", "1.2.9"))
-    alone = evaluations(text(Code("121077", "DCM", "Conclusion"), "none"))
-    root = (observer(PERSON), person_observer("Root^R"), *device)
-    result = transform(measurement_report(*root, section, alone))
+    device = (b.observer(b.DEVICE), uid("121012", "1.2.9"))
+    alone = b.evaluations(b.text(b.Code("121077", "DCM", "Conclusion"), "none"))
+    root = (b.observer(b.PERSON), b.person_observer("Root^R"), *device)
+    result = transform(b.measurement_report(*root, section, alone))
     expected = {
         "121077": ["Root"],
-        VOLUME.value: ["Section"],
+        b.VOLUME.value: ["Section"],
         "125007": ["Group"],
         OTHER.value: ["Number"],
         COMMENT.value: ["Evaluation"],
@@ -552,12 +542,14 @@ def test_observers_of_a_level_replace_all_observers_above(transform: Transform) 
 @pytest.mark.row("3.3.16")
 def test_subjects_of_a_level_replace_those_above(transform: Transform) -> None:
     fetus = (subject_class("121026"), said("121030", "F-1"))
-    second = group(subject_class("121026"), said("121030", "F-2"), num(OTHER, "2", CUBIC_MM))
-    third = group(subject_class("121025"), num(Code("81827009", "SCT", "Diameter"), "3", CUBIC_MM))
-    result = transform(measurement_report(*fetus, imaging_measurements(group(MEASURED), second, third)))
-    focus = {each: observation(result, each).get("focus") for each in (VOLUME.value, OTHER.value, "81827009")}
+    second = b.group(subject_class("121026"), said("121030", "F-2"), b.num(OTHER, "2", b.CUBIC_MM))
+    third = b.group(subject_class("121025"), b.num(b.Code("81827009", "SCT", "Diameter"), "3", b.CUBIC_MM))
+    result = transform(b.measurement_report(*fetus, b.imaging_measurements(b.group(MEASURED), second, third)))
+    focus = {
+        each: observation(result, each).get("focus") for each in (b.VOLUME.value, OTHER.value, "81827009")
+    }
     assert focus == {
-        VOLUME.value: [{"type": "Patient", "identifier": {"value": "F-1"}}],
+        b.VOLUME.value: [{"type": "Patient", "identifier": {"value": "F-1"}}],
         OTHER.value: [{"type": "Patient", "identifier": {"value": "F-2"}}],
         "81827009": None,
     }
@@ -575,11 +567,11 @@ def classes(result: Result, count: int) -> list[str]:
 def test_every_item_is_in_its_class(transform: Transform) -> None:
     """The rows of the table, and section 8 for what has no target of the guide."""
     stated: list[tuple[Dataset, str]] = [
-        (observer(PERSON), "CONTEXT"),
-        (person_observer("Doe^Jane"), "IG"),
+        (b.observer(b.PERSON), "CONTEXT"),
+        (b.person_observer("Doe^Jane"), "IG"),
         (said("128774", "jdoe"), "SUPP"),
         (said("121009", "Test Hospital"), "UNM"),
-        (observer(DEVICE), "CONTEXT"),
+        (b.observer(b.DEVICE), "CONTEXT"),
         (uid("121012", "1.2.9"), "IG"),
         (said("121013", "CAD 1"), "IG"),
         (said("121014", "Maker 2"), "IG"),

@@ -8,43 +8,22 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import InputError, Result
 
-from tests.builders import (
-    CUBIC_MM,
-    FINDING,
-    VOLUME,
-    Code,
-    code,
-    composite,
-    container,
-    date,
-    derived_measurements,
-    evaluations,
-    group,
-    image,
-    image_library,
-    imaging_measurements,
-    measurement_report,
-    num,
-    scoord,
-    text,
-    time,
-)
-from tests.builders.codes import ACQUISITION_DATE, ACQUISITION_TIME
+from tests import builders as b
 from tests.rows.conftest import Transform
 from tests.rows.look import DCM, SCT, category, claims, concept, observation, one, resources, unmapped
 
-LENGTH = Code("410668003", "SCT", "Length")
-MEAN = Code("373098007", "SCT", "Mean")
-CONCLUSION = Code("121077", "DCM", "Conclusion")
-PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
-CHEST = Code("24627-2", "LN", "CT Chest")
+LENGTH = b.Code("410668003", "SCT", "Length")
+MEAN = b.Code("373098007", "SCT", "Mean")
+CONCLUSION = b.Code("121077", "DCM", "Conclusion")
+PROCEDURE_REPORTED = b.Code("121058", "DCM", "Procedure reported")
+CHEST = b.Code("24627-2", "LN", "CT Chest")
 TITLES = [
-    Code("126000", "DCM", "Imaging Measurement Report"),
-    Code("126001", "DCM", "Oncology Measurement Report"),
-    Code("126002", "DCM", "Dynamic Contrast MR Measurement Report"),
-    Code("126003", "DCM", "PET Measurement Report"),
+    b.Code("126000", "DCM", "Imaging Measurement Report"),
+    b.Code("126001", "DCM", "Oncology Measurement Report"),
+    b.Code("126002", "DCM", "Dynamic Contrast MR Measurement Report"),
+    b.Code("126003", "DCM", "PET Measurement Report"),
 ]
-MEASURED = num(VOLUME, "1", CUBIC_MM)
+MEASURED = b.num(b.VOLUME, "1", b.CUBIC_MM)
 
 
 def codes(result: Result) -> list[str]:
@@ -55,44 +34,44 @@ def codes(result: Result) -> list[str]:
 @pytest.mark.row("3.5.01")
 def test_the_title_of_the_report(transform: Transform) -> None:
     for title in TITLES:
-        result = transform(measurement_report(imaging_measurements(MEASURED), title=title, template=None))
+        result = transform(b.measurement_report(b.imaging_measurements(MEASURED), title=title, template=None))
         assert title.value.encode() not in result.json
         assert "1" not in unmapped(result)
     with pytest.raises(InputError):
-        transform(measurement_report(title=Code("121144", "DCM", "Document Title"), template=None))
+        transform(b.measurement_report(title=b.Code("121144", "DCM", "Document Title"), template=None))
 
 
 @pytest.mark.row("3.5.02")
 def test_procedure_reported(transform: Transform) -> None:
     stated = [
-        code(PROCEDURE_REPORTED, CHEST, relationship="HAS CONCEPT MOD"),
-        code(PROCEDURE_REPORTED, Code("77477000", "SCT", "CT"), relationship="HAS CONCEPT MOD"),
+        b.code(PROCEDURE_REPORTED, CHEST, relationship="HAS CONCEPT MOD"),
+        b.code(PROCEDURE_REPORTED, b.Code("77477000", "SCT", "CT"), relationship="HAS CONCEPT MOD"),
     ]
-    result = transform(measurement_report(*stated))
+    result = transform(b.measurement_report(*stated))
     assert one(result, "ImagingStudy")["procedure"] == [
         {"concept": concept("http://loinc.org", "24627-2", "CT Chest")},
         {"concept": concept(SCT, "77477000", "CT")},
     ]
     assert not {"1.1", "1.2"} & set(unmapped(result))
-    assert "procedure" not in one(transform(measurement_report()), "ImagingStudy")
+    assert "procedure" not in one(transform(b.measurement_report()), "ImagingStudy")
 
 
 def acquired(day: str, hour: str | None) -> list[Dataset]:
     """Return acquisition date and time as the Image Library has them."""
-    items = [date(ACQUISITION_DATE, day, relationship="HAS ACQ CONTEXT")]
-    return items + ([time(ACQUISITION_TIME, hour, relationship="HAS ACQ CONTEXT")] if hour else [])
+    items = [b.date(b.ACQUISITION_DATE, day, relationship="HAS ACQ CONTEXT")]
+    return items + ([b.time(b.ACQUISITION_TIME, hour, relationship="HAS ACQ CONTEXT")] if hour else [])
 
 
-MODALITY = code(
-    Code("121139", "DCM", "Modality"),
-    Code("CT", "DCM", "Computed Tomography"),
+MODALITY = b.code(
+    b.Code("121139", "DCM", "Modality"),
+    b.Code("CT", "DCM", "Computed Tomography"),
     relationship="HAS ACQ CONTEXT",
 )
 
 
 def drawn(*uids: str) -> Dataset:
     """Return a group with a region in each of these images."""
-    return group(*(scoord("POINT", [1, 2], image(uid)) for uid in uids), MEASURED)
+    return b.group(*(b.scoord("POINT", [1, 2], b.image(uid)) for uid in uids), MEASURED)
 
 
 def effective(result: Result) -> set[str | None]:
@@ -101,8 +80,8 @@ def effective(result: Result) -> set[str | None]:
 
 @pytest.mark.row("3.5.03")
 def test_the_image_library_is_left_out_but_for_the_acquisition_time(transform: Transform) -> None:
-    library = image_library(image("1.2.3", *acquired("20231224", "183000"), MODALITY), image("1.2.99"))
-    result = transform(measurement_report(library, imaging_measurements(drawn("1.2.3"))))
+    library = b.image_library(b.image("1.2.3", *acquired("20231224", "183000"), MODALITY), b.image("1.2.99"))
+    result = transform(b.measurement_report(library, b.imaging_measurements(drawn("1.2.3"))))
     assert effective(result) == {"2023-12-24T18:30:00+01:00"}
     assert {"1.1.1.1", "1.1.1.1.3", "1.1.1.2"} <= set(unmapped(result))
     assert not {"1.1.1.1.1", "1.1.1.1.2"} & set(unmapped(result))
@@ -113,8 +92,8 @@ def test_the_image_library_is_left_out_but_for_the_acquisition_time(transform: T
 
 @pytest.mark.row("3.5.03")
 def test_acquisition_time_of_a_library_group(transform: Transform) -> None:
-    grouped = image_library(*acquired("20231224", None), image("1.2.3"))
-    result = transform(measurement_report(grouped, imaging_measurements(drawn("1.2.3"))))
+    grouped = b.image_library(*acquired("20231224", None), b.image("1.2.3"))
+    result = transform(b.measurement_report(grouped, b.imaging_measurements(drawn("1.2.3"))))
     assert effective(result) == {"2023-12-24"}
 
 
@@ -130,8 +109,8 @@ def test_acquisition_times_that_do_not_settle_it(transform: Transform) -> None:
         (("1.2.3",), ("1.2.3", "1.2.4")),
         (("1.2.3",), ("1.2.5",)),
     ):
-        library = image_library(*(image(uid, *acquired(dates[uid], "183000")) for uid in listed))
-        result = transform(measurement_report(library, imaging_measurements(drawn(*uids))))
+        library = b.image_library(*(b.image(uid, *acquired(dates[uid], "183000")) for uid in listed))
+        result = transform(b.measurement_report(library, b.imaging_measurements(drawn(*uids))))
         assert {"1.1", "1.1.1", "1.1.1.1", "1.1.1.1.1", "1.1.1.1.2"} <= set(unmapped(result))
         assert effective(result) == {STUDY_STARTED}
 
@@ -139,20 +118,22 @@ def test_acquisition_times_that_do_not_settle_it(transform: Transform) -> None:
 @pytest.mark.row("3.5.04")
 def test_groups_of_all_imaging_measurements(transform: Transform) -> None:
     result = transform(
-        measurement_report(
-            imaging_measurements(group(MEASURED)),
-            imaging_measurements(group(num(LENGTH, "2", CUBIC_MM)), group()),
+        b.measurement_report(
+            b.imaging_measurements(b.group(MEASURED)),
+            b.imaging_measurements(b.group(b.num(LENGTH, "2", b.CUBIC_MM)), b.group()),
         )
     )
-    assert sorted(codes(result)) == sorted([VOLUME.value, LENGTH.value, *["125007"] * 3])
+    assert sorted(codes(result)) == sorted([b.VOLUME.value, LENGTH.value, *["125007"] * 3])
     assert not {"1.1", "1.2"} & set(unmapped(result))
 
 
 @pytest.mark.row("3.5.05")
 def test_groups_in_unusual_places(transform: Transform) -> None:
-    result = transform(measurement_report(group(MEASURED), evaluations(group(num(LENGTH, "2", CUBIC_MM)))))
+    result = transform(
+        b.measurement_report(b.group(MEASURED), b.evaluations(b.group(b.num(LENGTH, "2", b.CUBIC_MM))))
+    )
     assert len(resources(result, "Observation", "imaging-measurement-group")) == 2
-    assert {VOLUME.value, LENGTH.value} <= set(codes(result))
+    assert {b.VOLUME.value, LENGTH.value} <= set(codes(result))
     assert not unmapped_items(result)
 
 
@@ -164,18 +145,18 @@ def unmapped_items(result: Result) -> list[str]:
 @pytest.mark.row("3.5.05")
 def test_measurements_and_evaluations_without_a_group(transform: Transform) -> None:
     result = transform(
-        measurement_report(
-            imaging_measurements(
+        b.measurement_report(
+            b.imaging_measurements(
                 MEASURED,
-                code(FINDING, Code("52988006", "SCT", "Lesion")),
-                text(CONCLUSION, "none"),
-                text(Code("121106", "DCM", "Comment"), "of no use", relationship="HAS PROPERTIES"),
+                b.code(b.FINDING, b.Code("52988006", "SCT", "Lesion")),
+                b.text(CONCLUSION, "none"),
+                b.text(b.Code("121106", "DCM", "Comment"), "of no use", relationship="HAS PROPERTIES"),
             )
         )
     )
-    measured = observation(result, VOLUME.value)
+    measured = observation(result, b.VOLUME.value)
     assert claims(measured, "imaging-measurement")
-    assert claims(observation(result, FINDING.value), "imaging-qualitative-evaluation")
+    assert claims(observation(result, b.FINDING.value), "imaging-qualitative-evaluation")
     assert observation(result, CONCLUSION.value)["valueCodeableConcept"] == {"text": "none"}
     assert unmapped_items(result) == ["1.1.4"]
     sources = resources(result, "ImagingSelection", "source-sr-content-item")
@@ -185,9 +166,11 @@ def test_measurements_and_evaluations_without_a_group(transform: Transform) -> N
 
 @pytest.mark.row("3.5.06")
 def test_other_containers_of_imaging_measurements(transform: Transform) -> None:
-    other = container(Code("121070", "DCM", "Findings"), num(LENGTH, "2", CUBIC_MM), text(CONCLUSION, "none"))
-    result = transform(measurement_report(imaging_measurements(MEASURED, other)))
-    assert codes(result) == [VOLUME.value]
+    other = b.container(
+        b.Code("121070", "DCM", "Findings"), b.num(LENGTH, "2", b.CUBIC_MM), b.text(CONCLUSION, "none")
+    )
+    result = transform(b.measurement_report(b.imaging_measurements(MEASURED, other)))
+    assert codes(result) == [b.VOLUME.value]
     places = ("1.1.2", "1.1.2.1", "1.1.2.2")
     assert {place: unmapped(result).get(place) for place in places} == dict.fromkeys(
         places, "out-of-scope-container"
@@ -196,12 +179,12 @@ def test_other_containers_of_imaging_measurements(transform: Transform) -> None:
 
 @pytest.mark.row("3.5.07")
 def test_derived_measurements_at_both_places(transform: Transform) -> None:
-    derived = derived_measurements(num(MEAN, "1", CUBIC_MM))
+    derived = b.derived_measurements(b.num(MEAN, "1", b.CUBIC_MM))
     for content in (
-        (imaging_measurements(MEASURED), derived),
-        (imaging_measurements(MEASURED, derived),),
+        (b.imaging_measurements(MEASURED), derived),
+        (b.imaging_measurements(MEASURED, derived),),
     ):
-        result = transform(measurement_report(*content))
+        result = transform(b.measurement_report(*content))
         made = observation(result, MEAN.value)
         assert made["category"] == [concept(DCM, "126011", "Derived Imaging Measurements")]
         assert not unmapped_items(result)
@@ -209,9 +192,9 @@ def test_derived_measurements_at_both_places(transform: Transform) -> None:
 
 @pytest.mark.row("3.5.08")
 def test_evaluations_at_both_places(transform: Transform) -> None:
-    evaluated = evaluations(text(CONCLUSION, "none"))
-    for content in ((imaging_measurements(), evaluated), (imaging_measurements(evaluated),)):
-        result = transform(measurement_report(*content))
+    evaluated = b.evaluations(b.text(CONCLUSION, "none"))
+    for content in ((b.imaging_measurements(), evaluated), (b.imaging_measurements(evaluated),)):
+        result = transform(b.measurement_report(*content))
         made: dict[str, Any] = one(result, "Observation", "imaging-qualitative-evaluation")
         assert made["code"] == concept(DCM, "121077", "Conclusion")
 
@@ -219,18 +202,18 @@ def test_evaluations_at_both_places(transform: Transform) -> None:
 @pytest.mark.row("3.5.09")
 def test_other_children_of_the_root(transform: Transform) -> None:
     result = transform(
-        measurement_report(
-            imaging_measurements(MEASURED),
-            container(
-                Code("121070", "DCM", "Findings"),
-                text(FINDING, "of no use"),
-                group(num(LENGTH, "2", CUBIC_MM)),
+        b.measurement_report(
+            b.imaging_measurements(MEASURED),
+            b.container(
+                b.Code("121070", "DCM", "Findings"),
+                b.text(b.FINDING, "of no use"),
+                b.group(b.num(LENGTH, "2", b.CUBIC_MM)),
             ),
-            text(Code("121106", "DCM", "Comment"), "of no use"),
-            composite("1.2.70"),
+            b.text(b.Code("121106", "DCM", "Comment"), "of no use"),
+            b.composite("1.2.70"),
         )
     )
-    assert codes(result) == [VOLUME.value]
+    assert codes(result) == [b.VOLUME.value]
     assert {"1.2", "1.2.1", "1.2.2", "1.2.2.1", "1.3", "1.4"} == set(unmapped_items(result))
     assert b"of no use" not in result.json
     assert b"1.2.70" not in result.json
@@ -240,15 +223,15 @@ def test_other_children_of_the_root(transform: Transform) -> None:
 def test_every_item_is_in_its_class(transform: Transform) -> None:
     """The rows of the table: containers are structure, what stands in them is or is not a target of the guide."""
     result = transform(
-        measurement_report(
-            code(PROCEDURE_REPORTED, CHEST, relationship="HAS CONCEPT MOD"),
-            image_library(image("1.2.3", *acquired("20231224", "183000"), MODALITY)),
-            imaging_measurements(
-                drawn("1.2.3"), MEASURED, container(Code("121070", "DCM", "Findings"), MEASURED)
+        b.measurement_report(
+            b.code(PROCEDURE_REPORTED, CHEST, relationship="HAS CONCEPT MOD"),
+            b.image_library(b.image("1.2.3", *acquired("20231224", "183000"), MODALITY)),
+            b.imaging_measurements(
+                drawn("1.2.3"), MEASURED, b.container(b.Code("121070", "DCM", "Findings"), MEASURED)
             ),
-            derived_measurements(num(MEAN, "1", CUBIC_MM)),
-            evaluations(text(CONCLUSION, "none")),
-            text(Code("121106", "DCM", "Comment"), "of no use"),
+            b.derived_measurements(b.num(MEAN, "1", b.CUBIC_MM)),
+            b.evaluations(b.text(CONCLUSION, "none")),
+            b.text(b.Code("121106", "DCM", "Comment"), "of no use"),
         )
     )
     expected = {

@@ -8,31 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
 
-from tests.builders import (
-    ALGORITHM_NAME,
-    FINDING,
-    FINDING_SITE,
-    LATERALITY,
-    LUNG,
-    RIGHT,
-    TRACKING_IDENTIFIER,
-    TRACKING_UID,
-    VOLUME,
-    Code,
-    code,
-    date,
-    date_time,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    scoord,
-    table,
-    text,
-    time,
-    uidref,
-)
+from tests import builders as b
 from tests.rows.concepts import (
     ACTIVITY_SESSION,
     APICAL,
@@ -95,7 +71,7 @@ MEASUREMENT_GROUP = concept(DCM, "125007", "Measurement Group")
 
 def report(*groups: Dataset, **header: Any) -> Dataset:
     """Build a report of these groups: the first one is 1.1.1."""
-    return measurement_report(imaging_measurements(*groups), **header)
+    return b.measurement_report(b.imaging_measurements(*groups), **header)
 
 
 def groups(result: Result) -> list[Json]:
@@ -105,7 +81,7 @@ def groups(result: Result) -> list[Json]:
 
 @pytest.mark.row("3.6.01")
 def test_the_category_of_a_group(transform: Transform) -> None:
-    result = transform(report(group(code(FINDING_CATEGORY, LUNG_SCREENING)), group()))
+    result = transform(report(b.group(b.code(FINDING_CATEGORY, LUNG_SCREENING)), b.group()))
     categorised, plain = groups(result)
     assert categorised["category"] == [MEASUREMENT_GROUP]
     assert plain["code"] == MEASUREMENT_GROUP
@@ -114,8 +90,8 @@ def test_the_category_of_a_group(transform: Transform) -> None:
 
 @pytest.mark.row("3.6.02")
 def test_finding_category(transform: Transform) -> None:
-    twice = (code(FINDING_CATEGORY, LUNG_SCREENING), code(FINDING_CATEGORY, CYST))
-    stated, unstated = groups(result := transform(report(group(*twice), group())))
+    twice = (b.code(FINDING_CATEGORY, LUNG_SCREENING), b.code(FINDING_CATEGORY, CYST))
+    stated, unstated = groups(result := transform(report(b.group(*twice), b.group())))
     assert stated["code"] == concept(SCT, "241053004", "Screening for lung cancer")
     assert unstated["code"] == MEASUREMENT_GROUP
     assert unmapped(result)["1.1.1.2"] == "multiplicity"
@@ -124,8 +100,8 @@ def test_finding_category(transform: Transform) -> None:
 
 @pytest.mark.row("3.6.03")
 def test_finding(transform: Transform) -> None:
-    several = (text(FINDING, "round"), code(FINDING, NODULE), code(FINDING, CYST))
-    stated, unstated = groups(result := transform(report(group(*several), group())))
+    several = (b.text(b.FINDING, "round"), b.code(b.FINDING, NODULE), b.code(b.FINDING, CYST))
+    stated, unstated = groups(result := transform(report(b.group(*several), b.group())))
     assert stated["valueCodeableConcept"] == concept(SCT, "27925004", "Nodule")
     values = [target(result, member)["valueCodeableConcept"] for member in stated["hasMember"]]
     assert values == [concept(SCT, "367643001", "Cyst"), {"text": "round"}]
@@ -136,8 +112,8 @@ def test_finding(transform: Transform) -> None:
 @pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, CONTEXT])
 def test_a_further_finding_that_is_not_contained(transform: Transform, relationship: str) -> None:
     """Decision D23: a component; the first CODE is the value of the group in whatever relationship."""
-    several = [code(FINDING, each, relationship=relationship) for each in (NODULE, CYST)]
-    found = groups(result := transform(report(group(*several))))[0]
+    several = [b.code(b.FINDING, each, relationship=relationship) for each in (NODULE, CYST)]
+    found = groups(result := transform(report(b.group(*several))))[0]
     assert found["valueCodeableConcept"] == concept(SCT, "27925004", "Nodule")
     assert found["component"] == [
         {
@@ -151,23 +127,23 @@ def test_a_further_finding_that_is_not_contained(transform: Transform, relations
 
 @pytest.mark.row("3.6.04")
 def test_measurement_method(transform: Transform) -> None:
-    methods = (code(METHOD, RECIST, relationship=MODIFIES), code(METHOD, WHO, relationship=MODIFIES))
-    result = transform(report(group(*methods, measured()), group()))
+    methods = (b.code(METHOD, RECIST, relationship=MODIFIES), b.code(METHOD, WHO, relationship=MODIFIES))
+    result = transform(report(b.group(*methods, measured()), b.group()))
     recist = concept(DCM, "126081", "RECIST 1.1")
     assert [each.get("method") for each in groups(result)] == [recist, None]
-    assert observation(result, VOLUME.value)["method"] == recist
+    assert observation(result, b.VOLUME.value)["method"] == recist
     assert unmapped(result)["1.1.1.2"] == "multiplicity"
 
 
 @pytest.mark.row("3.6.05", "3.6.06")
 def test_tracking_identifiers(transform: Transform) -> None:
     tracking = (
-        text(TRACKING_IDENTIFIER, "Nodule 1", relationship=CONTEXT),
-        uidref(TRACKING_UID, "1.2.3.100", relationship=CONTEXT),
-        text(TRACKING_IDENTIFIER, "Nodule 2", relationship=CONTEXT),
-        uidref(TRACKING_UID, "1.2.3.101", relationship=CONTEXT),
+        b.text(b.TRACKING_IDENTIFIER, "Nodule 1", relationship=CONTEXT),
+        b.uidref(b.TRACKING_UID, "1.2.3.100", relationship=CONTEXT),
+        b.text(b.TRACKING_IDENTIFIER, "Nodule 2", relationship=CONTEXT),
+        b.uidref(b.TRACKING_UID, "1.2.3.101", relationship=CONTEXT),
     )
-    tracked, untracked = groups(result := transform(report(group(*tracking), group())))
+    tracked, untracked = groups(result := transform(report(b.group(*tracking), b.group())))
     structure = one(result, "BodyStructure", "dicom-sr-finding-site")
     assert structure["identifier"] == [
         {"type": concept(DCM, "112039", "Tracking Identifier"), "value": "Nodule 1"},
@@ -181,28 +157,37 @@ def test_tracking_identifiers(transform: Transform) -> None:
 @pytest.mark.row("3.6.05", "3.6.06")
 def test_tracking_without_a_value(transform: Transform) -> None:
     """Section 5.2: the identifier is left out, and with the only one the BodyStructure."""
-    empty = text(TRACKING_IDENTIFIER, None, relationship=CONTEXT)
-    uid = uidref(TRACKING_UID, "1.2.3.100", relationship=CONTEXT)
+    empty = b.text(b.TRACKING_IDENTIFIER, None, relationship=CONTEXT)
+    uid = b.uidref(b.TRACKING_UID, "1.2.3.100", relationship=CONTEXT)
     result = transform(
-        report(group(empty, uid), group(text(TRACKING_IDENTIFIER, None, relationship=CONTEXT)))
+        report(b.group(empty, uid), b.group(b.text(b.TRACKING_IDENTIFIER, None, relationship=CONTEXT)))
     )
     structure = one(result, "BodyStructure")
     assert [each["value"] for each in structure["identifier"]] == ["urn:oid:1.2.3.100"]
     assert "bodyStructure" not in groups(result)[1]
 
 
-SITE = code(FINDING_SITE, LUNG, relationship=MODIFIES)
-RIGHT_LUNG = code(FINDING_SITE, LUNG, code(LATERALITY, RIGHT, relationship=MODIFIES), relationship=MODIFIES)
-APEX = code(FINDING_SITE, LUNG, code(MODIFIER, APICAL, relationship=MODIFIES), relationship=MODIFIES)
-SECOND_SITE = code(FINDING_SITE, LIVER, relationship=MODIFIES)
-TRACKED = text(TRACKING_IDENTIFIER, "Nodule 1", relationship=CONTEXT)
+SITE = b.code(b.FINDING_SITE, b.LUNG, relationship=MODIFIES)
+RIGHT_LUNG = b.code(
+    b.FINDING_SITE, b.LUNG, b.code(b.LATERALITY, b.RIGHT, relationship=MODIFIES), relationship=MODIFIES
+)
+APEX = b.code(b.FINDING_SITE, b.LUNG, b.code(MODIFIER, APICAL, relationship=MODIFIES), relationship=MODIFIES)
+SECOND_SITE = b.code(b.FINDING_SITE, LIVER, relationship=MODIFIES)
+TRACKED = b.text(b.TRACKING_IDENTIFIER, "Nodule 1", relationship=CONTEXT)
 LUNG_CONCEPT = concept(SCT, "39607008", "Lung")
 
 
 @pytest.mark.row("3.6.07")
 def test_finding_site(transform: Transform) -> None:
     """Decision D6: a plain site is a bodySite, any other and what is tracked a BodyStructure."""
-    sites = (group(SITE), group(RIGHT_LUNG), group(APEX), group(SITE, SECOND_SITE), group(TRACKED), group())
+    sites = (
+        b.group(SITE),
+        b.group(RIGHT_LUNG),
+        b.group(APEX),
+        b.group(SITE, SECOND_SITE),
+        b.group(TRACKED),
+        b.group(),
+    )
     result = transform(report(*sites))
     plain, *others, nothing = groups(result)
     assert plain["bodySite"] == LUNG_CONCEPT
@@ -220,9 +205,12 @@ def test_finding_site(transform: Transform) -> None:
 
 @pytest.mark.row("3.6.07")
 def test_a_second_laterality(transform: Transform) -> None:
-    sides = (code(LATERALITY, RIGHT, relationship=MODIFIES), code(LATERALITY, CYST, relationship=MODIFIES))
-    site = code(FINDING_SITE, LUNG, *sides, relationship=MODIFIES)
-    result = transform(report(group(site)))
+    sides = (
+        b.code(b.LATERALITY, b.RIGHT, relationship=MODIFIES),
+        b.code(b.LATERALITY, CYST, relationship=MODIFIES),
+    )
+    site = b.code(b.FINDING_SITE, b.LUNG, *sides, relationship=MODIFIES)
+    result = transform(report(b.group(site)))
     structure = one(result, "BodyStructure")["includedStructure"][0]
     assert structure["laterality"] == concept(SCT, "24028007", "Right")
     assert unmapped(result)["1.1.1.1.2"] == "multiplicity"
@@ -231,7 +219,7 @@ def test_a_second_laterality(transform: Transform) -> None:
 @pytest.mark.row("3.6.08")
 def test_observation_uid_of_a_group(transform: Transform) -> None:
     system = "http://hl7.org/fhir/uv/dicom-sr/CodeSystem/dicom-identifier-type"
-    stated, unstated = groups(transform(report(group(ObservationUID="1.2.3.7"), group())))
+    stated, unstated = groups(transform(report(b.group(ObservationUID="1.2.3.7"), b.group())))
     kind = concept(system, "observation-uid", "Observation UID")
     assert stated["identifier"] == [{"type": kind, **oid("1.2.3.7")}]
     assert "identifier" not in unstated
@@ -241,7 +229,7 @@ def test_observation_uid_of_a_group(transform: Transform) -> None:
 def test_issued(transform: Transform) -> None:
     """Decision D15: of the item, else of what is around it, else of the document."""
     own = {"ObservationDateTime": "20240104093000+0200"}
-    result = transform(report(group(measured(), **own), group(measured(**own))))
+    result = transform(report(b.group(measured(), **own), b.group(measured(**own))))
     stated, unstated = groups(result)
     assert stated["issued"] == "2024-01-04T09:30:00+02:00"
     assert unstated["issued"] == "2024-01-03T12:00:00+01:00"
@@ -254,7 +242,7 @@ def test_issued_without_an_observation_time(transform: Transform) -> None:
     """Decision D15: Instance Creation, else unknown; a year alone is no instant."""
     undated = {"ContentDate": None, "ContentTime": None}
     created = {"InstanceCreationDate": "20240105", "InstanceCreationTime": "070809"}
-    vague = group(ObservationDateTime="2024")
+    vague = b.group(ObservationDateTime="2024")
     assert groups(transform(report(vague, **undated, **created)))[0]["issued"] == "2024-01-05T07:08:09+01:00"
     unknown = one(transform(report(vague, **undated)), "Observation")
     assert unknown["_issued"] == {"extension": absent("unknown")}
@@ -263,8 +251,8 @@ def test_issued_without_an_observation_time(transform: Transform) -> None:
 
 @pytest.mark.row("3.6.10")
 def test_regions_and_references_of_a_group(transform: Transform) -> None:
-    region = scoord("CIRCLE", [10, 10, 15, 10], image("1.2.1"))
-    result = transform(report(group(region, image("1.2.2")), group()))
+    region = b.scoord("CIRCLE", [10, 10, 15, 10], b.image("1.2.1"))
+    result = transform(report(b.group(region, b.image("1.2.2")), b.group()))
     with_region, without = groups(result)
     kinds = [target(result, each)["code"]["coding"][0]["code"] for each in with_region["derivedFrom"]]
     assert sorted(kinds) == ["111030", "111040", "121112"]
@@ -276,11 +264,15 @@ def test_regions_and_references_of_a_group(transform: Transform) -> None:
 @pytest.mark.row("3.6.11", "3.6.12", "3.6.18")
 def test_members_of_a_group(transform: Transform) -> None:
     """Order: measurements, coded, then textual evaluations, nested groups."""
-    inner = group(code(FINDING_CATEGORY, LUNG_SCREENING), num(RATIO, "2", ONE))
-    outer = group(
-        inner, text(IMPRESSION, "benign"), code(SUBTLETY, OBVIOUS), measured(), num(KERNEL_SIZE, "3", ONE)
+    inner = b.group(b.code(FINDING_CATEGORY, LUNG_SCREENING), b.num(RATIO, "2", ONE))
+    outer = b.group(
+        inner,
+        b.text(IMPRESSION, "benign"),
+        b.code(SUBTLETY, OBVIOUS),
+        measured(),
+        b.num(KERNEL_SIZE, "3", ONE),
     )
-    result = transform(report(outer, group()))
+    result = transform(report(outer, b.group()))
     parent, nested, empty = groups(result)
     members = [target(result, each) for each in parent["hasMember"]]
     codes = [each["code"]["coding"][0]["code"] for each in members]
@@ -294,18 +286,18 @@ def test_members_of_a_group(transform: Transform) -> None:
 @pytest.mark.row("3.6.13")
 def test_algorithm_of_a_group(transform: Transform) -> None:
     """Section 3.4: it makes the group and its members; the equipment makes a group without one."""
-    algorithm = text(ALGORITHM_NAME, "pylidc", relationship=MODIFIES)
-    result = transform(report(group(algorithm, measured()), group()))
+    algorithm = b.text(b.ALGORITHM_NAME, "pylidc", relationship=MODIFIES)
+    result = transform(report(b.group(algorithm, measured()), b.group()))
     algorithms = urn(one(result, "Device", "algorithm-identification"))
     equipment = urn(one(result, "Device", "dicom-general-equipment"))
     assert [each["device"]["reference"] for each in groups(result)] == [algorithms, equipment]
-    assert observation(result, VOLUME.value)["device"]["reference"] == algorithms
+    assert observation(result, b.VOLUME.value)["device"]["reference"] == algorithms
 
 
 @pytest.mark.row("3.6.14", "3.6.15")
 def test_activity_session_and_geometric_purpose(transform: Transform) -> None:
-    contained = (text(ACTIVITY_SESSION, "1"), code(GEOMETRIC_PURPOSE, OUTLINE))
-    stated, unstated = groups(result := transform(report(group(*contained), group())))
+    contained = (b.text(ACTIVITY_SESSION, "1"), b.code(GEOMETRIC_PURPOSE, OUTLINE))
+    stated, unstated = groups(result := transform(report(b.group(*contained), b.group())))
     assert stated["component"] == [
         {"code": {"coding": [coded(ACTIVITY_SESSION)]}, "valueString": "1"},
         {
@@ -321,14 +313,14 @@ def test_activity_session_and_geometric_purpose(transform: Transform) -> None:
 @pytest.mark.row("3.6.16")
 def test_time_point(transform: Transform) -> None:
     items = (
-        text(TIME_POINT, "TP1", relationship=CONTEXT),
-        code(TIME_POINT_TYPE, BASELINE, relationship=CONTEXT),
-        num(TIME_POINT_ORDER, "1", ONE, relationship=CONTEXT),
-        text(SUBJECT_TIME_POINT, "S-1", relationship=CONTEXT),
-        text(PROTOCOL_TIME_POINT, "P-1", relationship=CONTEXT),
-        num(OFFSET, "14", DAYS, code(EVENT, BASELINE, relationship=MODIFIES), relationship=CONTEXT),
+        b.text(TIME_POINT, "TP1", relationship=CONTEXT),
+        b.code(TIME_POINT_TYPE, BASELINE, relationship=CONTEXT),
+        b.num(TIME_POINT_ORDER, "1", ONE, relationship=CONTEXT),
+        b.text(SUBJECT_TIME_POINT, "S-1", relationship=CONTEXT),
+        b.text(PROTOCOL_TIME_POINT, "P-1", relationship=CONTEXT),
+        b.num(OFFSET, "14", DAYS, b.code(EVENT, BASELINE, relationship=MODIFIES), relationship=CONTEXT),
     )
-    result = transform(report(group(*items, measured())))
+    result = transform(report(b.group(*items, measured())))
     days = {"value": 14, "unit": "day", "system": "http://unitsofmeasure.org", "code": "d"}
     order = {"value": 1, "unit": "no units", "system": "http://unitsofmeasure.org", "code": "1"}
     baseline = concept(DCM, "121079", "Baseline")
@@ -346,7 +338,7 @@ def test_time_point(transform: Transform) -> None:
     ]
     found = groups(result)[0]["component"]
     assert by_code(found) == by_code(expected)
-    assert "component" not in observation(result, VOLUME.value)
+    assert "component" not in observation(result, b.VOLUME.value)
     assert not [line for line in unmapped(result) if line.startswith("1.1.1")]
 
 
@@ -359,14 +351,14 @@ def by_code(components: list[Json]) -> list[Json]:
 @pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, CONTEXT])
 def test_other_items_that_qualify_a_group(transform: Transform, relationship: str) -> None:
     items = (
-        text(SHORT_LABEL, "L1", text(NOTE, "below"), relationship=relationship),
-        code(COLOR, OBVIOUS, relationship=relationship),
-        num(KERNEL_SIZE, "3", MILLIMETRES, relationship=relationship),
-        date(Code("99D1", "99TEST", "Day"), "20240102", relationship=relationship),
-        time(Code("99D2", "99TEST", "Hour"), "101500", relationship=relationship),
-        date_time(Code("99D3", "99TEST", "Moment"), "20240102101500+0100", relationship=relationship),
+        b.text(SHORT_LABEL, "L1", b.text(NOTE, "below"), relationship=relationship),
+        b.code(COLOR, OBVIOUS, relationship=relationship),
+        b.num(KERNEL_SIZE, "3", MILLIMETRES, relationship=relationship),
+        b.date(b.Code("99D1", "99TEST", "Day"), "20240102", relationship=relationship),
+        b.time(b.Code("99D2", "99TEST", "Hour"), "101500", relationship=relationship),
+        b.date_time(b.Code("99D3", "99TEST", "Moment"), "20240102101500+0100", relationship=relationship),
     )
-    result = transform(report(group(*items)))
+    result = transform(report(b.group(*items)))
     values = {
         each["code"]["coding"][0]["code"]: {name: value for name, value in each.items() if name != "code"}
         for each in groups(result)[0]["component"]
@@ -386,7 +378,7 @@ def test_other_items_that_qualify_a_group(transform: Transform, relationship: st
 
 @pytest.mark.row("3.6.18")
 def test_a_group_in_a_group(transform: Transform) -> None:
-    result = transform(report(group(group(measured()))))
+    result = transform(report(b.group(b.group(measured()))))
     outer, inner = groups(result)
     assert outer["hasMember"] == [{"reference": urn(inner), "type": "Observation"}]
     assert [target(result, each)["code"]["coding"][0]["code"] for each in inner["hasMember"]] == ["118565006"]
@@ -398,12 +390,12 @@ def test_a_group_in_a_group(transform: Transform) -> None:
 def test_anything_else_in_a_group(transform: Transform) -> None:
     acquired = "HAS ACQ CONTEXT"
     other = (
-        table(REACHED, [NOTE], [["1"]]),
-        text(SHORT_LABEL, "L1", relationship=acquired),
-        num(KERNEL_SIZE, "3", ONE, relationship=acquired),
-        text(None, "unnamed"),
+        b.table(REACHED, [NOTE], [["1"]]),
+        b.text(SHORT_LABEL, "L1", relationship=acquired),
+        b.num(KERNEL_SIZE, "3", ONE, relationship=acquired),
+        b.text(None, "unnamed"),
     )
-    result = transform(report(group(*other)))
+    result = transform(report(b.group(*other)))
     alone = one(result, "Observation")
     assert not {"component", "hasMember"} & set(alone)
     reasons = [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3, 4)]

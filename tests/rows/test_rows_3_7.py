@@ -10,33 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
 
-from tests.builders import (
-    CUBIC_MM,
-    FINDING_SITE,
-    LUNG,
-    REFERENCED_SEGMENT,
-    SOURCE_IMAGE,
-    SOURCE_SERIES,
-    VOLUME,
-    Instance,
-    by_reference,
-    code,
-    composite,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    scoord,
-    scoord3d,
-    tcoord,
-    text,
-    uidref,
-    waveform,
-)
-from tests.builders.items import CT, ECG, SEGMENTATION, VALUE_MAP
-from tests.builders.report import COMPREHENSIVE_3D, IMAGE_SERIES, INSTANCE, SERIES, STUDY
+from tests import builders as b
 from tests.rows.concepts import (
     CENTRE,
     EXPLANATION,
@@ -86,9 +60,9 @@ SEGMENT_FRAME = "referenced-segmentation-frame"
 SEGMENTED = "source-image-for-segmentation"
 ORIGINAL = "source-sr-content-item"
 
-CT_CLASS = coding(SOP_CLASS, CT, "CT Image Storage")
-SEGMENTATION_CLASS = coding(SOP_CLASS, SEGMENTATION, "Segmentation Storage")
-SR_CLASS = coding(SOP_CLASS, COMPREHENSIVE_3D, "Comprehensive 3D SR Storage")
+CT_CLASS = coding(SOP_CLASS, b.CT, "CT Image Storage")
+SEGMENTATION_CLASS = coding(SOP_CLASS, b.SEGMENTATION, "Segmentation Storage")
+SR_CLASS = coding(SOP_CLASS, b.COMPREHENSIVE_3D, "Comprehensive 3D SR Storage")
 
 
 def selections(result: Result) -> list[Json]:
@@ -105,7 +79,7 @@ def derived(result: Result, of: Json | None = None) -> list[Json]:
 
 
 def segment(uid: str = "1.2.5", **attributes: Any) -> Dataset:
-    return image(uid, **{"concept": REFERENCED_SEGMENT, "sop_class": SEGMENTATION, **attributes})
+    return b.image(uid, **{"concept": b.REFERENCED_SEGMENT, "sop_class": b.SEGMENTATION, **attributes})
 
 
 # ---- 2D regions ------------------------------------------------------------------------------------------
@@ -114,9 +88,9 @@ def segment(uid: str = "1.2.5", **attributes: Any) -> Dataset:
 @pytest.mark.row("3.7.01")
 def test_image_region(transform: Transform) -> None:
     """One selection of all regions of a group, with what all selections have in common."""
-    circle = scoord("CIRCLE", CIRCLE, image("1.2.1", frames=[2, 3]), image("1.2.2"))
-    points = scoord("MULTIPOINT", [1, 2, 3, 4.5], image("1.2.1"))
-    site = code(FINDING_SITE, LUNG, relationship="HAS CONCEPT MOD")
+    circle = b.scoord("CIRCLE", CIRCLE, b.image("1.2.1", frames=[2, 3]), b.image("1.2.2"))
+    points = b.scoord("MULTIPOINT", [1, 2, 3, 4.5], b.image("1.2.1"))
+    site = b.code(b.FINDING_SITE, b.LUNG, relationship="HAS CONCEPT MOD")
     result = transform(grouped(circle, points, site, AccessionNumber="A-1"))
     found = one(result, "ImagingSelection", REGION_2D)
     expected_circle = {"regionType": "circle", "coordinate": CIRCLE}
@@ -140,12 +114,12 @@ def check_common(result: Result, found: Json) -> None:
     assert found["status"] == "available"
     assert found["subject"]["reference"] == urn(patient)
     assert found["basedOn"][0]["reference"] == urn(one(result, "ServiceRequest"))
-    assert (found["studyUid"], found["seriesUid"]) == (STUDY, IMAGE_SERIES)
+    assert (found["studyUid"], found["seriesUid"]) == (b.STUDY, b.IMAGE_SERIES)
     assert found["derivedFrom"] == [
         {
             "reference": urn(study),
             "type": "ImagingStudy",
-            "identifier": {"type": concept(DCM, "110180", "Study Instance UID"), **oid(STUDY)},
+            "identifier": {"type": concept(DCM, "110180", "Study Instance UID"), **oid(b.STUDY)},
         }
     ]
     assert found["bodySite"] == {"concept": concept(SCT, "39607008", "Lung")}
@@ -163,7 +137,7 @@ def test_graphic_types(transform: Transform) -> None:
         "CIRCLE": CIRCLE,
         "ELLIPSE": [1, 2, 3, 2, 2, 1, 2, 3],
     }
-    result = transform(grouped(*(scoord(kind, data, image("1.2.1")) for kind, data in graphics.items())))
+    result = transform(grouped(*(b.scoord(kind, data, b.image("1.2.1")) for kind, data in graphics.items())))
     regions = [each["imageRegion2D"][0] for each in one(result, "ImagingSelection", REGION_2D)["instance"]]
     expected = [{"regionType": kind.lower(), "coordinate": data} for kind, data in graphics.items()]
     assert regions == expected
@@ -173,11 +147,11 @@ def test_graphic_types(transform: Transform) -> None:
 def test_graphics_that_are_none(transform: Transform) -> None:
     """Section 5.2: such a region is not produced, nor is a selection that is left without any."""
     wrong = (
-        scoord("POLYGON", TRIANGLE, image("1.2.1")),
-        scoord("POINT", [1, 2, 3], image("1.2.1")),
-        scoord("POINT", [], image("1.2.1")),
-        scoord("CIRCLE", [1, 1, 2, 2, 3, 3], image("1.2.1")),
-        scoord("POINT", [1, 2]),
+        b.scoord("POLYGON", TRIANGLE, b.image("1.2.1")),
+        b.scoord("POINT", [1, 2, 3], b.image("1.2.1")),
+        b.scoord("POINT", [], b.image("1.2.1")),
+        b.scoord("CIRCLE", [1, 1, 2, 2, 3, 3], b.image("1.2.1")),
+        b.scoord("POINT", [1, 2]),
     )
     result = transform(grouped(*wrong))
     assert selections(result) == []
@@ -188,7 +162,7 @@ def test_graphics_that_are_none(transform: Transform) -> None:
 @pytest.mark.row("3.7.01")
 def test_fiducial_and_pixel_origin(transform: Transform) -> None:
     attributes: Json = {"FiducialUID": "1.2.7", "PixelOriginInterpretation": "VOLUME"}
-    result = transform(grouped(scoord("POINT", [1, 2], image("1.2.1"), **attributes)))
+    result = transform(grouped(b.scoord("POINT", [1, 2], b.image("1.2.1"), **attributes)))
     assert one(result, "ImagingSelection", REGION_2D)["identifier"] == [oid("1.2.7")]
     assert ("warning", "1.1.1.1") in findings(result, "no-target")
 
@@ -196,7 +170,7 @@ def test_fiducial_and_pixel_origin(transform: Transform) -> None:
 @pytest.mark.row("3.7.01")
 def test_frame_of_reference_of_an_image_region(transform: Transform) -> None:
     """Decision D26: never written, it would make the region a 3D one too."""
-    region = scoord("POINT", [1, 2], image("1.2.1"), ReferencedFrameOfReferenceUID=FRAME)
+    region = b.scoord("POINT", [1, 2], b.image("1.2.1"), ReferencedFrameOfReferenceUID=FRAME)
     found = one(transform(grouped(region)), "ImagingSelection", REGION_2D)
     assert "frameOfReferenceUid" not in found
 
@@ -204,16 +178,16 @@ def test_frame_of_reference_of_an_image_region(transform: Transform) -> None:
 @pytest.mark.row("3.7.01")
 def test_regions_over_several_series_and_studies(transform: Transform) -> None:
     """Decision D9: what the instances do not share is left out, and that is said."""
-    regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.1", "1.2.2")]
-    result = transform(grouped(*regions, listed=[Instance("1.2.1"), Instance("1.2.2")]))
+    regions = [b.scoord("POINT", [1, 2], b.image(uid)) for uid in ("1.2.1", "1.2.2")]
+    result = transform(grouped(*regions, listed=[b.Instance("1.2.1"), b.Instance("1.2.2")]))
     assert unshared(result) == []
-    series = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90")]
+    series = [b.Instance("1.2.1"), b.Instance("1.2.2", series="1.2.90")]
     result = transform(grouped(*regions, listed=series))
     found = one(result, "ImagingSelection", REGION_2D)
     assert "seriesUid" not in found
-    assert found["studyUid"] == STUDY
+    assert found["studyUid"] == b.STUDY
     assert unshared(result) == [("warning", "1.1.1.1", "series")]
-    studies = [Instance("1.2.1"), Instance("1.2.2", series="1.2.90", study="1.2.91")]
+    studies = [b.Instance("1.2.1"), b.Instance("1.2.2", series="1.2.90", study="1.2.91")]
     result = transform(grouped(*regions, listed=studies))
     found = one(result, "ImagingSelection", REGION_2D)
     assert not {"seriesUid", "studyUid", "derivedFrom"} & set(found)
@@ -224,8 +198,8 @@ def test_regions_over_several_series_and_studies(transform: Transform) -> None:
 @pytest.mark.row("3.7.01")
 def test_regions_on_an_instance_that_is_not_listed(transform: Transform) -> None:
     """Its series and study are not known, so those of the other one are not said either."""
-    regions = [scoord("POINT", [1, 2], image(uid)) for uid in ("1.2.1", "1.2.2")]
-    result = transform(grouped(*regions, listed=[Instance("1.2.1")]))
+    regions = [b.scoord("POINT", [1, 2], b.image(uid)) for uid in ("1.2.1", "1.2.2")]
+    result = transform(grouped(*regions, listed=[b.Instance("1.2.1")]))
     found = one(result, "ImagingSelection", REGION_2D)
     assert not {"seriesUid", "studyUid", "derivedFrom"} & set(found)
     assert unshared(result) == [("warning", "1.1.1.1", "series"), ("warning", "1.1.1.1", "study")]
@@ -244,12 +218,12 @@ def unshared(result: Result) -> list[tuple[str, str, str]]:
 @pytest.mark.row("3.7.01")
 def test_instances_and_evidence(transform: Transform) -> None:
     """Section 3.2: without evidence the study is that of the document, an instance not listed has neither."""
-    region = scoord("POINT", [1, 2], image("1.2.1"))
+    region = b.scoord("POINT", [1, 2], b.image("1.2.1"))
     result = transform(grouped(region, listed=[]))
     found = one(result, "ImagingSelection", REGION_2D)
-    assert found["studyUid"] == STUDY
+    assert found["studyUid"] == b.STUDY
     assert "seriesUid" not in found
-    result = transform(grouped(region, listed=[Instance("1.2.2")]))
+    result = transform(grouped(region, listed=[b.Instance("1.2.2")]))
     assert not {"seriesUid", "studyUid"} & set(one(result, "ImagingSelection", REGION_2D))
     assert ("warning", "1.1.1.1") in findings(result, "missing-evidence")
 
@@ -261,16 +235,16 @@ def test_instances_and_evidence(transform: Transform) -> None:
 def test_region_in_three_dimensions(transform: Transform) -> None:
     """Decision D11: carried by its own image; without one by the document, an instance for each item."""
     regions = (
-        scoord3d("POLYGON", TRIANGLE, image("1.2.1")),
-        scoord3d("POINT", [1, 2, 3], image("1.2.1")),
-        scoord3d("MULTIPOINT", [1, 2, 3, 4, 5, 6.5]),
-        scoord3d("POINT", [7, 8, 9], ObservationUID="1.2.77"),
+        b.scoord3d("POLYGON", TRIANGLE, b.image("1.2.1")),
+        b.scoord3d("POINT", [1, 2, 3], b.image("1.2.1")),
+        b.scoord3d("MULTIPOINT", [1, 2, 3, 4, 5, 6.5]),
+        b.scoord3d("POINT", [7, 8, 9], ObservationUID="1.2.77"),
     )
     result = transform(grouped(*regions))
     found = one(result, "ImagingSelection", REGION_3D)
     assert found["code"] == concept(DCM, "111030", "Image Region")
     assert found["frameOfReferenceUid"] == FRAME
-    document = {"uid": INSTANCE, "sopClass": SR_CLASS}
+    document = {"uid": b.INSTANCE, "sopClass": SR_CLASS}
     assert found["instance"] == [
         {
             "uid": "1.2.1",
@@ -293,7 +267,7 @@ def in_space(kind: str, coordinate: Sequence[float]) -> Json:
 
 @pytest.mark.row("3.7.02")
 def test_a_region_in_space_carried_by_the_segmented_image(transform: Transform) -> None:
-    result = transform(grouped(scoord3d("POINT", [1, 2, 3]), image("1.2.1", concept=SOURCE_IMAGE)))
+    result = transform(grouped(b.scoord3d("POINT", [1, 2, 3]), b.image("1.2.1", concept=b.SOURCE_IMAGE)))
     instances = one(result, "ImagingSelection", REGION_3D)["instance"]
     assert [each["uid"] for each in instances] == ["1.2.1"]
 
@@ -302,8 +276,8 @@ def test_a_region_in_space_carried_by_the_segmented_image(transform: Transform) 
 def test_frames_of_reference(transform: Transform) -> None:
     """Decision D11: the first has the profile, a further one a code without display and no profile."""
     regions = (
-        scoord3d("POINT", [1, 2, 3], image("1.2.1")),
-        scoord3d("POINT", [4, 5, 6], image("1.2.1"), frame_of_reference=OTHER_FRAME),
+        b.scoord3d("POINT", [1, 2, 3], b.image("1.2.1")),
+        b.scoord3d("POINT", [4, 5, 6], b.image("1.2.1"), frame_of_reference=OTHER_FRAME),
     )
     result = transform(grouped(*regions))
     first, second = selections(result)
@@ -316,7 +290,7 @@ def test_frames_of_reference(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.02")
 def test_no_frame_of_reference(transform: Transform) -> None:
-    result = transform(grouped(scoord3d("POINT", [1, 2, 3], image("1.2.1"), frame_of_reference=None)))
+    result = transform(grouped(b.scoord3d("POINT", [1, 2, 3], b.image("1.2.1"), frame_of_reference=None)))
     (found,) = selections(result)
     assert "meta" not in found
     assert "frameOfReferenceUid" not in found
@@ -326,7 +300,7 @@ def test_no_frame_of_reference(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.02")
 def test_graphics_in_space_that_are_none(transform: Transform) -> None:
-    wrong = (scoord3d("CIRCLE", [1, 2, 3, 4, 5, 6]), scoord3d("POINT", [1, 2]), scoord3d("POINT", []))
+    wrong = (b.scoord3d("CIRCLE", [1, 2, 3, 4, 5, 6]), b.scoord3d("POINT", [1, 2]), b.scoord3d("POINT", []))
     result = transform(grouped(*wrong))
     assert selections(result) == []
     assert [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3)] == ["invalid-value"] * 3
@@ -335,10 +309,10 @@ def test_graphics_in_space_that_are_none(transform: Transform) -> None:
 @pytest.mark.row("3.7.03")
 def test_volume_surface(transform: Transform) -> None:
     surfaces = (
-        scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE),
-        scoord3d("ELLIPSOID", list(range(18)), concept=VOLUME_SURFACE),
-        scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE, frame_of_reference=OTHER_FRAME),
-        image("1.2.1", concept=SOURCE_IMAGE),
+        b.scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE),
+        b.scoord3d("ELLIPSOID", list(range(18)), concept=VOLUME_SURFACE),
+        b.scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE, frame_of_reference=OTHER_FRAME),
+        b.image("1.2.1", concept=b.SOURCE_IMAGE),
     )
     result = transform(grouped(*surfaces))
     found, further = (each for each in selections(result) if "frameOfReferenceUid" in each)
@@ -362,7 +336,7 @@ def test_referenced_segment(transform: Transform) -> None:
     result = transform(grouped(segment(segments=[1, 2]), segment("1.2.6")))
     found = one(result, "ImagingSelection", SEGMENT)
     assert found["code"] == concept(DCM, "121191", "Referenced Segment")
-    assert found["seriesUid"] == IMAGE_SERIES
+    assert found["seriesUid"] == b.IMAGE_SERIES
     unknown = {"_subset": [{"extension": absent("unknown")}]}
     assert found["instance"] == [
         {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["1"]},
@@ -402,11 +376,14 @@ def test_referenced_segmentation_frame(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.06")
 def test_source_image_for_segmentation(transform: Transform) -> None:
-    images = (image("1.2.1", concept=SOURCE_IMAGE, frames=[1, 2]), image("1.2.2", concept=SOURCE_IMAGE))
+    images = (
+        b.image("1.2.1", concept=b.SOURCE_IMAGE, frames=[1, 2]),
+        b.image("1.2.2", concept=b.SOURCE_IMAGE),
+    )
     result = transform(grouped(segment(segments=[1]), *images))
     found = one(result, "ImagingSelection", SEGMENTED)
     assert found["code"]["coding"] == [coding(DCM, "121233", "Source image for segmentation")]
-    assert found["seriesUid"] == IMAGE_SERIES
+    assert found["seriesUid"] == b.IMAGE_SERIES
     assert found["instance"] == [
         {"uid": "1.2.1", "sopClass": CT_CLASS, "subset": ["1", "2"]},
         {"uid": "1.2.2", "sopClass": CT_CLASS},
@@ -416,15 +393,15 @@ def test_source_image_for_segmentation(transform: Transform) -> None:
     assert derived(result) == [segmentation]
 
 
-SERIES_NAMED = uidref(SOURCE_SERIES, "1.2.90")
+SERIES_NAMED = b.uidref(b.SOURCE_SERIES, "1.2.90")
 
 
 @pytest.mark.row("3.7.07")
 def test_source_series_with_instances(transform: Transform) -> None:
     listed = [
-        Instance("1.2.5", SEGMENTATION),
-        Instance("1.2.1", series="1.2.90"),
-        Instance("1.2.2", series="1.2.90"),
+        b.Instance("1.2.5", b.SEGMENTATION),
+        b.Instance("1.2.1", series="1.2.90"),
+        b.Instance("1.2.2", series="1.2.90"),
     ]
     result = transform(grouped(segment(segments=[1]), SERIES_NAMED, listed=listed))
     found = one(result, "ImagingSelection", SEGMENTED)
@@ -451,11 +428,11 @@ def test_source_series_without_instances(transform: Transform) -> None:
 @pytest.mark.row("3.7.07")
 def test_source_series_beside_source_images(transform: Transform) -> None:
     """One selection; the series fills in what the evidence does not tell."""
-    content = (segment(segments=[1]), image("1.2.1", concept=SOURCE_IMAGE), SERIES_NAMED)
+    content = (segment(segments=[1]), b.image("1.2.1", concept=b.SOURCE_IMAGE), SERIES_NAMED)
     for listed, series, reason in (
         ([], "1.2.90", None),
-        ([Instance("1.2.1", series="1.2.90")], "1.2.90", None),
-        ([Instance("1.2.1")], IMAGE_SERIES, "no-target"),
+        ([b.Instance("1.2.1", series="1.2.90")], "1.2.90", None),
+        ([b.Instance("1.2.1")], b.IMAGE_SERIES, "no-target"),
     ):
         result = transform(grouped(*content, listed=listed))
         found = one(result, "ImagingSelection", SEGMENTED)
@@ -467,7 +444,7 @@ def test_source_series_beside_source_images(transform: Transform) -> None:
 @pytest.mark.row("3.7.07")
 def test_source_series_with_a_uid_that_is_none(transform: Transform) -> None:
     """Decision D29: never truncated."""
-    result = transform(grouped(segment(segments=[1]), uidref(SOURCE_SERIES, "1.2." + "3" * 62)))
+    result = transform(grouped(segment(segments=[1]), b.uidref(b.SOURCE_SERIES, "1.2." + "3" * 62)))
     assert [each["code"]["coding"][0]["code"] for each in selections(result)] == ["121191"]
     assert unmapped(result)["1.1.1.2"] == "invalid-value"
 
@@ -479,11 +456,11 @@ def test_source_series_with_a_uid_that_is_none(transform: Transform) -> None:
 def test_region_in_space(transform: Transform) -> None:
     """Decisions D3, D25: the true class, our corrected profile, the display that the profile prescribes."""
     identifiers = (
-        text(ROI_IDENTIFIER, "ROI 1", relationship="HAS PROPERTIES"),
-        num(ROI_IDENTIFIER, "2", CUBIC_MM, relationship="HAS PROPERTIES"),
+        b.text(ROI_IDENTIFIER, "ROI 1", relationship="HAS PROPERTIES"),
+        b.num(ROI_IDENTIFIER, "2", b.CUBIC_MM, relationship="HAS PROPERTIES"),
     )
     sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
-    result = transform(grouped(composite("1.2.8", *identifiers, **sets), composite("1.2.9", **sets)))
+    result = transform(grouped(b.composite("1.2.8", *identifiers, **sets), b.composite("1.2.9", **sets)))
     found = one(result, "ImagingSelection", "region-in-space-corrected")
     assert not claims(found, "region-in-space")
     assert found["code"] == {**concept(DCM, "130488", "Region In Space"), "text": "Region in Space"}
@@ -499,9 +476,9 @@ def test_region_in_space(transform: Transform) -> None:
 @pytest.mark.row("3.7.08")
 def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
     """Decision D3, form ig-literal: the published SOP class and profile, and a warning; another class stays as it is."""
-    identifier = text(ROI_IDENTIFIER, "1", relationship="HAS PROPERTIES")
+    identifier = b.text(ROI_IDENTIFIER, "1", relationship="HAS PROPERTIES")
     sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
-    result = transform(grouped(composite("1.2.8", identifier, **sets)), form="ig-literal")
+    result = transform(grouped(b.composite("1.2.8", identifier, **sets)), form="ig-literal")
     found = one(result, "ImagingSelection", "region-in-space")
     assert not claims(found, "region-in-space-corrected")
     published = coding(SOP_CLASS, f"1{RT_STRUCTURE_SET}", "RT Structure Set Storage")
@@ -509,7 +486,7 @@ def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
     assert derived(result) == [found]
     assert findings(result, "conflict") == [("warning", "1.1.1.1")]
     other = transform(
-        grouped(composite("1.2.8", identifier, concept=REGION_IN_SPACE, sop_class=CT)), form="ig-literal"
+        grouped(b.composite("1.2.8", identifier, concept=REGION_IN_SPACE, sop_class=b.CT)), form="ig-literal"
     )
     assert "meta" not in selections(other)[0]
     assert selections(other)[0]["instance"][0]["sopClass"] == CT_CLASS
@@ -519,15 +496,15 @@ def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
 def test_only_what_identifies_a_region_is_told(transform: Transform) -> None:
     """TEXT, and NUM, with a value; anything else with the concept of the identifier is reported."""
     children = (
-        text(ROI_IDENTIFIER, "ROI 1", relationship="HAS PROPERTIES"),
-        text(ROI_IDENTIFIER, "", relationship="HAS PROPERTIES"),
-        num(ROI_IDENTIFIER, None, CUBIC_MM, relationship="HAS PROPERTIES"),
-        code(ROI_IDENTIFIER, IMPRESSION, relationship="HAS PROPERTIES"),
-        num(ROI_IDENTIFIER, "2", CUBIC_MM, relationship="HAS PROPERTIES"),
+        b.text(ROI_IDENTIFIER, "ROI 1", relationship="HAS PROPERTIES"),
+        b.text(ROI_IDENTIFIER, "", relationship="HAS PROPERTIES"),
+        b.num(ROI_IDENTIFIER, None, b.CUBIC_MM, relationship="HAS PROPERTIES"),
+        b.code(ROI_IDENTIFIER, IMPRESSION, relationship="HAS PROPERTIES"),
+        b.num(ROI_IDENTIFIER, "2", b.CUBIC_MM, relationship="HAS PROPERTIES"),
     )
     sets: Json = {"concept": REGION_IN_SPACE, "sop_class": RT_STRUCTURE_SET}
-    beside = text(ROI_IDENTIFIER, "3", relationship="HAS ACQ CONTEXT")
-    result = transform(grouped(composite("1.2.8", *children, **sets), beside))
+    beside = b.text(ROI_IDENTIFIER, "3", relationship="HAS ACQ CONTEXT")
+    result = transform(grouped(b.composite("1.2.8", *children, **sets), beside))
     found = one(result, "ImagingSelection", "region-in-space-corrected")
     assert found["instance"][0]["subset"] == ["ROI 1", "2"]
     lost = unmapped(result)
@@ -541,15 +518,15 @@ def test_only_what_identifies_a_region_is_told(transform: Transform) -> None:
 def test_regions_in_space_of_several_classes(transform: Transform, form: str) -> None:
     """The profile is not claimed, as the warning says; the misprint is reported wherever it is written."""
     mixed = [
-        composite(uid, concept=REGION_IN_SPACE, sop_class=sop_class)
-        for uid, sop_class in (("1.2.8", RT_STRUCTURE_SET), ("1.2.9", CT))
+        b.composite(uid, concept=REGION_IN_SPACE, sop_class=sop_class)
+        for uid, sop_class in (("1.2.8", RT_STRUCTURE_SET), ("1.2.9", b.CT))
     ]
     result = transform(grouped(*mixed), form=form)
     (found,) = selections(result)
     literal = form == "ig-literal"
     assert "meta" not in found
     written = f"1{RT_STRUCTURE_SET}" if literal else RT_STRUCTURE_SET
-    assert [each["sopClass"]["code"] for each in found["instance"]] == [written, CT]
+    assert [each["sopClass"]["code"] for each in found["instance"]] == [written, b.CT]
     assert findings(result, "conflict") == [("warning", "1.1.1.1")] * (2 if literal else 1)
 
 
@@ -557,7 +534,7 @@ def test_regions_in_space_of_several_classes(transform: Transform, form: str) ->
 def test_the_form_changes_nothing_else(transform: Transform) -> None:
     """Decision D3: only this one is misprinted."""
     given = grouped(
-        segment(segments=[1]), scoord("CIRCLE", CIRCLE, image("1.2.1")), num(VOLUME, "1", CUBIC_MM)
+        segment(segments=[1]), b.scoord("CIRCLE", CIRCLE, b.image("1.2.1")), b.num(b.VOLUME, "1", b.CUBIC_MM)
     )
     assert transform(given, form="ig-literal").json == transform(given).json
 
@@ -566,9 +543,9 @@ def test_the_form_changes_nothing_else(transform: Transform) -> None:
 def test_illustration_and_explanation(transform: Transform) -> None:
     result = transform(
         grouped(
-            image("1.2.1", concept=ILLUSTRATION, frames=[2]),
-            image("1.2.2", concept=EXPLANATION, frames=[1, 2]),
-            composite("1.2.3", concept=EXPLANATION, sop_class=CT),
+            b.image("1.2.1", concept=ILLUSTRATION, frames=[2]),
+            b.image("1.2.2", concept=EXPLANATION, frames=[1, 2]),
+            b.composite("1.2.3", concept=EXPLANATION, sop_class=b.CT),
         )
     )
     illustration = one(result, "ImagingSelection", "illustration-of-roi")
@@ -588,25 +565,25 @@ def test_illustration_and_explanation(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.11")
 def test_real_world_value_map(transform: Transform) -> None:
-    result = transform(grouped(composite("1.2.4", concept=VALUE_MAP_USED)))
+    result = transform(grouped(b.composite("1.2.4", concept=VALUE_MAP_USED)))
     found = one(result, "ImagingSelection", "real-world-value-map")
     assert found["code"] == concept(DCM, "126100", "Real World Value Map used for measurement")
-    map_class = coding(SOP_CLASS, VALUE_MAP, "Real World Value Mapping Storage")
+    map_class = coding(SOP_CLASS, b.VALUE_MAP, "Real World Value Mapping Storage")
     assert found["instance"] == [{"uid": "1.2.4", "sopClass": map_class}]
     assert derived(result) == [found]
-    other = transform(grouped(composite("1.2.4", concept=VALUE_MAP_USED, sop_class=CT)))
+    other = transform(grouped(b.composite("1.2.4", concept=VALUE_MAP_USED, sop_class=b.CT)))
     assert "meta" not in selections(other)[0]
 
 
 @pytest.mark.row("3.7.12")
 def test_other_references(transform: Transform) -> None:
     references = (
-        image("1.2.1", concept=SOURCE_OF_MEASUREMENT, frames=[2]),
-        image("1.2.2", concept=SOURCE),
-        composite("1.2.3", sop_class=CT),
-        waveform("1.2.4", concept=CENTRE, channels=[1, 1]),
-        scoord("POINT", [1, 2], image("1.2.1"), concept=CENTRE),
-        scoord3d("POINT", [1, 2, 3], image("1.2.1"), concept=CENTRE),
+        b.image("1.2.1", concept=SOURCE_OF_MEASUREMENT, frames=[2]),
+        b.image("1.2.2", concept=SOURCE),
+        b.composite("1.2.3", sop_class=b.CT),
+        b.waveform("1.2.4", concept=CENTRE, channels=[1, 1]),
+        b.scoord("POINT", [1, 2], b.image("1.2.1"), concept=CENTRE),
+        b.scoord3d("POINT", [1, 2, 3], b.image("1.2.1"), concept=CENTRE),
     )
     result = transform(grouped(*references))
     found = selections(result)
@@ -621,7 +598,7 @@ def test_other_references(transform: Transform) -> None:
         centre,
         centre,
     ]
-    ecg = coding(SOP_CLASS, ECG, "12-lead ECG Waveform Storage")
+    ecg = coding(SOP_CLASS, b.ECG, "12-lead ECG Waveform Storage")
     flat, space = point(1, 2), in_space("point", [1, 2, 3])
     assert [each["instance"] for each in found] == [
         [{"uid": "1.2.1", "sopClass": CT_CLASS, "subset": ["2"]}],
@@ -639,10 +616,10 @@ def test_other_references(transform: Transform) -> None:
 def test_references_without_a_concept_name(transform: Transform) -> None:
     """A region without a name is an Image Region, another reference a Source of Measurement."""
     unnamed = (
-        scoord("POINT", [1, 2], image("1.2.1"), concept=None),
-        scoord3d("POINT", [1, 2, 3], image("1.2.1"), concept=None),
-        image("1.2.1"),
-        tcoord("POINT", offsets=["1.5"]),
+        b.scoord("POINT", [1, 2], b.image("1.2.1"), concept=None),
+        b.scoord3d("POINT", [1, 2, 3], b.image("1.2.1"), concept=None),
+        b.image("1.2.1"),
+        b.tcoord("POINT", offsets=["1.5"]),
     )
     result = transform(grouped(*unnamed))
     assert {"image-region-2d", "image-region-3d"} == {
@@ -660,19 +637,19 @@ def test_references_without_a_concept_name(transform: Transform) -> None:
 @pytest.mark.row("3.7.13")
 def test_source_sr_content_item(transform: Transform) -> None:
     """Decision D22: the Observation UID, else the position, of what stands for itself."""
-    own = num(VOLUME, "2", CUBIC_MM, ObservationUID="1.2.77")
-    alone = evaluations(code(SUBTLETY, IMPRESSION))
+    own = b.num(b.VOLUME, "2", b.CUBIC_MM, ObservationUID="1.2.77")
+    alone = b.evaluations(b.code(SUBTLETY, IMPRESSION))
     result = transform(
-        measurement_report(
-            imaging_measurements(group(measured(), own), measured()), alone, AccessionNumber="A-1"
+        b.measurement_report(
+            b.imaging_measurements(b.group(measured(), own), measured()), alone, AccessionNumber="A-1"
         )
     )
     found = resources(result, "ImagingSelection", ORIGINAL)
     assert {each["instance"][0]["subset"][0] for each in found} == {"1\\1\\1", "1.2.77", "1\\1\\2", "1\\2\\1"}
     for each in found:
         assert each["code"] == concept(DCM, "111040", "Original Source")
-        assert (each["studyUid"], each["seriesUid"], each["status"]) == (STUDY, SERIES, "available")
-        assert each["instance"][0].items() >= {"uid": INSTANCE, "sopClass": SR_CLASS}.items()
+        assert (each["studyUid"], each["seriesUid"], each["status"]) == (b.STUDY, b.SERIES, "available")
+        assert each["instance"][0].items() >= {"uid": b.INSTANCE, "sopClass": SR_CLASS}.items()
         assert len(each["instance"]) == 1
         assert each["subject"]["reference"] == urn(one(result, "Patient"))
         assert each["basedOn"][0]["reference"] == urn(one(result, "ServiceRequest"))
@@ -695,23 +672,23 @@ def test_classes_of_reports(transform: Transform, sop_class: str) -> None:
 @pytest.mark.row("3.7.01")
 def test_regions_reached_by_reference(transform: Transform) -> None:
     """Decision D31: one of several regions makes a selection of its own, the only one is the group's."""
-    regions = [scoord("POINT", [n, n], image("1.2.1")) for n in (1, 2)]
-    second = measured(by_reference(INFERRED, 1, 1, 1, 2))
+    regions = [b.scoord("POINT", [n, n], b.image("1.2.1")) for n in (1, 2)]
+    second = measured(b.by_reference(INFERRED, 1, 1, 1, 2))
     result = transform(grouped(*regions, second))
-    (own,) = derived(result, observation(result, VOLUME.value))
+    (own,) = derived(result, observation(result, b.VOLUME.value))
     assert [each["imageRegion2D"] for each in own["instance"]] == [[point(2, 2)]]
     assert own not in derived(result)
     assert len(derived(result)[0]["instance"]) == 2
-    alone = scoord("POINT", [1, 1], image("1.2.1"))
-    result = transform(grouped(alone, measured(by_reference(INFERRED, 1, 1, 1, 1))))
-    assert derived(result, observation(result, VOLUME.value)) == derived(result)
+    alone = b.scoord("POINT", [1, 1], b.image("1.2.1"))
+    result = transform(grouped(alone, measured(b.by_reference(INFERRED, 1, 1, 1, 1))))
+    assert derived(result, observation(result, b.VOLUME.value)) == derived(result)
     assert len(selections(result)) == 1
 
 
 @pytest.mark.row("3.7.01")
 def test_an_image_reached_by_reference(transform: Transform) -> None:
     """Decision D31: a by-reference SELECTED FROM image counts as if it stood there."""
-    result = transform(grouped(image("1.2.1"), scoord("POINT", [1, 2], by_reference("", 1, 1, 1, 1))))
+    result = transform(grouped(b.image("1.2.1"), b.scoord("POINT", [1, 2], b.by_reference("", 1, 1, 1, 1))))
     (instance,) = one(result, "ImagingSelection", REGION_2D)["instance"]
     assert instance == {"uid": "1.2.1", "sopClass": CT_CLASS, "imageRegion2D": [point(1, 2)]}
 
@@ -719,6 +696,6 @@ def test_an_image_reached_by_reference(transform: Transform) -> None:
 @pytest.mark.row("3.7.09")
 def test_an_instance_whose_uid_is_none(transform: Transform) -> None:
     """Section 5.2, decision D29: no reference, no selection."""
-    result = transform(grouped(image("1.2." + "3" * 62, concept=ILLUSTRATION)))
+    result = transform(grouped(b.image("1.2." + "3" * 62, concept=ILLUSTRATION)))
     assert selections(result) == []
     assert unmapped(result)["1.1.1.1"] == "invalid-value"

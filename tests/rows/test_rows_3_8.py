@@ -9,34 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
 
-from tests.builders import (
-    ALGORITHM_NAME,
-    CUBIC_MM,
-    FINDING_SITE,
-    LATERALITY,
-    LUNG,
-    REFERENCED_SEGMENT,
-    RIGHT,
-    TRACKING_IDENTIFIER,
-    TRACKING_UID,
-    VOLUME,
-    Code,
-    Instance,
-    by_reference,
-    code,
-    composite,
-    date,
-    date_time,
-    image,
-    num,
-    scoord,
-    scoord3d,
-    table,
-    text,
-    time,
-    uidref,
-)
-from tests.builders.items import SEGMENTATION
+from tests import builders as b
 from tests.rows.concepts import (
     APICAL,
     AREA,
@@ -103,11 +76,11 @@ INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpreta
 
 def volume(*children: Dataset, value: str | None = "1.50", **attributes: Any) -> Dataset:
     """Build the measurement that is looked at."""
-    return num(VOLUME, value, CUBIC_MM, *children, **attributes)
+    return b.num(b.VOLUME, value, b.CUBIC_MM, *children, **attributes)
 
 
 def measurement(result: Result) -> Json:
-    return observation(result, VOLUME.value)
+    return observation(result, b.VOLUME.value)
 
 
 def components(found: Json) -> dict[str, Json]:
@@ -134,7 +107,7 @@ def test_concept_name_and_value(transform: Transform) -> None:
 @pytest.mark.row("3.8.01")
 def test_a_measurement_without_a_concept_name(transform: Transform) -> None:
     """Section 5.2: not produced."""
-    result = transform(grouped(num(None, "1", ONE)))
+    result = transform(grouped(b.num(None, "1", ONE)))
     assert resources(result, "Observation", MEASUREMENT) == []
     assert unmapped(result)["1.1.1.1"] == "invalid-value"
 
@@ -166,7 +139,7 @@ def test_values_that_are_none(transform: Transform, forms: dict[str, Any]) -> No
 
 @pytest.mark.row("3.8.02")
 def test_a_value_without_units(transform: Transform) -> None:
-    result = transform(grouped(num(VOLUME, "7", None)))
+    result = transform(grouped(b.num(b.VOLUME, "7", None)))
     assert measurement(result)["valueQuantity"] == {"value": 7}
     assert ("warning", "1.1.1.1") in findings(result, "missing-units")
 
@@ -193,7 +166,7 @@ QUALIFIERS = {
 def test_numeric_value_qualifiers(transform: Transform) -> None:
     """Decision D24; one report with a measurement for each qualifier."""
     qualified = [
-        num(Code(f"99N{n}", "99TEST", f"N{n}"), None, None, qualifier=meaning(value))
+        b.num(b.Code(f"99N{n}", "99TEST", f"N{n}"), None, None, qualifier=meaning(value))
         for n, value in enumerate(QUALIFIERS)
     ]
     found = resources(transform(grouped(*qualified)), "Observation", MEASUREMENT)
@@ -207,11 +180,11 @@ def test_numeric_value_qualifiers(transform: Transform) -> None:
     assert not any("dataAbsentReason" in each for each in found)
 
 
-def meaning(qualifier: str | None) -> Code | None:
+def meaning(qualifier: str | None) -> b.Code | None:
     if qualifier is None:
         return None
     scheme = "DCM" if len(qualifier) > 2 else "99TEST"
-    return Code(qualifier, scheme, MEANINGS.get(qualifier, "Other"))
+    return b.Code(qualifier, scheme, MEANINGS.get(qualifier, "Other"))
 
 
 MEANINGS = {
@@ -255,16 +228,16 @@ def test_a_qualifier_beside_a_value(transform: Transform) -> None:
 
 @pytest.mark.row("3.8.05")
 def test_derivation(transform: Transform) -> None:
-    found = measurement(transform(grouped(volume(code(DERIVATION, MEAN, relationship=MODIFIES)))))
+    found = measurement(transform(grouped(volume(b.code(DERIVATION, MEAN, relationship=MODIFIES)))))
     assert found["code"] == {**concept(SCT, "118565006", "Volume"), "text": "Volume, Mean"}
     assert components(found) == {"121401": {"valueCodeableConcept": concept(SCT, "373098007", "Mean")}}
 
 
 @pytest.mark.row("3.8.06")
 def test_measurement_method(transform: Transform) -> None:
-    of_group = code(METHOD, RECIST, relationship=MODIFIES)
-    own = volume(code(METHOD, WHO, relationship=MODIFIES))
-    result = transform(grouped(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
+    of_group = b.code(METHOD, RECIST, relationship=MODIFIES)
+    own = volume(b.code(METHOD, WHO, relationship=MODIFIES))
+    result = transform(grouped(of_group, own, b.num(DIAMETER, "3", MILLIMETRES)))
     assert measurement(result)["method"] == concept(DCM, "112029", "WHO")
     assert observation(result, DIAMETER.value)["method"] == concept(DCM, "126081", "RECIST 1.1")
     assert not {"component", "bodySite"} & set(measurement(result))
@@ -273,12 +246,12 @@ def test_measurement_method(transform: Transform) -> None:
 @pytest.mark.row("3.8.07")
 def test_finding_site(transform: Transform) -> None:
     """Decision D6: its own overrides, without the tracking of the group."""
-    tracked = text(TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT")
-    of_group = code(FINDING_SITE, LUNG, relationship=MODIFIES)
-    own = code(FINDING_SITE, LIVER, relationship=MODIFIES)
-    side = code(LATERALITY, RIGHT, relationship=MODIFIES)
-    qualified = num(AREA, "4", SQUARE_MM, code(FINDING_SITE, LUNG, side, relationship=MODIFIES))
-    result = transform(grouped(tracked, of_group, volume(own), num(DIAMETER, "3", MILLIMETRES), qualified))
+    tracked = b.text(b.TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT")
+    of_group = b.code(b.FINDING_SITE, b.LUNG, relationship=MODIFIES)
+    own = b.code(b.FINDING_SITE, LIVER, relationship=MODIFIES)
+    side = b.code(b.LATERALITY, b.RIGHT, relationship=MODIFIES)
+    qualified = b.num(AREA, "4", SQUARE_MM, b.code(b.FINDING_SITE, b.LUNG, side, relationship=MODIFIES))
+    result = transform(grouped(tracked, of_group, volume(own), b.num(DIAMETER, "3", MILLIMETRES), qualified))
     of_all = one(result, "Observation", "imaging-measurement-group")["bodyStructure"]
     assert observation(result, DIAMETER.value)["bodyStructure"] == of_all
     assert measurement(result)["bodySite"] == concept(SCT, "10200004", "Liver")
@@ -294,18 +267,18 @@ def test_finding_site(transform: Transform) -> None:
 
 
 def region(uid: str) -> Dataset:
-    return scoord("POINT", [1, 2], image(uid))
+    return b.scoord("POINT", [1, 2], b.image(uid))
 
 
 @pytest.mark.row("3.8.08", "3.8.09")
 def test_references_of_the_group_and_its_own(transform: Transform) -> None:
     """Its own selection of a kind replaces that of the group; the source item is not copied."""
-    segment = image("1.2.5", concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1])
-    own = scoord("POINT", [3, 4], image("1.2.2"), concept=None, relationship=INFERRED)
-    space = scoord3d("POINT", [1, 2, 3], image("1.2.2"), concept=None, relationship=INFERRED)
-    pictured = image("1.2.3", relationship="R-INFERRED FROM")
+    segment = b.image("1.2.5", concept=b.REFERENCED_SEGMENT, sop_class=b.SEGMENTATION, segments=[1])
+    own = b.scoord("POINT", [3, 4], b.image("1.2.2"), concept=None, relationship=INFERRED)
+    space = b.scoord3d("POINT", [1, 2, 3], b.image("1.2.2"), concept=None, relationship=INFERRED)
+    pictured = b.image("1.2.3", relationship="R-INFERRED FROM")
     result = transform(
-        grouped(region("1.2.1"), segment, volume(own, space, pictured), num(DIAMETER, "3", MILLIMETRES))
+        grouped(region("1.2.1"), segment, volume(own, space, pictured), b.num(DIAMETER, "3", MILLIMETRES))
     )
     of_all = one(result, "Observation", "imaging-measurement-group")
     kinds = [each["code"]["coding"][0]["code"] for each in derived(result, of_all)]
@@ -324,8 +297,8 @@ def test_references_of_the_group_and_its_own(transform: Transform) -> None:
 
 @pytest.mark.row("3.8.10")
 def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
-    other = num(DIAMETER, "3", MILLIMETRES)
-    result = transform(grouped(other, volume(by_reference(INFERRED, 1, 1, 1, 1))))
+    other = b.num(DIAMETER, "3", MILLIMETRES)
+    result = transform(grouped(other, volume(b.by_reference(INFERRED, 1, 1, 1, 1))))
     reference = {"reference": urn(observation(result, DIAMETER.value)), "type": "Observation"}
     assert measurement(result)["derivedFrom"] == [reference]
     assert "component" not in measurement(result)
@@ -336,12 +309,12 @@ def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
 @pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
 def test_a_measurement_by_reference_that_describes(transform: Transform, relationship: str) -> None:
     """The rule of the target with the given relationship: a component; a source only where that is said, too."""
-    other = num(DIAMETER, "3", MILLIMETRES)
-    described = by_reference(relationship, 1, 1, 1, 1)
+    other = b.num(DIAMETER, "3", MILLIMETRES)
+    described = b.by_reference(relationship, 1, 1, 1, 1)
     found = measurement(transform(grouped(other, volume(described))))
     assert components(found).keys() == {DIAMETER.value}
     assert "derivedFrom" not in found
-    result = transform(grouped(other, volume(described, by_reference(INFERRED, 1, 1, 1, 1))))
+    result = transform(grouped(other, volume(described, b.by_reference(INFERRED, 1, 1, 1, 1))))
     found = measurement(result)
     assert components(found).keys() == {DIAMETER.value}
     assert derived(result, found) == [observation(result, DIAMETER.value)]
@@ -350,9 +323,11 @@ def test_a_measurement_by_reference_that_describes(transform: Transform, relatio
 @pytest.mark.row("3.8.11")
 def test_inferred_from_a_number_by_value(transform: Transform) -> None:
     """A parameter; with references or an Observation UID of its own a measurement, which is no member."""
-    parameter = num(KERNEL_SIZE, "3", MILLIMETRES, relationship=INFERRED)
-    pictured = num(DIAMETER, "4", MILLIMETRES, image("1.2.1", relationship=INFERRED), relationship=INFERRED)
-    identified = num(AREA, "5", SQUARE_MM, relationship=INFERRED, ObservationUID="1.2.77")
+    parameter = b.num(KERNEL_SIZE, "3", MILLIMETRES, relationship=INFERRED)
+    pictured = b.num(
+        DIAMETER, "4", MILLIMETRES, b.image("1.2.1", relationship=INFERRED), relationship=INFERRED
+    )
+    identified = b.num(AREA, "5", SQUARE_MM, relationship=INFERRED, ObservationUID="1.2.77")
     result = transform(grouped(volume(parameter, pictured, identified)))
     found = measurement(result)
     assert components(found) == {
@@ -367,9 +342,9 @@ def test_inferred_from_a_number_by_value(transform: Transform) -> None:
 
 @pytest.mark.row("3.8.19")
 def test_real_world_value_map(transform: Transform) -> None:
-    own = composite("1.2.5", concept=VALUE_MAP_USED)
+    own = b.composite("1.2.5", concept=VALUE_MAP_USED)
     result = transform(
-        grouped(composite("1.2.4", concept=VALUE_MAP_USED), volume(own), num(DIAMETER, "3", MILLIMETRES))
+        grouped(b.composite("1.2.4", concept=VALUE_MAP_USED), volume(own), b.num(DIAMETER, "3", MILLIMETRES))
     )
     (found,) = derived(result, measurement(result))
     assert claims(found, "real-world-value-map")
@@ -384,8 +359,8 @@ def test_real_world_value_map(transform: Transform) -> None:
 @pytest.mark.row("3.8.12")
 def test_tracking_of_a_measurement(transform: Transform) -> None:
     own = (
-        text(TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT"),
-        uidref(TRACKING_UID, "1.2.3.100", relationship="HAS OBS CONTEXT"),
+        b.text(b.TRACKING_IDENTIFIER, "Nodule 1", relationship="HAS OBS CONTEXT"),
+        b.uidref(b.TRACKING_UID, "1.2.3.100", relationship="HAS OBS CONTEXT"),
     )
     result = transform(grouped(volume(*own)))
     assert components(measurement(result)) == {
@@ -399,12 +374,12 @@ def test_tracking_of_a_measurement(transform: Transform) -> None:
 @pytest.mark.row("3.8.13")
 def test_algorithm(transform: Transform) -> None:
     """Section 3.4: its own comes before that of the group."""
-    own = volume(text(ALGORITHM_NAME, "own", relationship=MODIFIES))
-    of_group = text(ALGORITHM_NAME, "group", relationship=MODIFIES)
-    result = transform(grouped(of_group, own, num(DIAMETER, "3", MILLIMETRES)))
+    own = volume(b.text(b.ALGORITHM_NAME, "own", relationship=MODIFIES))
+    of_group = b.text(b.ALGORITHM_NAME, "group", relationship=MODIFIES)
+    result = transform(grouped(of_group, own, b.num(DIAMETER, "3", MILLIMETRES)))
     names = [
         target(result, observation(result, each.value)["device"])["displayName"]
-        for each in (VOLUME, DIAMETER)
+        for each in (b.VOLUME, DIAMETER)
     ]
     assert names == ["own", "group"]
 
@@ -412,7 +387,7 @@ def test_algorithm(transform: Transform) -> None:
 @pytest.mark.row("3.8.21")
 def test_observation_uid_and_time(transform: Transform) -> None:
     stated = volume(ObservationUID="1.2.77", ObservationDateTime="20240104093000+0200")
-    result = transform(grouped(stated, num(DIAMETER, "3", MILLIMETRES)))
+    result = transform(grouped(stated, b.num(DIAMETER, "3", MILLIMETRES)))
     found, other = measurement(result), observation(result, DIAMETER.value)
     system = "http://hl7.org/fhir/uv/dicom-sr/CodeSystem/dicom-identifier-type"
     kind = concept(system, "observation-uid", "Observation UID")
@@ -441,15 +416,15 @@ MEANING = {
 def test_normality(transform: Transform) -> None:
     """One report with a measurement for each; a component is not written as well."""
     judged = [
-        num(
-            Code(f"99N{n}", "99TEST", f"N{n}"),
+        b.num(
+            b.Code(f"99N{n}", "99TEST", f"N{n}"),
             "1",
             ONE,
-            code(NORMALITY, Code(value, "SCT", MEANING[value]), relationship=DESCRIBES),
+            b.code(NORMALITY, b.Code(value, "SCT", MEANING[value]), relationship=DESCRIBES),
         )
         for n, value in enumerate(NORMAL)
     ]
-    private = num(VOLUME, "1", CUBIC_MM, code(NORMALITY, OBVIOUS, relationship=DESCRIBES))
+    private = b.num(b.VOLUME, "1", b.CUBIC_MM, b.code(NORMALITY, OBVIOUS, relationship=DESCRIBES))
     result = transform(grouped(*judged, private))
     *found, other = resources(result, "Observation", MEASUREMENT)
     for each, (value, meaning_code) in zip(found, NORMAL.items(), strict=True):
@@ -464,16 +439,16 @@ def test_normality(transform: Transform) -> None:
 @pytest.mark.row("3.8.15")
 def test_normal_range(transform: Transform) -> None:
     limits = (
-        num(LOWER_LIMIT, "1", CUBIC_MM, relationship=DESCRIBES),
-        num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES),
+        b.num(LOWER_LIMIT, "1", b.CUBIC_MM, relationship=DESCRIBES),
+        b.num(UPPER_LIMIT, "2", b.CUBIC_MM, relationship=DESCRIBES),
     )
-    description = text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)
-    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    description = b.text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)
+    authority = b.text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
     result = transform(
         grouped(
             volume(*limits, description, authority),
-            num(DIAMETER, "3", MILLIMETRES, text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)),
-            num(AREA, "4", SQUARE_MM, text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)),
+            b.num(DIAMETER, "3", MILLIMETRES, b.text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES)),
+            b.num(AREA, "4", SQUARE_MM, b.text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)),
         )
     )
     found = measurement(result)
@@ -496,12 +471,12 @@ def test_normal_range(transform: Transform) -> None:
 def test_what_a_range_does_not_take_is_reported(transform: Transform) -> None:
     """A description and an authority have one place: the first of each that has a value."""
     stated = (
-        text(RANGE_DESCRIPTION, "", relationship=DESCRIBES),
-        text(RANGE_AUTHORITY, "", relationship=DESCRIBES),
-        text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES),
-        text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES),
-        text(RANGE_AUTHORITY, "Jones 1999", relationship=DESCRIBES),
-        code(RANGE_AUTHORITY, LIVER, relationship=DESCRIBES),
+        b.text(RANGE_DESCRIPTION, "", relationship=DESCRIBES),
+        b.text(RANGE_AUTHORITY, "", relationship=DESCRIBES),
+        b.text(RANGE_DESCRIPTION, "adults", relationship=DESCRIBES),
+        b.text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES),
+        b.text(RANGE_AUTHORITY, "Jones 1999", relationship=DESCRIBES),
+        b.code(RANGE_AUTHORITY, LIVER, relationship=DESCRIBES),
     )
     result = transform(grouped(volume(*stated)))
     (found,) = measurement(result)["referenceRange"]
@@ -518,12 +493,14 @@ def test_what_a_range_does_not_take_is_reported(transform: Transform) -> None:
 @pytest.mark.row("3.8.15")
 def test_a_range_needs_a_limit_or_a_text(transform: Transform) -> None:
     """An empty description leaves the authority its place beside a limit; without anything stated, no range."""
-    empty = text(RANGE_DESCRIPTION, "", relationship=DESCRIBES)
-    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
-    limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
-    unstated = num(LOWER_LIMIT, None, CUBIC_MM, relationship=DESCRIBES)
+    empty = b.text(RANGE_DESCRIPTION, "", relationship=DESCRIBES)
+    authority = b.text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    limit = b.num(UPPER_LIMIT, "2", b.CUBIC_MM, relationship=DESCRIBES)
+    unstated = b.num(LOWER_LIMIT, None, b.CUBIC_MM, relationship=DESCRIBES)
     result = transform(
-        grouped(volume(empty, authority, limit), num(DIAMETER, "3", MILLIMETRES, unstated, empty, authority))
+        grouped(
+            volume(empty, authority, limit), b.num(DIAMETER, "3", MILLIMETRES, unstated, empty, authority)
+        )
     )
     (found,) = measurement(result)["referenceRange"]
     assert found["text"] == "(Smith 2001)"
@@ -535,8 +512,8 @@ def test_a_range_needs_a_limit_or_a_text(transform: Transform) -> None:
 
 @pytest.mark.row("3.8.15")
 def test_the_authority_of_a_range_without_description(transform: Transform) -> None:
-    limit = num(UPPER_LIMIT, "2", CUBIC_MM, relationship=DESCRIBES)
-    authority = text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
+    limit = b.num(UPPER_LIMIT, "2", b.CUBIC_MM, relationship=DESCRIBES)
+    authority = b.text(RANGE_AUTHORITY, "Smith 2001", relationship=DESCRIBES)
     result = transform(grouped(volume(limit, authority)))
     (stated,) = measurement(result)["referenceRange"]
     assert stated["text"] == "(Smith 2001)"
@@ -547,16 +524,16 @@ def test_the_authority_of_a_range_without_description(transform: Transform) -> N
 @pytest.mark.row("3.8.16", "3.8.17", "3.8.18")
 def test_statistics_significance_and_equations(transform: Transform) -> None:
     properties = (
-        num(STANDARD_DEVIATION, "2", CUBIC_MM, relationship=DESCRIBES),
-        text(POPULATION, "adults", relationship=DESCRIBES),
-        text(AUTHORITY, "Smith 2001", relationship=DESCRIBES),
-        code(SIGNIFICANCE, OBVIOUS, relationship=DESCRIBES),
-        code(SELECTION_STATUS, USER_CHOSEN, relationship=DESCRIBES),
-        num(UPPER_UNCERTAINTY, "0.5", CUBIC_MM, relationship=DESCRIBES),
-        text(EQUATION, "a*b", relationship=DESCRIBES),
-        text(EQUATION_CITATION, "Jones 1999", relationship=DESCRIBES),
+        b.num(STANDARD_DEVIATION, "2", b.CUBIC_MM, relationship=DESCRIBES),
+        b.text(POPULATION, "adults", relationship=DESCRIBES),
+        b.text(AUTHORITY, "Smith 2001", relationship=DESCRIBES),
+        b.code(SIGNIFICANCE, OBVIOUS, relationship=DESCRIBES),
+        b.code(SELECTION_STATUS, USER_CHOSEN, relationship=DESCRIBES),
+        b.num(UPPER_UNCERTAINTY, "0.5", b.CUBIC_MM, relationship=DESCRIBES),
+        b.text(EQUATION, "a*b", relationship=DESCRIBES),
+        b.text(EQUATION_CITATION, "Jones 1999", relationship=DESCRIBES),
     )
-    cited = composite("1.2.9", concept=EQUATION_CITATION, relationship=DESCRIBES)
+    cited = b.composite("1.2.9", concept=EQUATION_CITATION, relationship=DESCRIBES)
     result = transform(grouped(volume(*properties)))
     assert components(measurement(result)) == {
         "386136009": {"valueQuantity": {"value": 2, **UNITS}},
@@ -584,11 +561,11 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
         "Table of Values",
     )
     stated = [
-        text(Code(str(n), "DCM", each), each, relationship=INFERRED)
+        b.text(b.Code(str(n), "DCM", each), each, relationship=INFERRED)
         for n, each in enumerate(meanings, 121420)
     ]
-    cited = image("1.2.9", concept=EQUATION_CITATION, relationship=INFERRED)
-    result = transform(grouped(volume(*stated, cited), listed=[Instance("1.2.9", study="1.2.90")]))
+    cited = b.image("1.2.9", concept=EQUATION_CITATION, relationship=INFERRED)
+    result = transform(grouped(volume(*stated, cited), listed=[b.Instance("1.2.9", study="1.2.90")]))
     found = measurement(result)
     assert components(found) == {str(n): {"valueString": each} for n, each in enumerate(meanings, 121420)}
     assert "derivedFrom" not in found
@@ -598,7 +575,7 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
 
 @pytest.mark.row("3.8.18")
 def test_an_equation_without_a_relationship(transform: Transform) -> None:
-    stated = text(EQUATION, "a*b")
+    stated = b.text(EQUATION, "a*b")
     del stated.RelationshipType
     result = transform(grouped(volume(stated)))
     assert components(measurement(result)) == {"121420": {"valueString": "a*b"}}
@@ -609,15 +586,15 @@ def test_an_equation_without_a_relationship(transform: Transform) -> None:
 @pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
 def test_other_properties(transform: Transform, relationship: str) -> None:
     properties = (
-        code(COLOR, APICAL, relationship=relationship),
-        num(RATIO, "3", ONE, relationship=relationship),
-        text(SHORT_LABEL, "L1", relationship=relationship),
-        date(Code("99D1", "99TEST", "Day"), "20240102", relationship=relationship),
-        time(Code("99D2", "99TEST", "Hour"), "101500", relationship=relationship),
-        date_time(Code("99D3", "99TEST", "Moment"), "20240102101500+0100", relationship=relationship),
-        num(VOLUME, "9", CUBIC_MM, relationship=relationship),
-        text(NOTE, "acquired", relationship="HAS ACQ CONTEXT"),
-        table(NOTE, [NOTE], [["1"]], relationship=relationship),
+        b.code(COLOR, APICAL, relationship=relationship),
+        b.num(RATIO, "3", ONE, relationship=relationship),
+        b.text(SHORT_LABEL, "L1", relationship=relationship),
+        b.date(b.Code("99D1", "99TEST", "Day"), "20240102", relationship=relationship),
+        b.time(b.Code("99D2", "99TEST", "Hour"), "101500", relationship=relationship),
+        b.date_time(b.Code("99D3", "99TEST", "Moment"), "20240102101500+0100", relationship=relationship),
+        b.num(b.VOLUME, "9", b.CUBIC_MM, relationship=relationship),
+        b.text(NOTE, "acquired", relationship="HAS ACQ CONTEXT"),
+        b.table(NOTE, [NOTE], [["1"]], relationship=relationship),
     )
     result = transform(grouped(volume(*properties)))
     quantity = {"value": 3, "unit": "no units", "system": UCUM, "code": "1"}

@@ -11,41 +11,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from tests.builders import (
-    ALGORITHM_NAME,
-    ALGORITHM_VERSION,
-    CUBIC_MM,
-    FINDING,
-    FINDING_SITE,
-    LATERALITY,
-    LUNG,
-    MM,
-    REFERENCED_SEGMENT,
-    RIGHT,
-    SOURCE_IMAGE,
-    TRACKING_IDENTIFIER,
-    TRACKING_UID,
-    VOLUME,
-    Code,
-    Instance,
-    by_reference,
-    code,
-    composite,
-    derived_measurements,
-    evaluations,
-    group,
-    image,
-    imaging_measurements,
-    measurement_report,
-    num,
-    person_observer,
-    scoord,
-    scoord3d,
-    text,
-    uidref,
-)
-from tests.builders.codes import ALGORITHM_FAMILY, DEVICE, DEVICE_OBSERVER_UID, OBSERVER_TYPE
-from tests.builders.items import CT, SEGMENTATION, VALUE_MAP
+from tests import builders as b
 
 PLACE = Path(__file__).resolve().parents[2] / "fsh" / "examples"
 
@@ -58,40 +24,40 @@ SEGMENTS, STRUCTURES, VALUES = f"{SEG_SERIES}.1", f"{RT_SERIES}.1", f"{MAP_SERIE
 FRAME_OF_REFERENCE = f"{ROOT}.9"
 RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
-CATEGORY = Code("276214006", "SCT", "Finding category")
-LESION = Code("52988006", "SCT", "Lesion")
-NODULE = Code("27925004", "SCT", "Nodule")
-MODIFIER = Code("106233006", "SCT", "Topographical modifier")
-PERIPHERAL = Code("14414005", "SCT", "Peripheral")
-DIAMETER = Code("81827009", "SCT", "Diameter")
-SHAPE = Code("107644003", "SCT", "Shape finding")
-SPICULATED = Code("129742005", "SCT", "Spiculated lesion")
-QUALITY = Code("111029", "DCM", "Image Quality Rating")
-GOOD = Code("122741", "DCM", "Good image quality")
-DEVICE_OBSERVER_NAME = Code("121013", "DCM", "Device Observer Name")
-DERIVATION = Code("121401", "DCM", "Derivation")
-MEAN = Code("373098007", "SCT", "Mean")
-INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
-SEGMENTATION_FRAME = Code("121214", "DCM", "Referenced Segmentation Frame")
-SURFACE = Code("121231", "DCM", "Volume Surface")
-REGION_IN_SPACE = Code("130488", "DCM", "Region in Space")
-REGION_IDENTIFIER = Code("130489", "DCM", "Referenced Region of Interest Identifier")
-ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")
-EXPLANATION = Code("130401", "DCM", "Visual explanation")
-VALUE_MAP_USED = Code("126100", "DCM", "Real World Value Map used for measurement")
-LANGUAGE = Code("121049", "DCM", "Language of Content Item and Descendants")
-ENGLISH = Code("en", "RFC5646", "English")
+CATEGORY = b.Code("276214006", "SCT", "Finding category")
+LESION = b.Code("52988006", "SCT", "Lesion")
+NODULE = b.Code("27925004", "SCT", "Nodule")
+MODIFIER = b.Code("106233006", "SCT", "Topographical modifier")
+PERIPHERAL = b.Code("14414005", "SCT", "Peripheral")
+DIAMETER = b.Code("81827009", "SCT", "Diameter")
+SHAPE = b.Code("107644003", "SCT", "Shape finding")
+SPICULATED = b.Code("129742005", "SCT", "Spiculated lesion")
+QUALITY = b.Code("111029", "DCM", "Image Quality Rating")
+GOOD = b.Code("122741", "DCM", "Good image quality")
+DEVICE_OBSERVER_NAME = b.Code("121013", "DCM", "Device Observer Name")
+DERIVATION = b.Code("121401", "DCM", "Derivation")
+MEAN = b.Code("373098007", "SCT", "Mean")
+INTELLIGENCE = b.Code("123110", "DCM", "Artificial Intelligence")
+SEGMENTATION_FRAME = b.Code("121214", "DCM", "Referenced Segmentation Frame")
+SURFACE = b.Code("121231", "DCM", "Volume Surface")
+REGION_IN_SPACE = b.Code("130488", "DCM", "Region in Space")
+REGION_IDENTIFIER = b.Code("130489", "DCM", "Referenced Region of Interest Identifier")
+ILLUSTRATION = b.Code("121200", "DCM", "Illustration of ROI")
+EXPLANATION = b.Code("130401", "DCM", "Visual explanation")
+VALUE_MAP_USED = b.Code("126100", "DCM", "Real World Value Map used for measurement")
+LANGUAGE = b.Code("121049", "DCM", "Language of Content Item and Descendants")
+ENGLISH = b.Code("en", "RFC5646", "English")
 
 
 def example_report() -> Dataset:
     """Build the report."""
-    return measurement_report(
-        code(LANGUAGE, ENGLISH, relationship="HAS CONCEPT MOD"),
-        person_observer("Radiologist^Rita"),
+    return b.measurement_report(
+        b.code(LANGUAGE, ENGLISH, relationship="HAS CONCEPT MOD"),
+        b.person_observer("Radiologist^Rita"),
         *_device_observer(),
-        imaging_measurements(_planar(), _volumetric(), _spatial()),
-        derived_measurements(_derived()),
-        evaluations(code(QUALITY, GOOD)),
+        b.imaging_measurements(_planar(), _volumetric(), _spatial()),
+        b.derived_measurements(_derived()),
+        b.evaluations(b.code(QUALITY, GOOD)),
         listed=_listed(),
         StudyInstanceUID=STUDY,
         SeriesInstanceUID=SERIES,
@@ -116,9 +82,11 @@ def literal_report() -> Dataset:
     study = f"{ROOT}.2"
     series, structures = f"{study}.1", f"{study}.2.1"
     region = _region_in_space(structures)
-    return measurement_report(
-        imaging_measurements(group(code(FINDING, NODULE), region, num(VOLUME, "12.5", CUBIC_MM))),
-        listed=[Instance(structures, RT_STRUCTURE_SET, f"{study}.2", study)],
+    return b.measurement_report(
+        b.imaging_measurements(
+            b.group(b.code(b.FINDING, NODULE), region, b.num(b.VOLUME, "12.5", b.CUBIC_MM))
+        ),
+        listed=[b.Instance(structures, RT_STRUCTURE_SET, f"{study}.2", study)],
         StudyInstanceUID=study,
         SeriesInstanceUID=series,
         SOPInstanceUID=f"{series}.1",
@@ -147,72 +115,72 @@ def _issuer() -> Dataset:
 def _device_observer() -> list[Dataset]:
     context = {"relationship": "HAS OBS CONTEXT"}
     return [
-        code(OBSERVER_TYPE, DEVICE, **context),
-        uidref(DEVICE_OBSERVER_UID, f"{ROOT}.7", **context),
-        text(DEVICE_OBSERVER_NAME, "Nodule Finder", **context),
+        b.code(b.OBSERVER_TYPE, b.DEVICE, **context),
+        b.uidref(b.DEVICE_OBSERVER_UID, f"{ROOT}.7", **context),
+        b.text(DEVICE_OBSERVER_NAME, "Nodule Finder", **context),
     ]
 
 
 def _tracking(number: int) -> list[Dataset]:
     context = {"relationship": "HAS OBS CONTEXT"}
     return [
-        text(TRACKING_IDENTIFIER, f"Nodule {number}", **context),
-        uidref(TRACKING_UID, f"{ROOT}.6.{number}", **context),
+        b.text(b.TRACKING_IDENTIFIER, f"Nodule {number}", **context),
+        b.uidref(b.TRACKING_UID, f"{ROOT}.6.{number}", **context),
     ]
 
 
 def _algorithm() -> list[Dataset]:
     modifier = {"relationship": "HAS CONCEPT MOD"}
     return [
-        text(ALGORITHM_NAME, "Nodule Volumetry", **modifier),
-        text(ALGORITHM_VERSION, "2.1", **modifier),
-        code(ALGORITHM_FAMILY, INTELLIGENCE, **modifier),
+        b.text(b.ALGORITHM_NAME, "Nodule Volumetry", **modifier),
+        b.text(b.ALGORITHM_VERSION, "2.1", **modifier),
+        b.code(b.ALGORITHM_FAMILY, INTELLIGENCE, **modifier),
     ]
 
 
 def _planar() -> Dataset:
     """Return a planar group (TID 1410): a region in an image, a site with side and modifier."""
     modifier = {"relationship": "HAS CONCEPT MOD"}
-    site = code(
-        FINDING_SITE,
-        LUNG,
-        code(LATERALITY, RIGHT, **modifier),
-        code(MODIFIER, PERIPHERAL, **modifier),
+    site = b.code(
+        b.FINDING_SITE,
+        b.LUNG,
+        b.code(b.LATERALITY, b.RIGHT, **modifier),
+        b.code(MODIFIER, PERIPHERAL, **modifier),
         **modifier,
     )
-    return group(
+    return b.group(
         *_tracking(1),
-        code(CATEGORY, LESION),
-        code(FINDING, NODULE),
+        b.code(CATEGORY, LESION),
+        b.code(b.FINDING, NODULE),
         site,
-        scoord("CIRCLE", [120.5, 96.5, 128.5, 96.5], image(IMAGES[0])),
-        num(DIAMETER, "8.2", MM, *_algorithm(), ObservationUID=f"{ROOT}.5.1"),
-        code(SHAPE, SPICULATED),
+        b.scoord("CIRCLE", [120.5, 96.5, 128.5, 96.5], b.image(IMAGES[0])),
+        b.num(DIAMETER, "8.2", b.MM, *_algorithm(), ObservationUID=f"{ROOT}.5.1"),
+        b.code(SHAPE, SPICULATED),
         template="1410",
     )
 
 
 def _volumetric() -> Dataset:
     """Return a volumetric group (TID 1411): a segment with its source image, and what else explains it."""
-    value_map = composite(VALUES, concept=VALUE_MAP_USED, sop_class=VALUE_MAP)
-    return group(
+    value_map = b.composite(VALUES, concept=VALUE_MAP_USED, sop_class=b.VALUE_MAP)
+    return b.group(
         *_tracking(2),
-        code(FINDING, NODULE),
-        code(FINDING_SITE, LUNG, relationship="HAS CONCEPT MOD"),
-        image(SEGMENTS, concept=REFERENCED_SEGMENT, sop_class=SEGMENTATION, segments=[1]),
-        image(IMAGES[1], concept=SOURCE_IMAGE),
-        image(IMAGES[2], concept=ILLUSTRATION),
-        image(IMAGES[3], concept=EXPLANATION),
+        b.code(b.FINDING, NODULE),
+        b.code(b.FINDING_SITE, b.LUNG, relationship="HAS CONCEPT MOD"),
+        b.image(SEGMENTS, concept=b.REFERENCED_SEGMENT, sop_class=b.SEGMENTATION, segments=[1]),
+        b.image(IMAGES[1], concept=b.SOURCE_IMAGE),
+        b.image(IMAGES[2], concept=ILLUSTRATION),
+        b.image(IMAGES[3], concept=EXPLANATION),
         value_map,
-        num(VOLUME, "310.25", CUBIC_MM, code(DERIVATION, MEAN, relationship="HAS CONCEPT MOD")),
+        b.num(b.VOLUME, "310.25", b.CUBIC_MM, b.code(DERIVATION, MEAN, relationship="HAS CONCEPT MOD")),
         template="1411",
     )
 
 
 def _region_in_space(structures: str) -> Dataset:
-    return composite(
+    return b.composite(
         structures,
-        text(REGION_IDENTIFIER, "3", relationship="HAS PROPERTIES"),
+        b.text(REGION_IDENTIFIER, "3", relationship="HAS PROPERTIES"),
         concept=REGION_IN_SPACE,
         sop_class=RT_STRUCTURE_SET,
     )
@@ -222,32 +190,32 @@ def _spatial() -> Dataset:
     """Return a group of all kinds of regions that are not drawn in one image."""
     outline = [10.0, 10.0, 5.0, 20.0, 10.0, 5.0, 20.0, 20.0, 5.0, 10.0, 10.0, 5.0]
     space = {"frame_of_reference": FRAME_OF_REFERENCE}
-    return group(
+    return b.group(
         *_tracking(3),
-        code(FINDING, NODULE),
-        scoord3d("POLYGON", outline, **space),
-        scoord3d("POINT", [12.0, 12.0, 5.0], concept=SURFACE, **space),
-        image(SEGMENTS, concept=SEGMENTATION_FRAME, sop_class=SEGMENTATION, frames=[4]),
-        image(IMAGES[2], concept=SOURCE_IMAGE),
+        b.code(b.FINDING, NODULE),
+        b.scoord3d("POLYGON", outline, **space),
+        b.scoord3d("POINT", [12.0, 12.0, 5.0], concept=SURFACE, **space),
+        b.image(SEGMENTS, concept=SEGMENTATION_FRAME, sop_class=b.SEGMENTATION, frames=[4]),
+        b.image(IMAGES[2], concept=b.SOURCE_IMAGE),
         _region_in_space(STRUCTURES),
-        num(VOLUME, "295.75", CUBIC_MM),
+        b.num(b.VOLUME, "295.75", b.CUBIC_MM),
         template="1411",
     )
 
 
 def _derived() -> Dataset:
     """Return a measurement derived from two groups, which it refers to (TID 1420)."""
-    groups = [by_reference("R-INFERRED FROM", 1, 6, number) for number in (2, 3)]
-    return num(MEAN, "303", CUBIC_MM, *groups)
+    groups = [b.by_reference("R-INFERRED FROM", 1, 6, number) for number in (2, 3)]
+    return b.num(MEAN, "303", b.CUBIC_MM, *groups)
 
 
-def _listed() -> list[Instance]:
+def _listed() -> list[b.Instance]:
     """List the evidence."""
     return [
-        *(Instance(uid, CT, CT_SERIES, STUDY) for uid in IMAGES),
-        Instance(SEGMENTS, SEGMENTATION, SEG_SERIES, STUDY),
-        Instance(STRUCTURES, RT_STRUCTURE_SET, RT_SERIES, STUDY),
-        Instance(VALUES, VALUE_MAP, MAP_SERIES, STUDY),
+        *(b.Instance(uid, b.CT, CT_SERIES, STUDY) for uid in IMAGES),
+        b.Instance(SEGMENTS, b.SEGMENTATION, SEG_SERIES, STUDY),
+        b.Instance(STRUCTURES, RT_STRUCTURE_SET, RT_SERIES, STUDY),
+        b.Instance(VALUES, b.VALUE_MAP, MAP_SERIES, STUDY),
     ]
 
 
