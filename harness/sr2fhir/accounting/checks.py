@@ -234,7 +234,7 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
 
 
 def remove_orphans(bundle: dict[str, Any]) -> None:
-    """Remove persons and body structures to which nothing refers; the maps make one for all that are listed."""
+    """Remove persons and body structures to which nothing refers; the maps make all that are listed."""
     while True:
         wanted = {url for entry in bundle["entry"] for url in _referred_to(entry["resource"])}
         stay = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted)]
