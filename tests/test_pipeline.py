@@ -10,7 +10,7 @@ import pytest
 import sr2fhir
 from sr2fhir import documents, pipeline, transformer
 from sr2fhir.engines import Engine
-from sr2fhir.errors import TemplateError
+from sr2fhir.errors import TemplateError, UsageError
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.pipeline import Settings
 from sr2fhir.settings import R5, TARGETS, Target
@@ -70,3 +70,9 @@ def test_a_transformer_asks_its_engine_for_throughput_unless_told_otherwise(
     sr2fhir.Transformer().start()
     sr2fhir.Transformer(engine_options=short).start()
     assert asked == [sr2fhir.EngineOptions(batch=True), short]
+
+
+def test_xml_is_refused_at_once_where_its_part_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sr2fhir.outcome.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="the package lxml is not installed"):
+        Settings(format="xml")

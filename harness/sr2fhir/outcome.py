@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +98,25 @@ def foreseen(error: BaseException) -> BaseException:
     return UsageError(f"the package {error.name} is not installed", hint=hint)
 
 
+def require(package: str) -> None:
+    """Raise unless a third party that comes with an extra is installed.
+
+    Raises
+    ------
+    UsageError
+        It is not; the error names the extra.
+    """
+    if find_spec(package) is None:
+        raise foreseen(ModuleNotFoundError(name=package))
+
+
 def unexpected(error: BaseException) -> str:
     """Describe an error that was not foreseen by its type and place; its text may hold patient data."""
     return f"unexpected {type(error).__name__} at {origin(error)}"
 
 
 def origin(error: BaseException) -> str:
-    """Name the innermost line of this package that an error passed: `rendering/tree.py:120`."""
+    """Name the innermost line of this package that an error passed: `model/tree.py:120`."""
     place = "an unknown place"
     trace = error.__traceback__
     while trace is not None:

@@ -31,7 +31,7 @@ from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject, dumps
 from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.attributes import Attributes
-from sr2fhir.outcome import finding_issue, listed, outcome
+from sr2fhir.outcome import finding_issue, listed, outcome, require
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.settings import R5, Target
 from sr2fhir.validation import ValidationIssue, validate
@@ -70,7 +70,7 @@ class Settings:
     Raises
     ------
     UsageError
-        A transaction is asked for in the form `ig-literal`.
+        A transaction is asked for in the form `ig-literal`, or XML without lxml (the extra `xml`).
     """
 
     options: RenderOptions = field(default_factory=RenderOptions)
@@ -83,8 +83,10 @@ class Settings:
     validate: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot go together."""
+        """Refuse what cannot go together, or needs a part that is not installed."""
         self.packaging.check_form(self.options.form)
+        if self.format == "xml":
+            require("lxml")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Is what the engine returned the Bundle of this document? Each check is a row of `CHECKS`.
 
-The maps make a resource for every person, device, body structure and specimen that the logical model lists;
-what nothing in the Bundle refers to is taken out again.
+The maps make a resource for every person and body structure that the logical model lists; one to which
+nothing in the Bundle refers is taken out again.
 """
 
 from __future__ import annotations
