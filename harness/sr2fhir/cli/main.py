@@ -44,8 +44,8 @@ exit codes:
   0 done   1 done, but files failed or there are findings of severity error   2 wrong use   3 no engine
 """
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
-# objects made until Python looks for garbage: a report of a thousand measurements makes half as many, and with
-# Python's own 700, or with 50,000, looking took as long as the account of that report
+# Objects made until Python looks for garbage. With its own 700, or with 50,000, looking took as long as the
+# account of a report of a thousand measurements.
 YOUNG = 1_000_000
 # options whose value may begin with a minus sign, which argparse would take for an option
 SIGNED_OPTIONS = frozenset({"--timezone"})
