@@ -222,6 +222,7 @@ group Failing(source sr : DicomSR, target bundle : Bundle) {
     places.maps.mkdir()
     (places.maps / "Failing.map").write_text(fml("Failing", body), encoding="utf-8")
     places.definitions.symlink_to(layout().definitions)
+    (places.home / "fml").symlink_to(layout().home / "fml")  # where `make fml-engine` builds the program
     with pytest.raises(TransformError) as raised:
         FmlEngine(places=places).transform(document(textValue=SECRET), f"{BASE}/StructureMap/Failing")
     assert "an expression gave 2 values where one is needed (rule broken)" in str(raised.value)
