@@ -184,10 +184,7 @@ def references(case: Case) -> Iterator[Fault]:
     """Check that literal references lead to an entry."""
     known = {entry["fullUrl"] for entry in case.bundle["entry"]}
     for index, entry in enumerate(case.bundle["entry"]):
-        targets = (node.get("reference") for node in walk(entry["resource"]))
-        if any(
-            isinstance(target, str) and target.startswith(URN) and target not in known for target in targets
-        ):
+        if any(url.startswith(URN) and url not in known for url in _referred_to(entry["resource"])):
             yield f"Bundle.entry[{index}].resource", "a reference leads to no entry"
 
 
