@@ -72,6 +72,20 @@ def test_a_transformer_asks_its_engine_for_throughput_unless_told_otherwise(
     assert asked == [sr2fhir.EngineOptions(batch=True), short]
 
 
+def test_a_transformer_refuses_options_for_an_engine_that_is_made_already(engine: Engine) -> None:
+    with pytest.raises(UsageError, match="takes no options"):
+        sr2fhir.Transformer(engine, engine_options=sr2fhir.EngineOptions())
+
+
+def test_a_transformer_takes_a_target_by_its_name_and_as_such(engine: Engine) -> None:
+    other = Target("R6", "6.0.0", "hl7.fhir.r6.core", (STEP,))
+    assert sr2fhir.Transformer(engine).settings.target is R5
+    assert sr2fhir.Transformer(engine, target="R5").settings.target is R5
+    assert sr2fhir.Transformer(engine, target=other).settings.target is other
+    with pytest.raises(UsageError, match=r"no version of FHIR is called R9\. Known are: R5"):
+        sr2fhir.Transformer(engine, target="R9")
+
+
 def test_xml_is_refused_at_once_where_its_part_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sr2fhir.outcome.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="the package lxml is not installed"):

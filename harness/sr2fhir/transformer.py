@@ -7,9 +7,11 @@ from typing import Self
 
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
+from sr2fhir.errors import UsageError
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.pipeline import Result, Settings, Source, transform
+from sr2fhir.settings import R5, TARGETS, Target
 from sr2fhir.toolchain import make_engine
 
 
@@ -28,6 +30,8 @@ class Transformer:
         How Bundles are to travel; as collections by default.
     limits
         How large and how deep an input may be.
+    target
+        Version of FHIR, or its name: a key of `sr2fhir.settings.TARGETS`.
     keep_lineage
         Leave the ids in the Bundle by which each element names the content item it came from.
     validate
@@ -38,7 +42,8 @@ class Transformer:
     Raises
     ------
     UsageError
-        A transaction is asked for in the form `ig-literal`.
+        A transaction is asked for in the form `ig-literal`, options for an engine that is made already, or a
+        version of FHIR that is not known.
 
     Examples
     --------
@@ -54,6 +59,7 @@ class Transformer:
         options: RenderOptions | None = None,
         packaging: Packaging | None = None,
         limits: Limits | None = None,
+        target: str | Target = R5,
         keep_lineage: bool = False,
         validate: bool = False,
         format: Format = "json",
@@ -61,11 +67,14 @@ class Transformer:
         self.settings = Settings(
             options or RenderOptions(),
             limits,
+            target=target if isinstance(target, Target) else named_target(target),
             packaging=packaging or Packaging(),
             format=format,
             keep_lineage=keep_lineage,
             validate=validate,
         )
+        if engine_options and not (engine is None or isinstance(engine, str)):
+            raise UsageError("an engine that is made already takes no options", hint="Make it with them")
         self._name = engine if isinstance(engine, str) else None
         self._engine = None if isinstance(engine, str) else engine
         self._engine_options = engine_options or EngineOptions(batch=True)
@@ -120,3 +129,16 @@ class Transformer:
         return transform(source, self.start(), self.settings, name)
 
     __call__ = transform
+
+
+def named_target(name: str) -> Target:
+    """Return the version of FHIR that has a name.
+
+    Raises
+    ------
+    UsageError
+        None has it.
+    """
+    if name not in TARGETS:
+        raise UsageError(f"no version of FHIR is called {name}", hint=f"Known are: {', '.join(TARGETS)}")
+    return TARGETS[name]

@@ -88,6 +88,7 @@ USAGE = {
     "unknown option": ["transform", "a.dcm", "--fast"],
     "bad offset": ["transform", "a.dcm", "--timezone", "CET"],
     "bad type": ["transform", "a.dcm", "--bundle", "batch"],
+    "bad version of FHIR": ["transform", "a.dcm", "--fhir", "R3"],
     "bad form": ["render", "a.dcm", "--form", "literal"],
     "bad jobs": ["transform", "a.dcm", "--jobs", "0"],
 }

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.engines import EngineOptions
-from sr2fhir.pipeline import Settings as Way
+from sr2fhir.pipeline import Settings
 from sr2fhir.runs import Summary
 from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.pool import one_by_one
 from sr2fhir.runs.shared import SharedRun
-from sr2fhir.runs.work import Settings, make_work
+from sr2fhir.runs.work import RunSettings, make_work
 
 from tests.runs.toys import ToyEngine
 
@@ -30,11 +30,11 @@ NOISE = tracemalloc.Filter(inclusive=False, filename_pattern=pathlib.__file__)
 def used(folder: Path, number: int, ndjson: bool) -> int:
     """Return how many bytes a run holds at its end, over a list of so many files that are no reports."""
     (folder / "list.txt").write_text("a.dcm\n" * number)
-    settings = Settings(None, EngineOptions(), Way(), ndjson)
+    settings = RunSettings(None, EngineOptions(), Settings(), ndjson)
     summary = Summary()
     tracemalloc.start()
     with SharedRun(settings, folder / f"out{number}", summary, resume=False) as run:
-        work = partial(one_by_one, make_work(settings.way, run.sink, ToyEngine()))
+        work = partial(one_by_one, make_work(settings.pipeline, run.sink, ToyEngine()))
         for result in run(discover([f"@{folder}/list.txt"]), work):
             summary.add(result)
             if summary.files == number:

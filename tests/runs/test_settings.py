@@ -15,27 +15,29 @@ from sr2fhir.engines import EngineOptions
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Packaging
 from sr2fhir.paths import Layout
-from sr2fhir.pipeline import Settings as Way
-from sr2fhir.runs.work import Settings
+from sr2fhir.pipeline import Settings
+from sr2fhir.runs.work import RunSettings
+from sr2fhir.settings import Target
 
-SETTINGS = Settings("embedded", EngineOptions(batch=True), Way())
+SETTINGS = RunSettings("embedded", EngineOptions(batch=True), Settings())
 
 
-def on_the_way(**chosen: Any) -> Settings:
-    return replace(SETTINGS, way=Way(**chosen))
+def with_pipeline(**chosen: Any) -> RunSettings:
+    return replace(SETTINGS, pipeline=Settings(**chosen))
 
 
 OTHERS = [
     replace(SETTINGS, engine="fml"),
     replace(SETTINGS, engine_options=EngineOptions(batch=True, url="http://x.example")),
-    on_the_way(options=RenderOptions(default_timezone="+01:00")),
-    on_the_way(options=RenderOptions(coding_schemes={"99A": "http://a.example"})),
-    on_the_way(packaging=Packaging("transaction")),
-    on_the_way(limits=Limits(max_items=10)),
-    on_the_way(document_types=()),
-    on_the_way(keep_lineage=True),
-    on_the_way(validate=True),
-    on_the_way(format="xml"),
+    with_pipeline(options=RenderOptions(default_timezone="+01:00")),
+    with_pipeline(options=RenderOptions(coding_schemes={"99A": "http://a.example"})),
+    with_pipeline(packaging=Packaging("transaction")),
+    with_pipeline(limits=Limits(max_items=10)),
+    with_pipeline(document_types=()),
+    with_pipeline(keep_lineage=True),
+    with_pipeline(validate=True),
+    with_pipeline(format="xml"),
+    with_pipeline(target=Target("R6", "6.0.0", "hl7.fhir.r6.core")),
     replace(SETTINGS, ndjson=True),
 ]
 
@@ -49,12 +51,12 @@ def places(tmp_path: Path) -> Layout:
 
 
 def test_the_digest_is_the_same_for_the_same(places: Layout) -> None:
-    other = replace(SETTINGS, way=Way(), engine_options=EngineOptions(batch=True, timeout_s=1))
+    other = replace(SETTINGS, pipeline=Settings(), engine_options=EngineOptions(batch=True, timeout_s=1))
     assert SETTINGS.digest(places) == other.digest(places)
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_it_differs_where_an_option_does(other: Settings, places: Layout) -> None:
+def test_it_differs_where_an_option_does(other: RunSettings, places: Layout) -> None:
     assert SETTINGS.digest(places) != other.digest(places)
 
 
@@ -77,9 +79,9 @@ def test_it_is_the_same_in_another_process(places: Layout) -> None:
     """What it covers prints no address and no set order."""
     program = (
         "from pathlib import Path; from sr2fhir.engines import EngineOptions; from sr2fhir.paths import Layout\n"
-        "from sr2fhir.pipeline import Settings as Way; from sr2fhir.runs.work import Settings\n"
+        "from sr2fhir.pipeline import Settings; from sr2fhir.runs.work import RunSettings\n"
         f"root = Path({str(places.sources)!r})\n"
-        "print(Settings('embedded', EngineOptions(batch=True), Way()).digest(Layout(root, root, None)))"
+        "print(RunSettings('embedded', EngineOptions(batch=True), Settings()).digest(Layout(root, root, None)))"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == SETTINGS.digest(places)

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import pytest
 from sr2fhir.errors import NotDicomError
-from sr2fhir.pipeline import Settings as Way
+from sr2fhir.pipeline import Settings
 from sr2fhir.runs import Done, FileResult, Line, Summary, Written
 from sr2fhir.runs.inputs import BytesInput
 from sr2fhir.runs.pool import one_by_one
 from sr2fhir.runs.shared import SharedRun
 from sr2fhir.runs.sinks import WORK_FOLDER
-from sr2fhir.runs.work import Settings, Task
+from sr2fhir.runs.work import RunSettings, Task
 
 ENDINGS = (".report.json", ".bundle.json", ".outcome.json")
 
@@ -32,7 +32,7 @@ class Decided:
 
     ndjson: bool
     mark: str
-    way: Way = field(default_factory=Way)
+    pipeline: Settings = field(default_factory=Settings)
 
     def digest(self) -> str:
         return self.mark
@@ -55,7 +55,7 @@ class Run:
     ) -> list[str]:
         """Run, stopping after so many inputs; return which were worked on."""
         self.worked_on, self.summary = [], Summary()
-        settings = cast(Settings, Decided(self.ndjson, mark))
+        settings = cast(RunSettings, Decided(self.ndjson, mark))
         try:
             with SharedRun(settings, self.folder, self.summary, **{"resume": True, **options}) as run:
                 for result in run(items, partial(one_by_one, partial(self.work, stop_after))):

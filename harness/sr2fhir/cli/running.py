@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from sr2fhir import pipeline
 from sr2fhir.cli.main import prepare_worker
 from sr2fhir.cli.options import render_options
 from sr2fhir.cli.transform import Destination, names_file
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.packaging import Packaging
+from sr2fhir.pipeline import Settings
 from sr2fhir.runs import LIST_SIGN, STANDARD, FileResult, Summary
 from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.inputs import Input, Skipped
 from sr2fhir.runs.sinks import FileSink, SingleSink, Sink, StreamSink
-from sr2fhir.runs.work import Settings, Task, lost, make_work
+from sr2fhir.runs.work import RunSettings, Task, lost, make_work
+from sr2fhir.settings import TARGETS
 
 
 @contextmanager
@@ -38,30 +39,31 @@ def transforming(
     summary
         Told what is passed over, and what was done before.
     """
-    way = pipeline.Settings(
+    settings = Settings(
         render_options(arguments),
         packaging=Packaging(arguments.bundle),
         format=destination.format,
         keep_lineage=arguments.keep_lineage,
         validate=arguments.validate,
+        target=TARGETS[arguments.fhir],
     )
     items = find(arguments.inputs, destination, summary.skip)
     if destination.place is None or not destination.is_shared:
-        work = make_work(way, sink_of(destination), engine)
+        work = make_work(settings, sink_of(destination), engine)
         yield (work(Task(item)).result for item in items)
         return
     from sr2fhir.runs.pool import Pool, one_by_one  # loads multiprocessing
     from sr2fhir.runs.shared import SharedRun  # loads SQLAlchemy
 
     with SharedRun(
-        Settings(arguments.engine, options, way, arguments.ndjson),
+        RunSettings(arguments.engine, options, settings, arguments.ndjson),
         destination.place,
         summary,
         resume=arguments.resume,
         database=arguments.jobs_db,
         lease_s=arguments.jobs_lease,
     ) as run:
-        make = partial(make_work, way, run.sink)
+        make = partial(make_work, settings, run.sink)
         if arguments.jobs == 1:
             yield run(items, partial(one_by_one, make(engine)))
         else:

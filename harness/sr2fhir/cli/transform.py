@@ -25,6 +25,7 @@ from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe, plural
 from sr2fhir.packaging import BUNDLE_TYPES, FORMATS, Format
 from sr2fhir.runs import LEASE_S, STANDARD, Summary, is_list, is_pattern
+from sr2fhir.settings import R5, TARGETS
 from sr2fhir.toolchain import REMEDY, outdated
 
 EXAMPLES = """\
@@ -89,6 +90,9 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         metavar="SECONDS",
         help="with --jobs-db, time after which others take over from a command that records nothing more"
         f" (default: {LEASE_S:g})",
+    )
+    command.add_argument(
+        "--fhir", choices=tuple(TARGETS), default=R5.name, help=f"version of FHIR (default: {R5.name})"
     )
     command.add_argument(
         "--format",

@@ -22,7 +22,7 @@ from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
 from sr2fhir.runs.ndjson import NdjsonSink
 from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
 from sr2fhir.runs.sinks import WORK_FOLDER, FileSink, SharedSink, writing
-from sr2fhir.runs.work import Settings, Task, digest_of_input, lost
+from sr2fhir.runs.work import RunSettings, Task, digest_of_input, lost
 
 FILE = "jobs.sqlite"
 # how often a job may be begun; if its owner vanished each time, it may be what ended them
@@ -60,7 +60,7 @@ class SharedRun:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: RunSettings,
         folder: Path,
         summary: Summary,
         *,
@@ -76,7 +76,7 @@ class SharedRun:
         self.jobs = Jobs(place, str(folder.resolve()), settings.digest(), lease_s=lease_s)
         # what is half written; the next run removes it if this one is interrupted
         self.own = self.work / self.jobs.owner
-        self.sink: SharedSink = FileSink(folder, f".bundle.{settings.way.format}", self.own)
+        self.sink: SharedSink = FileSink(folder, f".bundle.{settings.pipeline.format}", self.own)
         if settings.ndjson:
             self.sink = NdjsonSink(folder, self.work, self.jobs.owner)
         try:

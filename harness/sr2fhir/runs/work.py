@@ -12,12 +12,11 @@ from traceback import extract_tb
 from typing import NamedTuple
 
 import sr2fhir
-from sr2fhir import pipeline
 from sr2fhir.dicom.source import in_force
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.errors import EngineUnavailableError, InputError, SetupError, Sr2FhirError
 from sr2fhir.paths import Layout, layout
-from sr2fhir.pipeline import Result
+from sr2fhir.pipeline import Result, Settings, transform
 from sr2fhir.runs import Done, FileResult, Written, digest_of, without_frames
 from sr2fhir.runs.inputs import Input
 from sr2fhir.runs.sinks import Sink
@@ -27,22 +26,22 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """All that decides about results beside the inputs and the program; can be sent to another process.
 
     Parameters
     ----------
     engine, engine_options
         As in `sr2fhir.toolchain.make_engine`.
-    way
-        What is chosen on the way from a document to its Bundle.
+    pipeline
+        What becomes of each document.
     ndjson
         Whether many inputs share the files of their results.
     """
 
     engine: str | None
     engine_options: EngineOptions
-    way: pipeline.Settings
+    pipeline: Settings
     ndjson: bool = False
 
     def digest(self, places: Layout | None = None) -> str:
@@ -53,10 +52,10 @@ class Settings:
         # how long an engine may take decides whether there is a result, not what it is
         engine_options = replace(self.engine_options, timeout_s=0, settings={})
         # types of documents have functions, which print another address in each process
-        way = replace(self.way, limits=in_force(self.way.limits), document_types=())
-        types = [each.entry_map for each in self.way.document_types]
+        pipeline = replace(self.pipeline, limits=in_force(self.pipeline.limits), document_types=())
+        types = [each.entry_map for each in self.pipeline.document_types]
         environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
-        settings = replace(self, engine_options=engine_options, way=way)
+        settings = replace(self, engine_options=engine_options, pipeline=pipeline)
         digest = sha256(repr((settings, types, environment, sr2fhir.__version__)).encode(errors="replace"))
         for file in sorted((places or layout()).compiled_maps.glob("*.json")):
             digest.update(sha256(file.read_bytes()).digest())
@@ -70,12 +69,12 @@ class Task(NamedTuple):
     job: int = 0
 
 
-def make_work(settings: pipeline.Settings, sink: Sink, engine: Engine) -> Callable[[Task], Done]:
+def make_work(settings: Settings, sink: Sink, engine: Engine) -> Callable[[Task], Done]:
     """Make the function that does the work of a process."""
     return partial(work_on, settings, sink, engine)
 
 
-def work_on(settings: pipeline.Settings, sink: Sink, engine: Engine, task: Task) -> Done:
+def work_on(settings: Settings, sink: Sink, engine: Engine, task: Task) -> Done:
     """Transform one input and write what comes out.
 
     Raises
@@ -87,7 +86,7 @@ def work_on(settings: pipeline.Settings, sink: Sink, engine: Engine, task: Task)
     try:
         data = item.read(settings.limits)
         digest = digest_of(data)
-        result = pipeline.transform(data, engine, settings, item.name)
+        result = transform(data, engine, settings, item.name)
         written = sink.write(result)
         return Done(counted(result, written.where), digest, written, task.job)
     except (EngineUnavailableError, SetupError, BrokenPipeError):
