@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-# name of the package that defines FHIR; its version is the one that the maps are for
-CORE = "hl7.fhir.r5.core"
+from sr2fhir.settings import R5
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,9 @@ class Pins:
     @property
     def core(self) -> str:
         """Name the package that defines FHIR: id#version."""
-        return next(package.name for package in self.packages if package.name.startswith(f"{CORE}#"))
+        return next(
+            package.name for package in self.packages if package.name.startswith(f"{R5.core_package}#")
+        )
 
     @property
     def fhir_version(self) -> str:

@@ -37,8 +37,9 @@ from sr2fhir.dicom.values import text_of
 from sr2fhir.errors import DamagedError, InputError
 from sr2fhir.findings import Finding
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "SourceDocument", "read"]
+__all__ = ["DEFAULT_LIMITS", "STRUCTURED_REPORTS", "Limits", "SourceDocument", "read"]
 
+# what the UIDs of all SOP classes of Structured Reports begin with (PS3.6 Table A-1)
 STRUCTURED_REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 SOP_CLASS = 0x00080016
 SOP_CLASS_IN_META = 0x00020002

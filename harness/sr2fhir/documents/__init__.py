@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sr2fhir.dicom import STRUCTURED_REPORTS
 from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.errors import InputError, MissingAttributeError, NotStructuredReportError, TemplateError
 from sr2fhir.findings import FindingLog
@@ -13,7 +14,6 @@ __all__ = ["TYPES", "DocumentType", "type_of"]
 
 TYPES: tuple[DocumentType, ...] = (MEASUREMENT_REPORT,)
 
-_SR_CLASSES = "1.2.840.10008.5.1.4.1.1.88."
 _REQUIRED = {"SOPInstanceUID": tag("SOPInstanceUID"), "StudyInstanceUID": tag("StudyInstanceUID")}
 _SOP_CLASS = tag("SOPClassUID")
 _VALUE_TYPE = tag("ValueType")
@@ -48,7 +48,7 @@ def _not_a_report(header: Attributes, types: tuple[DocumentType, ...]) -> InputE
         return NotStructuredReportError("this is no Structured Report", where="SOPClassUID")
     if sop_class is None:
         return MissingAttributeError("the document has no SOP Class UID", where="SOPClassUID")
-    if sop_class.startswith(_SR_CLASSES) and header.text(_VALUE_TYPE) == "CONTAINER":
+    if sop_class.startswith(STRUCTURED_REPORTS) and header.text(_VALUE_TYPE) == "CONTAINER":
         return None
     wanted = " or ".join(each.tid for each in types)
     hint = f"Give Structured Reports of {wanted}"

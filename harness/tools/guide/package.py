@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sr2fhir.jsontext import JsonObject
+from sr2fhir.settings import R5
 
 from tools.guide.resources import Resource
 
@@ -63,7 +64,7 @@ def manifest(guide: JsonObject) -> JsonObject:
         "title": guide["title"],
         "description": guide["description"],
         "fhirVersions": guide["fhirVersion"],
-        "dependencies": {"hl7.fhir.r5.core": guide["fhirVersion"][0], **_dependencies(guide)},
+        "dependencies": {R5.core_package: guide["fhirVersion"][0], **_dependencies(guide)},
         "author": guide["publisher"],
         "jurisdiction": _token(guide["jurisdiction"][0]["coding"][0]),
         "directories": {"lib": "package", "example": _EXAMPLES},

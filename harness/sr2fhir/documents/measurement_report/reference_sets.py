@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from pydicom.uid import RealWorldValueMappingStorage, RTStructureSetStorage, SegmentationStorage
+
 from sr2fhir.documents.measurement_report.instances import Instances, Placed, Regions
 from sr2fhir.documents.measurement_report.structure import GROUP, Part, is_group, roles
 from sr2fhir.jsontext import JsonObject
@@ -30,7 +32,7 @@ _DEFAULT_TERMS = {
 _EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
 _NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
 _MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
-# kinds of the guide, whichever of the two value types a member has; and the SOP class of their objects
+# kinds of the guide, whichever of the two value types a member has
 _OBJECTS = {
     "segmentation.segment": "IMAGE",
     "segmentation.frame": "IMAGE",
@@ -40,11 +42,13 @@ _OBJECTS = {
     "reference.region-in-space": "COMPOSITE",
     "reference.value-map": "COMPOSITE",
 }
-_CLASSES = {
-    "segmentation.segment": "1.2.840.10008.5.1.4.1.1.66.4",
-    "segmentation.frame": "1.2.840.10008.5.1.4.1.1.66.4",
-    "reference.region-in-space": "1.2.840.10008.5.1.4.1.1.481.3",
-    "reference.value-map": "1.2.840.10008.5.1.4.1.1.67",
+# SOP class that the profile of a kind fixes. The map of the profile asks for the same class, since it decides
+# whether the profile is claimed; the renderer says beforehand what the document lacks for it.
+_CLASSES: dict[str, str] = {
+    "segmentation.segment": SegmentationStorage,
+    "segmentation.frame": SegmentationStorage,
+    "reference.region-in-space": RTStructureSetStorage,
+    "reference.value-map": RealWorldValueMappingStorage,
 }
 
 

@@ -57,7 +57,13 @@ def roles() -> Roles:
 
 @cache
 def _parts() -> dict[str, Part]:
-    return {name: _row(name, row) for name, row in table(__package__, "structure.toml").items()}
+    rows = table(__package__, "structure.toml")
+    return {name: _row(name, _whole(row, rows)) for name, row in rows.items()}
+
+
+def _whole(row: Mapping[str, Any], rows: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the lines of a row, and those of the row that it is like."""
+    return {**_whole(rows[row["like"]], rows), **row} if "like" in row else row
 
 
 def _row(name: str, row: Mapping[str, Any]) -> Part:

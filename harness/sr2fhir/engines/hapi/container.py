@@ -23,6 +23,7 @@ from sr2fhir.errors import EngineError, EngineUnavailableError
 from sr2fhir.files import replace_file
 from sr2fhir.http import Client
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import R5
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -38,7 +39,7 @@ DEFAULT_PORT = 8080
 # for R5; matchbox lets itself be written to only as one that serves development; Undertow, under matchbox,
 # takes requests of 2 MB only, which is some 800 measurements.
 SETTINGS = {
-    "HAPI_FHIR_FHIR_VERSION": "R5",
+    "HAPI_FHIR_FHIR_VERSION": R5.name,
     "MATCHBOX_FHIR_CONTEXT_ONLYONEENGINE": "true",
     "SERVER_UNDERTOW_MAX_HTTP_POST_SIZE": "1GB",
 }

@@ -15,6 +15,7 @@ from typing import Literal
 from sr2fhir import pins
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout
+from sr2fhir.settings import R5
 
 Profile = Literal["single", "batch"]
 PROFILES: tuple[Profile, ...] = ("single", "batch")
@@ -118,7 +119,7 @@ def command(
     packages = [package.name for package in pins.load(places.pins).packages]
     core, *others = (
         next(name for name in packages if name.startswith(f"{wanted}#"))
-        for wanted in (pins.CORE, *_VALIDATION_PACKAGES)
+        for wanted in (R5.core_package, *_VALIDATION_PACKAGES)
     )
     settings = [
         str(places.fhir_settings),
