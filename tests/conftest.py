@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sr2fhir.paths import layout
 
+from tests.databases import postgres, require_postgres, scratch
 from tests.published import PUBLISHED, published_over_ours
 
 if TYPE_CHECKING:
@@ -79,3 +80,21 @@ def start_published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
 def published(official_dir: Path, start_published: Callable[[], Engine]) -> Engine:
     """Answer an engine with the published definitions in the place of ours, or skip where they are not at hand."""
     return start_published()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Run a PostgreSQL server, or skip where there is none; return the URL of its database."""
+    require_postgres()
+    # not below the folder of pytest, which other users may not enter
+    with scratch() as folder, postgres(folder / "pg") as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database that several processes can share."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/jobs.sqlite"
+    found: str = request.getfixturevalue("postgres_url")
+    return found

@@ -10,12 +10,12 @@ import hashlib
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Self
+from typing import BinaryIO, Self
 
 if sys.platform == "win32":  # pragma: no cover
     import msvcrt
@@ -31,6 +31,8 @@ else:
 
 _BLOCK = 1 << 20
 _PAUSE_S = 0.02
+# of the files that this process has written
+_numbers = count()
 
 
 def sha256(path: Path) -> str:
@@ -43,7 +45,16 @@ def sha256(path: Path) -> str:
 
 
 def replace_file(path: Path, data: bytes, parts: Path | None = None, *, mode: int = 0o666) -> None:
+    """Write a file as `replacing` does."""
+    with replacing(path, parts, mode=mode) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def replacing(path: Path, parts: Path | None = None, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Write a file and rename it into its place: a reader sees the old content or the new, never a part.
+
+    It is renamed on leaving; after an error nothing is.
 
     Parameters
     ----------
@@ -53,12 +64,17 @@ def replace_file(path: Path, data: bytes, parts: Path | None = None, *, mode: in
         Folder on the same file system for the unfinished file; by default that of the file.
     mode
         Who may read and write it, before the umask.
+
+    Yields
+    ------
+    BinaryIO
+        Where to write the content.
     """
-    part = (parts or path.parent) / f".sr2fhir-{os.getpid()}-{threading.get_ident()}.part"
+    part = (parts or path.parent) / f".sr2fhir-{os.getpid()}-{next(_numbers)}.part"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
-            stream.write(data)
+            yield stream
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

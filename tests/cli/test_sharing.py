@@ -7,34 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from sr2fhir.cli.main import main
 
 from tests.cli.test_transform_batch import contents, many  # noqa: F401 - a fixture
-from tests.runs import databases
 
 MANY = 60
 FORMS = [(), ("--ndjson",)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Run a PostgreSQL server, or skip where there is none."""
-    databases.require_postgres()
-    with databases.scratch() as folder, databases.postgres(folder / "pg") as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database that can be shared."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/jobs.sqlite"
-    found: str = request.getfixturevalue("server")
-    return found
 
 
 def started(folder: Path, out: Path, url: str, form: Sequence[str], *more: str) -> subprocess.Popen[str]:
@@ -67,16 +49,16 @@ def alone(many: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Sequence
 @pytest.mark.parametrize("form", FORMS)
 def test_two_commands_do_each_input_once_and_write_what_one_writes(
     form: Sequence[str],
-    url: str,
+    database_url: str,
     many: Path,  # noqa: F811
     alone: dict[Sequence[str], dict[str, bytes]],
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "out"
-    first = started(many, out, url, form)
+    first = started(many, out, database_url, form)
     assert first.stdout
     begun = first.stdout.readline()
-    second = started(many, out, url, form, "--resume")
+    second = started(many, out, database_url, form, "--resume")
     printed, said = zip(first.communicate(timeout=240), second.communicate(timeout=240), strict=True)
     printed = (begun + printed[0], printed[1])
     assert said == ("", "")
@@ -89,21 +71,21 @@ def test_two_commands_do_each_input_once_and_write_what_one_writes(
 @pytest.mark.parametrize("form", FORMS)
 def test_a_command_that_is_killed_is_gone_on_with(
     form: Sequence[str],
-    url: str,
+    database_url: str,
     many: Path,  # noqa: F811
     alone: dict[Sequence[str], dict[str, bytes]],
     tmp_path: Path,
 ) -> None:
     """Its leases have to run out first. Results are recorded 32 at a time; what was recorded is not done again."""
     out = tmp_path / "out"
-    killed = started(many, out, url, form, "--jobs-lease", "3")
+    killed = started(many, out, database_url, form, "--jobs-lease", "3")
     assert killed.stdout
     for _ in range(40):
         killed.stdout.readline()
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=60)
     assert all(json.loads(file.read_bytes()) for file in out.glob("*.json"))
-    second = started(many, out, url, form, "--resume")
+    second = started(many, out, database_url, form, "--resume")
     printed, said = second.communicate(timeout=240)
     assert (second.returncode, said) == (0, "")
     assert len(names(printed)) < MANY

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sr2fhir.errors import NotDicomError, Sr2FhirError
 from sr2fhir.files import replace_file
-from sr2fhir.runs.sinks import FileSink, SingleSink, StreamSink, safe_path, writing
+from sr2fhir.runs.inputs import reason_to_skip
+from sr2fhir.runs.ndjson import FILES
+from sr2fhir.runs.sinks import OTHER_BUNDLE, FileSink, SingleSink, StreamSink, safe_path, writing
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +83,10 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(folder: Path) -> None
     with pytest.raises(Sr2FhirError, match="cannot be written"), writing(folder / "in" / "x"):
         replace_file(folder / "in" / "x", b"new")
     assert [path.name for path in (folder / "in").iterdir()] == ["x"]
+
+
+def test_nothing_that_is_written_is_taken_for_an_input() -> None:
+    files = {path.name for ending in OTHER_BUNDLE for path in FileSink(Path("out"), ending).files("a.dcm")}
+    assert len(files) == 4
+    for name in files | FILES:
+        assert reason_to_skip(name, lambda: b"") == "it is a result of sr2fhir"

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+import sqlalchemy as sa
 from sr2fhir.errors import EngineError, NotDicomError, Sr2FhirError, UsageError
 from sr2fhir.runs import Done, FileResult, Written
-from sr2fhir.runs.jobs import DONE, FAILED, LEASED, REFUSED, WAITING, Job, Jobs
-
-from tests.runs import databases
+from sr2fhir.runs.jobs import DONE, FAILED, LEASED, REFUSED, WAITING, Job, Jobs, jobs as table, url_of
+from sr2fhir.threads import Threads
 
 GOOD = FileResult("a", "out/a.bundle.json", resources=3, unmapped=2, errors=1, warnings=4, invalid=5)
 BAD = FileResult("b", error=NotDicomError("not DICOM", source="b", where="PixelData", hint="Give DICOM"))
@@ -138,31 +139,13 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(url: str, w
 # ---- shared by several processes
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a PostgreSQL server, or skip where there is none."""
-    databases.require_postgres()
-    # not below the folder of pytest, which other users may not enter
-    with databases.scratch() as folder, databases.postgres(folder / "pg") as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database that can be shared."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/jobs.sqlite"
-    found: str = request.getfixturevalue("server")
-    return found
-
-
 @pytest.fixture
-def opened(url: str, tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
+def opened(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
     """Open the table as another process does."""
     made: list[Jobs] = []
 
     def open_one(*, lease_s: float = 60.0, options: str = "one") -> Jobs:
-        made.append(Jobs(url, str(tmp_path), options, lease_s=lease_s))
+        made.append(Jobs(database_url, str(tmp_path), options, lease_s=lease_s))
         return made[-1]
 
     yield open_one
@@ -219,19 +202,135 @@ def test_what_is_given_back_can_be_claimed(opened: Callable[..., Jobs]) -> None:
     ]
 
 
-def test_a_lease_runs_out_unless_it_is_renewed(opened: Callable[..., Jobs]) -> None:
-    first, second = opened(lease_s=2.0), opened(lease_s=2.0)
-    first.begin(resume=False)
-    left, kept = first.take("a", 0), first.take("b", 1)
+def dies(jobs: Jobs) -> None:
+    """Do as a process that is killed: renew nothing more, give nothing back."""
+    jobs._left.set()
+
+
+def claimed_in_time(jobs: Jobs, job: Job) -> Job:
+    """Claim a job as soon as its lease has run out."""
     deadline = time.monotonic() + 30
-    while (claimed := second.claim(left)).owner != second.owner:
+    while (claimed := jobs.claim(job)).owner != jobs.owner:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert claimed.attempts == 2
+    return claimed
+
+
+def test_a_lease_is_renewed_while_its_owner_is_at_one_report(opened: Callable[..., Jobs]) -> None:
+    first, second = opened(lease_s=2.0), opened()
+    first.begin(resume=False)
+    job = first.take("a", 0)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        assert second.claim(job).owner == first.owner
+        time.sleep(0.2)
+    first.record(done(job, GOOD))
+    assert first.claim(job).is_over
+
+
+def test_a_lease_runs_out_when_its_owner_is_gone(opened: Callable[..., Jobs]) -> None:
+    first, second = opened(lease_s=2.0), opened()
+    first.begin(resume=False)
+    left, kept = first.take("a", 0), first.take("b", 1)
+    dies(first)
+    assert claimed_in_time(second, left).attempts == 2
     first.record(done(left, GOOD))  # it is not ours any more
     first.record(done(kept, GOOD))
     assert second.claim(left).owner == second.owner
     assert second.claim(left).state == LEASED
+
+
+# ---- the beginning and the end
+
+
+@pytest.mark.parametrize("round_", range(5))
+@pytest.mark.parametrize("resume", [True, False])
+def test_of_processes_that_begin_at_once_one_is_alone(
+    resume: bool, round_: int, postgres_url: str, tmp_path: Path
+) -> None:
+    """Each makes the table unless it is there, and begins unless another has."""
+    database = sa.create_engine(url_of(postgres_url))
+    table.metadata.drop_all(database)
+    database.dispose()
+    number = 6
+    together = Barrier(number)
+
+    def begin(_: int) -> Jobs | UsageError:
+        together.wait(30)
+        jobs = Jobs(postgres_url, str(tmp_path), "one")
+        together.wait(30)
+        try:
+            alone.append(jobs.begin(resume=resume))
+        except UsageError as error:
+            jobs.close()
+            return error
+        return jobs
+
+    alone: list[bool] = []
+    threads = Threads(number, "test")
+    begun = threads.map(begin, range(number))
+    threads.end()
+    assert alone.count(True) == 1
+    assert len(alone) == (number if resume else 1)
+    for jobs in begun:
+        if isinstance(jobs, Jobs):
+            jobs.close()
+
+
+def test_who_is_the_last_to_have_no_input_left_does_what_comes_after(opened: Callable[..., Jobs]) -> None:
+    first, second = opened(), opened()
+    first.begin(resume=False)
+    second.begin(resume=True)
+    assert first.end() is None
+    second.take("b", 1)
+    assert first.end() is None
+    second.record(done(second.take("b", 1), GOOD))
+    last = second.end()
+    assert last
+    assert last.owner == second.owner
+    waited = first.end()
+    assert waited
+    assert (waited.owner, waited.is_over) == (second.owner, False)
+    second.record(Done(FileResult(last.input), job=last.id))
+    assert second.end()
+    waited = first.end()
+    assert waited
+    assert waited.is_over
+
+
+def test_another_does_what_comes_after_where_who_did_it_is_gone(opened: Callable[..., Jobs]) -> None:
+    first, second = opened(lease_s=2.0), opened()
+    first.begin(resume=False)
+    second.begin(resume=True)
+    assert second.end() is None
+    last = first.end()
+    assert last
+    dies(first)
+    assert claimed_in_time(second, last).owner == second.owner
+
+
+def test_inputs_that_a_process_has_not_done_when_it_is_gone_are_counted(opened: Callable[..., Jobs]) -> None:
+    first, second = opened(), opened()
+    first.begin(resume=False)
+    second.begin(resume=True)
+    second.record(done(second.take("a", 0), GOOD))
+    second.take("b", 1)
+    second.close()
+    assert first.end()
+    assert first.count_left() == 1
+
+
+def test_who_joins_a_run_that_is_being_finished_finds_all_done_or_is_refused(
+    opened: Callable[..., Jobs],
+) -> None:
+    first, late = opened(), opened()
+    first.begin(resume=False)
+    first.record(done(first.take("a", 0), GOOD))
+    assert first.end()
+    assert not late.begin(resume=True)
+    assert late.take("a", 0).is_over
+    with pytest.raises(UsageError, match="another run"):
+        late.take("b", 1)
 
 
 CLAIMING = """
@@ -249,7 +348,7 @@ jobs.close()
 
 
 def test_processes_share_a_queue_and_do_no_job_twice(
-    opened: Callable[..., Jobs], url: str, tmp_path: Path
+    opened: Callable[..., Jobs], database_url: str, tmp_path: Path
 ) -> None:
     """Each goes through the inputs, and does those that no other has."""
     jobs = opened()
@@ -260,7 +359,7 @@ def test_processes_share_a_queue_and_do_no_job_twice(
     jobs.close()  # gives them back
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", CLAIMING, url, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", CLAIMING, database_url, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
         for _ in range(3)
     ]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import pytest
-from sr2fhir.errors import NotDicomError
+from sr2fhir.errors import NotDicomError, Sr2FhirError
 from sr2fhir.pipeline import Settings
 from sr2fhir.runs import Done, FileResult, Line, Summary, Written
 from sr2fhir.runs.inputs import BytesInput
+from sr2fhir.runs.jobs import ENDING, Jobs
 from sr2fhir.runs.pool import one_by_one
-from sr2fhir.runs.shared import SharedRun
+from sr2fhir.runs.shared import PAUSE_S, SharedRun
 from sr2fhir.runs.sinks import WORK_FOLDER
 from sr2fhir.runs.work import RunSettings, Task
+from sr2fhir.threads import in_background
 
 ENDINGS = (".report.json", ".bundle.json", ".outcome.json")
 
@@ -282,3 +287,116 @@ def undisturbed_lines(tmp_path: Path) -> dict[str, bytes]:
     run = NdjsonRun(tmp_path / "undisturbed")
     run(inputs(*CONTENTS))
     return run.contents()
+
+
+# ---- shared with other commands
+
+
+@dataclass
+class Slow(NdjsonRun):
+    """Wait before the input of this name."""
+
+    name: str = "4.dcm"
+    begun: Event = field(default_factory=Event)
+    go_on: Event = field(default_factory=Event)
+
+    def work(self, stop_after: int, task: Task) -> Done:
+        if task.item.name == self.name:
+            self.begun.set()
+            assert self.go_on.wait(60)
+        return super().work(stop_after, task)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have others see each result as soon as it is recorded."""
+    monkeypatch.setattr("sr2fhir.runs.jobs.BATCH", 1)
+
+
+def wait_for_one_at_its_end(database_url: str, folder: Path) -> None:
+    """Wait until a command has no input left."""
+    with closing(Jobs(database_url, str(folder), "one")) as jobs:
+        deadline = time.monotonic() + 60
+        while not jobs.count(ENDING):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_last_command_to_be_done_puts_the_files_together(
+    database_url: str, tmp_path: Path, undisturbed_lines: dict[str, bytes]
+) -> None:
+    """The other one had begun before the last input came into the folder."""
+    slow, quick = Slow(tmp_path / "out"), NdjsonRun(tmp_path / "out")
+    first = in_background(lambda: slow(inputs(*CONTENTS), resume=False, database=database_url))
+    assert slow.begun.wait(60)
+    second = in_background(lambda: quick(inputs(*CONTENTS[:4]), database=database_url))
+    wait_for_one_at_its_end(database_url, quick.folder)
+    with pytest.raises(TimeoutError):
+        second.result(2 * PAUSE_S)
+    assert not list(quick.folder.glob("*.ndjson"))
+    slow.go_on.set()
+    assert first.result(60) == [f"{number}.dcm" for number in range(5)]
+    assert second.result(60) == []
+    assert quick.contents() == undisturbed_lines
+
+
+@pytest.mark.usefixtures("at_once")
+def test_inputs_that_another_command_has_left_are_told_and_nothing_done_is_lost(
+    database_url: str, tmp_path: Path, undisturbed_lines: dict[str, bytes]
+) -> None:
+    slow, quick = Slow(tmp_path / "out"), NdjsonRun(tmp_path / "out")
+    first = in_background(lambda: slow(inputs(*CONTENTS), stop_after=4, resume=False, database=database_url))
+    assert slow.begun.wait(60)
+    second = in_background(lambda: quick(inputs(*CONTENTS[:4]), database=database_url))
+    wait_for_one_at_its_end(database_url, quick.folder)
+    slow.go_on.set()
+    assert len(first.result(60)) == 4
+    with pytest.raises(Sr2FhirError, match="1 input of another command") as told:
+        second.result(60)
+    assert "--resume" in str(told.value.hint)
+    assert not list(quick.folder.glob("*.ndjson"))
+    assert quick(inputs(*CONTENTS), database=database_url) == ["1.dcm", "4.dcm"]
+    assert quick.contents() == undisturbed_lines
+
+
+def test_what_a_command_has_that_joins_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    others = folder / WORK_FOLDER / "others"
+    begin = Jobs.begin
+
+    def joined(jobs: Jobs, *, resume: bool) -> bool:
+        alone = begin(jobs, resume=resume)
+        others.mkdir()
+        return alone
+
+    monkeypatch.setattr(Jobs, "begin", joined)
+    settings = cast(RunSettings, Decided(False, "one"))
+    url = f"sqlite:///{tmp_path}/jobs.sqlite"
+    with pytest.raises(KeyboardInterrupt), SharedRun(settings, folder, Summary(), resume=True, database=url):
+        raise KeyboardInterrupt
+    assert others.is_dir()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"P")])
+def test_lines_that_are_lost_before_the_end_are_an_error_that_names_their_file(
+    damage: Any, tmp_path: Path, undisturbed_lines: dict[str, bytes]
+) -> None:
+    run = NdjsonRun(tmp_path / "out")
+    run(inputs(*CONTENTS), stop_after=4)
+    kept = kept_lines(run.folder)
+
+    class Losing(NdjsonRun):
+        def work(self, stop_after: int, task: Task) -> Done:
+            if task.item.name == "4.dcm":
+                damage(kept)
+            return super().work(stop_after, task)
+
+    with pytest.raises(Sr2FhirError, match="lines that were kept") as told:
+        Losing(run.folder)(inputs(*CONTENTS))
+    assert told.value.where == str(kept)
+    assert not list(run.folder.glob("*.ndjson"))
+    run(inputs(*CONTENTS))
+    assert run.contents() == undisturbed_lines

@@ -88,7 +88,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         type=seconds,
         default=LEASE_S,
         metavar="SECONDS",
-        help="with --jobs-db, time after which others take over from a command that records nothing more"
+        help="with --jobs-db, time after which others take over from a command that is gone"
         f" (default: {LEASE_S:g})",
     )
     command.add_argument(

@@ -76,7 +76,8 @@ class Policy:
     Parameters
     ----------
     identifiers
-        How many of its identifiers may name it, from the first on; None for all of them.
+        How many of its identifiers may name it, from the first on; None for all of them, 0 where it is stored
+        under its own id.
     profiles
         Profiles of which it claims one; empty where any will do.
     """
@@ -91,6 +92,7 @@ class Policy:
         return with_system(resource.get("identifier", [])[: self.identifiers])
 
 
+_OWN_ID = Policy(identifiers=0)
 POLICIES = {
     # the Patient ID; Other Patient IDs come after it
     "Patient": Policy(identifiers=1),
@@ -101,15 +103,18 @@ POLICIES = {
     "Device": Policy(
         profiles=frozenset((f"{PROFILES}dicom-general-equipment", f"{PROFILES}dicom-participant-device"))
     ),
+    "Specimen": _OWN_ID,
+    "BodyStructure": _OWN_ID,
+    "ImagingSelection": _OWN_ID,
+    "Observation": _OWN_ID,
 }
-"""Type of resource to policy; what is not in the table is stored under its own id."""
+"""Each type of resource that the maps make, to its policy; another is stored under its own id."""
 
 
 def request(resource: JsonObject) -> JsonObject:
     """Return `Bundle.entry.request` of a resource."""
     kind = resource["resourceType"]
-    policy = POLICIES.get(kind)
-    known = policy.identifier(resource) if policy else None
+    known = POLICIES.get(kind, _OWN_ID).identifier(resource)
     if known is None:
         return {"method": "PUT", "url": f"{kind}/{resource['id']}"}
     return {"method": "POST", "url": kind, "ifNoneExist": f"identifier={search_token(known)}"}

@@ -29,12 +29,11 @@ from sr2fhir.dicom.source import (
     unreadable,
 )
 from sr2fhir.errors import DamagedError, InputError
+from sr2fhir.runs.sinks import RESULT_ENDINGS
 
 # Files that claim to be documents by their ending: what they hold is for the reader to judge.
 DOCUMENT_ENDINGS = frozenset({".dcm", ".dicom", ".dic", ".json"})
 ARCHIVE_ENDING = ".zip"
-# Endings of what `sr2fhir transform` writes.
-RESULT_ENDINGS = (".bundle.json", ".report.json", ".outcome.json", ".bundle.xml", ".ndjson", "reports.jsonl")
 DIRECTORY_NAME = "DICOMDIR"
 RESOURCE_FORKS = "__MACOSX"
 

@@ -10,18 +10,23 @@ was committed outlasts the end of the process at any moment.
        ▲                 │ it is given back
        └─────────────────┘
 
-A lease says until when a row belongs to its owner. It is renewed as results are recorded. When it has run
-out, its owner is taken for gone, and any process can claim the row. Times are those of the database. A row in
-the state `running` stands for a process that works on the run, whether it has a job just now or not.
+A lease says until when a row belongs to its owner. A thread renews it, whatever the owner is at. When it has
+run out, its owner is taken for gone, and any process can claim the row. Times are those of the database.
+
+A row in the state `running` stands for a process that works on the run, whether it has a job just now or not;
+in the state `ending`, for one that has no input left. The last of them does what comes after all inputs.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -32,14 +37,17 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sr2fhir.errors import InputError, Sr2FhirError, UsageError
 from sr2fhir.outcome import unexpected
 from sr2fhir.runs import COUNTS, LEASE_S, FileResult
+from sr2fhir.threads import in_background
 
 if TYPE_CHECKING:
     from sr2fhir.runs import Done
 
+logger = logging.getLogger(__name__)
+
 WAITING, LEASED, DONE, FAILED, REFUSED = "waiting", "leased", "done", "failed", "refused"
 OVER = (DONE, FAILED, REFUSED)
 # of a row that stands for a process and not for an input
-RUNNING = "running"
+RUNNING, ENDING = "running", "ending"
 FREE = {"state": WAITING, "owner": None, "until": None}
 DATABASE_HINT = "See that the database is there and that you may write to it"
 PAGE = 100
@@ -49,6 +57,8 @@ PATIENCE_S = 60
 BATCH, BATCH_S = 32, 1.0
 # row of the work that comes after the last input: it has neither a name nor a place among them
 LAST = ("", -1)
+# how often a lease is renewed before it would run out
+RENEWALS = 4
 
 jobs = sa.Table(
     "jobs",
@@ -84,6 +94,9 @@ CLOCK = {
     "sqlite": "CAST(strftime('%s', 'now') AS REAL)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
 }
+# Of the lock under which processes make the table, begin and end, where the database does not let one write
+# at a time anyway; any number that no other program uses.
+LOCK = int.from_bytes(b"sr2fhir", "big")
 # A log beside the file, so that recording need not wait for the disk, and the end of a process harms nothing.
 PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL")
 
@@ -152,8 +165,10 @@ class Jobs:
         self._queue, self._options, self._lease_s = queue, options, lease_s
         self.owner = uuid4().hex
         self._results: list[dict[str, Any]] = []
-        self._committed = self._renewed = time.monotonic()
-        self._is_new = False
+        self._committed = time.monotonic()
+        self._is_new = self._is_late = False
+        self._left = Event()
+        self._renewing: Future[None] | None = None
         try:
             self._connection = self._connect()
         except ModuleNotFoundError as error:
@@ -172,6 +187,8 @@ class Jobs:
         self._free = sa.or_(
             jobs.c.state == WAITING, sa.and_(jobs.c.state == LEASED, jobs.c.until < self._now)
         )
+        self._ours = sa.and_(self._here, jobs.c.owner == self.owner)
+        self._at_work = sa.and_(self._here, jobs.c.until > self._now)
         self._lease = {"owner": self.owner, "until": self._now + self._lease_s, "attempts": 1}
         claimed = {"state": LEASED, "options": self._options}
         place = sa.or_(jobs.c.number.is_(None), jobs.c.number == sa.bindparam("number"))
@@ -197,6 +214,7 @@ class Jobs:
         connection = engine.connect()
         try:
             with connection.begin():
+                lock(connection)
                 jobs.metadata.create_all(connection)
         except BaseException:
             connection.close()
@@ -205,10 +223,12 @@ class Jobs:
         return connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """Do all that is done within, or nothing."""
+    def _transaction(self, *, alone: bool = False) -> Iterator[sa.Connection]:
+        """Do all that is done within, or nothing; if alone, while no other process is within such a one."""
         try:
             with self._connection.begin():
+                if alone:
+                    lock(self._connection)
                 yield self._connection
         except SQLAlchemyError as error:
             raise self._refusal(error) from error
@@ -243,24 +263,47 @@ class Jobs:
         UsageError
             Others work on it, and it is not to be resumed or has other options.
         """
-        with self._transaction() as connection:
-            found = None if self._file else connection.execute(self._others()).scalar()
-            if found is not None and (not resume or found != self._options):
+        with self._transaction(alone=True) as connection:
+            found = self._other(connection, LEASED, RUNNING, ENDING)
+            if found is not None and (not resume or found.options != self._options):
                 raise in_use(self._queue)
             if found is None:
                 self._begin_alone(connection, resume)
+            else:
+                self._is_late = self._is_closing(connection)
             here = {"queue": self._queue, "options": self._options, "input": self.owner, "state": RUNNING}
             connection.execute(sa.insert(jobs).values(**here, **self._lease))
+        if self._file is None:
+            self._renewing = in_background(self._renew, "sr2fhir-leases")
         return found is None
 
-    def _others(self) -> sa.Select[Any]:
-        """Find the options of another process that works on the run."""
-        at_work = sa.and_(jobs.c.state.in_((LEASED, RUNNING)), jobs.c.until > self._now)
-        return sa.select(jobs.c.options).where(self._here, at_work).limit(1)
+    def _other(self, connection: sa.Connection, *states: str) -> sa.Row[Any] | None:
+        """Find a row in one of these states that another process has, which is not gone."""
+        others = sa.and_(self._at_work, jobs.c.owner != self.owner, jobs.c.state.in_(states))
+        # who could open a file that a process has for itself knows that all others are gone
+        return None if self._file else connection.execute(sa.select(jobs).where(others).limit(1)).first()
+
+    def _is_closing(self, connection: sa.Connection) -> bool:
+        """Tell whether a process does, or has done, the work that comes after the last input."""
+        taken = sa.or_(self._at_work, jobs.c.state == DONE)
+        last = sa.select(jobs.c.id).where(self._here, jobs.c.number == LAST[1], taken)
+        return connection.execute(last).first() is not None
+
+    def _renew(self) -> None:
+        """Renew the leases until we leave; where the database is not to be had for a while, try again."""
+        held = jobs.c.state.in_((LEASED, RUNNING, ENDING))
+        renewed = sa.update(jobs).where(self._ours, held).values(until=self._lease["until"])
+        while not self._left.wait(self._lease_s / RENEWALS):
+            try:
+                with self._connection.engine.begin() as connection:
+                    connection.execute(renewed)
+            except SQLAlchemyError as error:
+                logger.warning("the leases are not renewed: %s", self._refusal(error))
 
     def _begin_alone(self, connection: sa.Connection, resume: bool) -> None:
         """Forget what is not to be kept. Who had leases has ended."""
-        gone = sa.or_(jobs.c.number == LAST[1], jobs.c.state == RUNNING) if resume else sa.true()
+        processes = jobs.c.state.in_((RUNNING, ENDING))
+        gone = sa.or_(jobs.c.number == LAST[1], processes) if resume else sa.true()
         stale = sa.or_(~jobs.c.state.in_((WAITING, DONE)), jobs.c.options != self._options)
         connection.execute(sa.delete(jobs).where(self._here, gone))
         connection.execute(sa.update(jobs).where(self._here).values(number=None))
@@ -283,11 +326,14 @@ class Jobs:
         Raises
         ------
         UsageError
-            Another process has another input in this place.
+            Another process has another input in this place, or the run that was joined is being finished
+            without this input.
         """
         values = {"input": name, "number": number}
         with self._transaction() as connection:
             known = None if self._is_new else connection.execute(self._known, values).first()
+            if self._is_late and not (known and known.number == number and known.state in OVER):
+                raise in_use(self._queue)
             made = None if known else connection.execute(self._made, values).first()
             row = known or made or connection.execute(self._known, values).first()
             if row is None:
@@ -317,6 +363,25 @@ class Jobs:
             claimed = connection.execute(self._claimed.where(here, wanted)).first()
             return Job(*(claimed or connection.execute(sa.select(*_COLUMNS).where(here)).one()))
 
+    def end(self) -> Job | None:
+        """Tell others that we have no input left, and claim the work that comes after the last one.
+
+        Returns
+        -------
+        Job or None
+            As of `claim`; None while others still work on inputs.
+        """
+        self._commit()
+        ending = sa.update(jobs).where(self._ours, jobs.c.state == RUNNING).values(state=ENDING)
+        with self._transaction(alone=True) as connection:
+            connection.execute(ending)
+            if not self._is_closing(connection) and self._other(connection, LEASED, RUNNING):
+                return None
+            made = connection.execute(self._made, dict(zip(("input", "number"), LAST, strict=True))).first()
+            last = sa.and_(self._here, jobs.c.number == LAST[1])
+            row = made or connection.execute(self._claimed.where(last, self._free)).first()
+            return Job(*(row or connection.execute(sa.select(*_COLUMNS).where(last)).one()))
+
     def record(self, done: Done) -> None:
         """Record what became of a job of ours; it is committed together with others."""
         error = done.result.error
@@ -336,18 +401,13 @@ class Jobs:
             self._commit()
 
     def _commit(self) -> None:
-        """Commit results, and renew the leases of what is in work in time."""
+        """Commit results."""
         if not self._results:
             return
-        ours = jobs.c.owner == self.owner
         results, self._results, self._committed = self._results, [], time.monotonic()
-        recorded = sa.update(jobs).where(ours, jobs.c.state == LEASED, jobs.c.id == sa.bindparam("job"))
-        renewed = sa.update(jobs).where(ours, jobs.c.state.in_((LEASED, RUNNING)))
+        recorded = sa.update(jobs).where(self._ours, jobs.c.state == LEASED, jobs.c.id == sa.bindparam("job"))
         with self._transaction() as connection:
             connection.execute(recorded, results)
-            if self._committed - self._renewed > self._lease_s / 4:
-                connection.execute(renewed.values(until=self._lease["until"]))
-                self._renewed = self._committed
 
     def over(self) -> Iterator[Job]:
         """Read the jobs that have a result, in the order of the inputs, some at a time."""
@@ -365,8 +425,15 @@ class Jobs:
 
     def count(self, state: str) -> int:
         """Count the jobs in a state."""
+        return self._count(jobs.c.state == state)
+
+    def count_left(self) -> int:
+        """Count the inputs of this run that have no result."""
+        return self._count(sa.and_(jobs.c.number > LAST[1], ~jobs.c.state.in_(OVER)))
+
+    def _count(self, wanted: sa.ColumnElement[bool]) -> int:
         self._commit()
-        counted = sa.select(sa.func.count()).select_from(jobs).where(self._here, jobs.c.state == state)
+        counted = sa.select(sa.func.count()).select_from(jobs).where(self._here, wanted)
         with self._transaction() as connection:
             return connection.execute(counted).scalar_one()
 
@@ -374,16 +441,25 @@ class Jobs:
         """Give back what was claimed and not done, and close the database."""
         if self._connection.closed:
             return
-        ours = sa.and_(self._here, jobs.c.owner == self.owner)
         given_back = {**FREE, "attempts": jobs.c.attempts - 1}
+        held, own = jobs.c.state == LEASED, jobs.c.state.in_((RUNNING, ENDING))
+        self._left.set()
         try:
+            if self._renewing:
+                self._renewing.result()
             self._commit()
             with self._transaction() as connection:
-                connection.execute(sa.update(jobs).where(ours, jobs.c.state == LEASED).values(given_back))
-                connection.execute(sa.delete(jobs).where(ours, jobs.c.state == RUNNING))
+                connection.execute(sa.update(jobs).where(self._ours, held).values(given_back))
+                connection.execute(sa.delete(jobs).where(self._ours, own))
         finally:
             self._connection.close()
             self._connection.engine.dispose()
+
+
+def lock(connection: sa.Connection) -> None:
+    """Keep others out until the end of the transaction; SQLite does so by itself (`prepare_sqlite`)."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
 def prepare_sqlite(engine: sa.Engine, *, exclusive: bool) -> None:

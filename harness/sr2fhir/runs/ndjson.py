@@ -14,26 +14,23 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from sr2fhir.errors import Sr2FhirError
+from sr2fhir.files import replacing
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
-from sr2fhir.outcome import from_error
+from sr2fhir.outcome import from_error, plural
+from sr2fhir.packaging import POLICIES
 from sr2fhir.runs import Line, Written, digest_of
-from sr2fhir.runs.sinks import SharedSink, writing
+from sr2fhir.runs.sinks import LINES, REPORTS, SharedSink, writing
 
 if TYPE_CHECKING:
     from sr2fhir.pipeline import Result
     from sr2fhir.runs import Summary
     from sr2fhir.runs.jobs import Jobs
 
-ENDING = ".ndjson"
-OUTCOMES = f"OperationOutcome{ENDING}"
-# Not FHIR, so that what loads all .ndjson files of a folder passes it over.
-REPORTS = "reports.jsonl"
+AGAIN = "Start all commands again with --resume: what is done is kept"
+OUTCOMES = f"OperationOutcome{LINES}"
 # What a run may write: files of these names are left over from an earlier run where this one writes none.
-TYPES = (
-    "Patient ServiceRequest ImagingStudy Device Practitioner Specimen "
-    "BodyStructure ImagingSelection Observation"
-).split()
-FILES = frozenset({*(f"{name}{ENDING}" for name in TYPES), OUTCOMES, REPORTS})
+FILES = frozenset({*(f"{kind}{LINES}" for kind in POLICIES), OUTCOMES, REPORTS})
 
 
 class NdjsonSink(SharedSink):
@@ -87,41 +84,66 @@ class NdjsonSink(SharedSink):
 
     def holds(self, name: str, digests: dict[str, str]) -> bool:
         """Tell whether the lines of an input are still there."""
-        return all(digest_of(self._piece(place)) == digest for place, digest in digests.items())
-
-    def _piece(self, place: str) -> bytes:
-        """Read the lines of an input; nothing if the file is gone."""
-        file, offset, size = place.split(":")
         try:
-            with (self.work / file).open("rb") as kept:
+            self._pieces(digests)
+        except Sr2FhirError:
+            return False
+        return True
+
+    def _pieces(self, digests: dict[str, str]) -> bytes:
+        """Read the lines of an input.
+
+        Raises
+        ------
+        Sr2FhirError
+            The file that kept them is gone, cannot be read, or is not what was written.
+        """
+        return b"".join(self._piece(place, digest) for place, digest in digests.items())
+
+    def _piece(self, place: str, digest: str) -> bytes:
+        name, offset, size = place.split(":")
+        file, reason = self.work / name, "not what was written"
+        try:
+            with file.open("rb") as kept:
                 kept.seek(int(offset))
-                return kept.read(int(size))
-        except OSError:
-            return b""
+                content = kept.read(int(size))
+        except OSError as error:
+            content, reason = b"", error.strerror or type(error).__name__
+        if digest_of(content) != digest:
+            message = f"the lines that were kept of an input cannot be read: {reason}"
+            raise Sr2FhirError(message, where=str(file), hint=AGAIN)
+        return content
 
     def finish(self, jobs: Jobs, summary: Summary) -> None:
         """Write the files and move them to their place; remove those of an earlier run that this one has not.
 
         A resource that several inputs have in common is written once; if they differ in its content, each
         content is.
+
+        Raises
+        ------
+        Sr2FhirError
+            Another process has left inputs undone, lines of an input are lost, or a file cannot be written.
         """
-        parts = self.work / self.run
-        with ExitStack() as stack, writing(parts / OUTCOMES):
+        if left := jobs.count_left():
+            message = f"{plural(left, 'input')} of another command have no result, so nothing is put together"
+            raise Sr2FhirError(message, where=str(self.folder), hint=AGAIN)
+        with writing(self.folder / OUTCOMES), ExitStack() as stack:
             seen = stack.enter_context(closing(SeenResources()))
             files: dict[str, BinaryIO] = {}
             for job in jobs.over():
-                for line in unpacked(b"".join(map(self._piece, job.digests or {}))):
+                for line in unpacked(self._pieces(job.digests or {})):
                     if line.key is not None and not seen.is_new(line.key, line.text):
                         continue
                     if line.file not in files:
-                        files[line.file] = stack.enter_context((parts / line.file).open("wb"))
+                        made = replacing(self.folder / line.file, self.work / self.run)
+                        files[line.file] = stack.enter_context(made)
                     files[line.file].write(line.text + b"\n")
             summary.repeated, summary.differing = seen.repeated, seen.differing()
-        with writing(self.folder / OUTCOMES):
+            for stream in files.values():
+                stream.flush()  # if there is no room for one, none is moved
             for name in sorted(FILES - files.keys()):
                 (self.folder / name).unlink(missing_ok=True)
-            for name in files:
-                (parts / name).replace(self.folder / name)
 
     def close(self) -> None:
         """Close the file of the run."""
@@ -176,7 +198,7 @@ def resources(bundle: JsonObject) -> Iterator[Line]:
     places = {url: f"{resource['resourceType']}/{resource['id']}" for url, resource in entries}
     for url, resource in entries:
         relate(resource, places)
-        yield Line(f"{resource['resourceType']}{ENDING}", places[url], dumps(resource))
+        yield Line(f"{resource['resourceType']}{LINES}", places[url], dumps(resource))
 
 
 def relate(resource: JsonObject, places: dict[str, str]) -> None:

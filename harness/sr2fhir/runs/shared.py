@@ -18,7 +18,7 @@ from typing import Self
 from sr2fhir.errors import EngineError
 from sr2fhir.runs import LEASE_S, Done, FileResult, Summary
 from sr2fhir.runs.inputs import Input
-from sr2fhir.runs.jobs import DONE, LAST, Job, Jobs
+from sr2fhir.runs.jobs import DONE, Job, Jobs
 from sr2fhir.runs.ndjson import NdjsonSink
 from sr2fhir.runs.pool import MEMORY_HINT, Outcome, in_order
 from sr2fhir.runs.sinks import WORK_FOLDER, FileSink, SharedSink, writing
@@ -48,7 +48,7 @@ class SharedRun:
         URL of the table of jobs, for several processes to share; by default it lies in the folder, and this
         process alone can write there.
     lease_s
-        Seconds after which others take over from a process that records nothing more.
+        Seconds after which others take over from a process that is gone.
 
     Raises
     ------
@@ -87,10 +87,10 @@ class SharedRun:
 
     def _prepare(self, resume: bool) -> None:
         """Begin, and remove what an interrupted run left half written."""
-        alone = self.jobs.begin(resume=resume)
-        for left in self.work.iterdir() if alone else ():
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
+        left = [path for path in self.work.iterdir() if path.is_dir()]  # before others can join
+        if self.jobs.begin(resume=resume):
+            for path in left:
+                shutil.rmtree(path, ignore_errors=True)
         with writing(self.own / FILE):
             pass
 
@@ -101,27 +101,35 @@ class SharedRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish, or keep what is needed to go on, if there is anything."""
+        left = self.own
         try:
             is_last = kind is None and self._finish()
             is_useless = self.database is None and not self.jobs.count(DONE)
+            left = self.work if is_last or is_useless else self.own
         finally:
             self.sink.close()
+            if self.database:  # as soon as we have left, the folder may be another's
+                shutil.rmtree(left, ignore_errors=True)
             self.jobs.close()
-        shutil.rmtree(self.work if is_last or is_useless else self.own, ignore_errors=True)
+        if not self.database:
+            shutil.rmtree(left, ignore_errors=True)
         with suppress(OSError):
             self.folder.rmdir()  # where nothing was written
 
     def _finish(self) -> bool:
-        """Do what comes after the last input, unless another process does it; tell whether this one did."""
-        job = self.jobs.take(*LAST)
-        while not job.is_over:
-            if job.owner == self.jobs.owner:
-                self.sink.finish(self.jobs, self.summary)
-                self.jobs.record(Done(FileResult(job.input), job=job.id))
-                return True
-            time.sleep(PAUSE_S)
-            job = self.jobs.claim(job)
-        return False
+        """Do what comes after the last input, unless another process does it; tell whether this one did.
+
+        Whoever is the last to have no input left does it, and the others wait for it.
+        """
+        is_last = False
+        while (job := self.jobs.end()) is None or not job.is_over:
+            if job is None or job.owner != self.jobs.owner:
+                time.sleep(PAUSE_S)
+                continue
+            self.sink.finish(self.jobs, self.summary)
+            self.jobs.record(Done(FileResult(job.input), job=job.id))
+            is_last = True
+        return is_last
 
     # ---- inputs
 

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 WORK_FOLDER = ".sr2fhir"
 UNNAMED = "input"
 BUNDLE, REPORT, OUTCOME = ".bundle.json", ".report.json", ".outcome.json"
-OTHER_BUNDLE = {".bundle.json": ".bundle.xml", ".bundle.xml": ".bundle.json"}
+OTHER_BUNDLE = {BUNDLE: ".bundle.xml", ".bundle.xml": BUNDLE}
+# of what many inputs share (`ndjson`); reports are not FHIR, so what loads all .ndjson files passes them over
+LINES, REPORTS = ".ndjson", "reports.jsonl"
+# of all files that are written, so that none is taken for an input
+RESULT_ENDINGS = (*OTHER_BUNDLE, REPORT, OUTCOME, LINES, REPORTS)
 
 
 class Sink(Protocol):
