@@ -41,6 +41,26 @@ def test_the_first_error_is_raised_when_all_is_done() -> None:
     threads.end()
 
 
+def test_work_that_is_cancelled_before_its_turn_is_not_done() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    done: list[int] = []
+    threads = Threads(1, "test")
+
+    def first() -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    under_way = threads.submit(first)
+    cancelled = threads.submit(lambda: done.append(1))
+    assert begun.wait(20)
+    assert cancelled.cancel()
+    assert not under_way.cancel()
+    go_on.set()
+    assert threads.submit(lambda: 7).result(20) == 7
+    assert done == []
+    threads.end()
+
+
 def test_a_process_ends_whatever_they_are_at() -> None:
     script = (
         "import time; from sr2fhir.threads import Threads; Threads(2, 'x').submit(lambda: time.sleep(600))"

@@ -73,7 +73,9 @@ class Threads:
 
 
 def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
-    """Do the work of a Future."""
+    """Do the work of a Future, unless it was cancelled before its turn."""
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         future.set_result(work())
     except BaseException as error:

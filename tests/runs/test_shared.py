@@ -373,7 +373,7 @@ def test_what_a_command_has_that_joins_meanwhile_stays(
         return alone
 
     monkeypatch.setattr(Jobs, "begin", joined)
-    settings = cast(Settings, Decided(False, "one"))
+    settings = cast(RunSettings, Decided(False, "one"))
     url = f"sqlite:///{tmp_path}/jobs.sqlite"
     with pytest.raises(KeyboardInterrupt), SharedRun(settings, folder, Summary(), resume=True, database=url):
         raise KeyboardInterrupt

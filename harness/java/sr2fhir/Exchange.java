@@ -40,8 +40,21 @@ final class Exchange {
   /** One thing to do. */
   record Request(int id, int operation, String name, byte[] content) {}
 
+  /** For whom a thread works. */
+  private static final ThreadLocal<Exchange> ASKER = new ThreadLocal<>();
+
+  /** Ends work for which nobody waits any more. */
+  static final class AbandonedError extends Error {
+    private static final long serialVersionUID = 1;
+
+    AbandonedError() {
+      super(null, null, false, false);
+    }
+  }
+
   private final DataInputStream in;
   private final DataOutputStream out;
+  private volatile boolean isOver;
 
   private Exchange(DataInputStream in, DataOutputStream out) {
     this.in = in;
@@ -60,6 +73,24 @@ final class Exchange {
     return new Exchange(
         new DataInputStream(new BufferedInputStream(in, BUFFER)),
         new DataOutputStream(new BufferedOutputStream(out, BUFFER)));
+  }
+
+  /** Notes that this thread works for who is at the other end. */
+  void workFor() {
+    ASKER.set(this);
+  }
+
+  /** Notes that nobody is at the other end any more. */
+  void end() {
+    isOver = true;
+  }
+
+  /** Throws AbandonedError if nobody waits for what this thread does. */
+  static void checkAsker() {
+    Exchange asker = ASKER.get();
+    if (asker != null && asker.isOver) {
+      throw new AbandonedError();
+    }
   }
 
   void ready(String how) throws IOException {

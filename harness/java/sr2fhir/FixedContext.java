@@ -12,7 +12,8 @@ import org.hl7.fhir.r5.model.StructureDefinition;
  * A context to which nothing is added any more, so that what was looked up once need not be again.
  *
  * <p>The engine asks for the definition of the type of every element that it sets, each time through all versions
- * and packages of it.
+ * and packages of it. So this is also where work is ended for which nobody waits any more, such as a transform that
+ * took longer than its client was willing to wait: Java has no other way to end a thread.
  */
 final class FixedContext extends SimpleWorkerContext {
   private final Map<String, Optional<StructureDefinition>> definitions = new ConcurrentHashMap<>();
@@ -24,6 +25,7 @@ final class FixedContext extends SimpleWorkerContext {
 
   @Override
   public <T extends Resource> T fetchResource(Class<T> kind, String url, VersionResolutionRules rules) {
+    Exchange.checkAsker();
     if (kind != StructureDefinition.class || url == null || rules != VersionResolutionRules.defaultRule()) {
       return super.fetchResource(kind, url, rules);
     }
@@ -38,6 +40,7 @@ final class FixedContext extends SimpleWorkerContext {
 
   @Override
   public boolean isPrimitiveType(String type) {
+    Exchange.checkAsker();
     return type == null ? super.isPrimitiveType(null) : primitives.computeIfAbsent(type, super::isPrimitiveType);
   }
 }

@@ -46,21 +46,23 @@ public final class Main {
         });
   }
 
-  /** Serves until no more requests come. */
+  /** Serves until no more requests come; then nobody waits for what is under way, either. */
   static void serve(Exchange exchange, Operations operations, ExecutorService workers) throws IOException {
-    while (true) {
-      Exchange.Request request;
-      try {
-        request = exchange.next();
-      } catch (EOFException end) {
-        return;
+    try {
+      while (true) {
+        Exchange.Request request = exchange.next();
+        workers.execute(() -> reply(exchange, operations, request));
       }
-      workers.execute(() -> reply(exchange, operations, request));
+    } catch (EOFException end) {
+      return;
+    } finally {
+      exchange.end();
     }
   }
 
   /** Does what one request asks for; whatever goes wrong becomes the reply, for the other requests go on. */
   private static void reply(Exchange exchange, Operations operations, Exchange.Request request) {
+    exchange.workFor();
     try {
       exchange.reply(request.id(), operations.perform(request));
     } catch (Failure failure) {

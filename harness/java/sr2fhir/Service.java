@@ -31,6 +31,9 @@ public final class Service {
   private static final int CHANCE = 32;
   private static final long LOOK_MS = 1000;
 
+  /** How long a connection may be silent until it has proven that it knows the token. */
+  private static final int HELLO_MS = 5000;
+
   private final byte[] token;
   private final Operations operations;
   private final ExecutorService workers;
@@ -77,7 +80,9 @@ public final class Service {
   private void serve(Socket socket) {
     try (socket) {
       socket.setTcpNoDelay(true);
+      socket.setSoTimeout(HELLO_MS);
       if (isFriend(new DataInputStream(socket.getInputStream()), socket.getOutputStream())) {
+        socket.setSoTimeout(0);
         Exchange exchange = Exchange.over(socket.getInputStream(), socket.getOutputStream());
         exchange.ready("");
         Main.serve(exchange, operations, workers);

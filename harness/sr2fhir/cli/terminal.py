@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, TextIO
 
 from sr2fhir.outcome import describe, listed, plural
 from sr2fhir.runs import FileResult, Summary
+from sr2fhir.threads import in_background
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -110,7 +110,7 @@ def bar(terminal: Terminal, count: Callable[[], int | None], *, enabled: bool = 
     columns = (TextColumn("transforming"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(file=terminal.stream), transient=True) as progress:
         task = progress.add_task("", total=None, rate="")
-        Thread(target=lambda: progress.update(task, total=count()), daemon=True).start()
+        in_background(lambda: progress.update(task, total=count()), "sr2fhir-count")
         yield Bar(terminal, progress)
 
 

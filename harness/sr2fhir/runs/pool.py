@@ -21,13 +21,13 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sr2fhir.engines import Engine
 from sr2fhir.errors import EngineError, EngineUnavailableError
 from sr2fhir.runs import without_frames
-from sr2fhir.threads import Threads
+from sr2fhir.threads import Threads, in_background
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -365,7 +365,7 @@ def serve(connection: Connection, prepare: Callable[[], object]) -> None:
     prepare()
     inbox: SimpleQueue[Any] = SimpleQueue()
     replies: SimpleQueue[Reply] = SimpleQueue()
-    Thread(target=receive, args=(connection, inbox, replies), daemon=True).start()
+    in_background(partial(receive, connection, inbox, replies), "sr2fhir-inbox")
     with suppress(OSError):  # nobody is there to hear the reply
         made = attempt(inbox.get(), cast(Engine, DistantEngine(connection, replies)))
         connection.send(Reply(error=made.error))

