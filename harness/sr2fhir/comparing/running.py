@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sr2fhir.accounting import finish
 from sr2fhir.comparing.differences import Difference, differences
 from sr2fhir.engines import Engine, EngineOptions, create
 from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
@@ -144,8 +145,6 @@ def compare(name: str, rendering: Rendering, engines: Mapping[str, Engine]) -> C
 
 def finished(engine: Engine, rendering: Rendering) -> Any:
     """Return the finished Bundle that an engine makes, its numbers as text, or its error."""
-    from sr2fhir.accounting import finish
-
     try:
         made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
         return finish(made, rendering).bundle

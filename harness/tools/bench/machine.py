@@ -6,12 +6,12 @@ import os
 import platform
 from pathlib import Path
 
+from sr2fhir.engines.java.options import engine_version
+from sr2fhir.paths import layout
+
 
 def describe() -> dict[str, str]:
     """Return processor, number of cores, memory, load, and versions."""
-    from sr2fhir.engines.java.options import engine_version
-    from sr2fhir.paths import layout
-
     return {
         "processor": _line(Path("/proc/cpuinfo"), "model name") or platform.machine(),
         "cores": str(os.cpu_count()),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from sr2fhir.engines import Engine, create
 from sr2fhir.errors import SetupError
 from sr2fhir.jsontext import JsonObject, loads_strict
+from sr2fhir.model import RenderOptions
 from sr2fhir.paths import Layout
+from sr2fhir.transformer import Transformer
 
 from tools.guide.resources import Resource
-
-if TYPE_CHECKING:
-    from sr2fhir.engines import Engine
 
 _LITERAL = ".ig-literal.json"
 _PROFILE_NAME = re.compile(r"[^/]+$")
@@ -28,8 +28,6 @@ def from_reports(places: Layout) -> list[Resource]:
     SetupError
         There is none.
     """
-    from sr2fhir.engines import create
-
     reports = sorted((places.fsh / "examples").glob("*.json"))
     if not reports:
         raise SetupError("there is no report in fsh/examples", hint="The checkout is incomplete")
@@ -42,9 +40,6 @@ def from_reports(places: Layout) -> list[Resource]:
 
 def _transformed(engine: Engine, report: Path) -> Iterator[Resource]:
     """Return the resources of one report."""
-    from sr2fhir.model import RenderOptions
-    from sr2fhir.transformer import Transformer
-
     form: Literal["corrected", "ig-literal"] = "ig-literal" if report.name.endswith(_LITERAL) else "corrected"
     result = Transformer(engine, options=RenderOptions(form=form)).transform(report)
     return standalone(loads_strict(result.json)["entry"])
