@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def samples_dir() -> Path:
-    """Answer the folder of the samples."""
+    """Return the folder of the samples."""
     return ROOT / "samples"
 
 
@@ -35,7 +35,7 @@ def samples(samples_dir: Path) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def definitions_dir() -> Path:
-    """Answer the folder of our compiled conformance resources."""
+    """Return the folder of our compiled conformance resources."""
     folder = layout().definitions
     if not folder.is_dir():
         pytest.fail(f"{folder} is missing: run the set-up first")
@@ -44,7 +44,7 @@ def definitions_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def official_dir() -> Path:
-    """Answer the folder of the published guide's compiled resources, or skip where it is not at hand."""
+    """Return the folder of the published guide's compiled resources, or skip where it is not at hand."""
     if not PUBLISHED.is_dir():
         pytest.skip("the published guide is not at hand (../shared/official)")
     return PUBLISHED
@@ -52,7 +52,7 @@ def official_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """Answer the embedded engine: started once, since a process can have one Java machine only."""
+    """Return the embedded engine: started once, since a process can have one Java machine only."""
     from sr2fhir.engines import EngineOptions, create
 
     engine = create("embedded", EngineOptions(batch=True))
@@ -62,7 +62,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def start_published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Engine]]:
-    """Answer what starts, the first time, an engine with the published definitions in the place of ours.
+    """Return what starts, the first time, an engine with the published definitions in the place of ours.
 
     For who may not need it at all; it takes long to read its definitions.
     """
@@ -78,7 +78,7 @@ def start_published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
 
 @pytest.fixture(scope="session")
 def published(official_dir: Path, start_published: Callable[[], Engine]) -> Engine:
-    """Answer an engine with the published definitions in the place of ours, or skip where they are not at hand."""
+    """Return an engine with the published definitions in the place of ours, or skip where they are not at hand."""
     return start_published()
 
 

@@ -24,7 +24,7 @@ class WithDefinitions(Layout):
 
     @property
     def definitions(self) -> Path:
-        """Answer the folder with the other definitions."""
+        """Return the folder with the other definitions."""
         return self.folder
 
 

@@ -72,7 +72,7 @@ def test_what_may_change_something_is_sent_once() -> None:
 
 @pytest.mark.parametrize("slow", [silent, dribble])
 def test_the_time_limit_holds_for_the_whole_answer_and_nothing_is_sent_again(slow: Action) -> None:
-    with serving(slow) as server, pytest.raises(EngineError, match=r"no whole answer within 0\.3 seconds"):
+    with serving(slow) as server, pytest.raises(EngineError, match=r"no whole response within 0\.3 seconds"):
         Client("told", server.url, timeout_s=0.3).post("/", b"d", repeatable=True)
     assert len(server.requests) == 1
 
@@ -94,7 +94,7 @@ def test_where_nothing_listens_the_engine_is_unavailable() -> None:
     url = f"http://127.0.0.1:{unused_port()}"
     with pytest.raises(EngineUnavailableError) as caught:
         Client("told", url, hint="Start it").get("/")
-    assert str(caught.value) == f"engine told at {url}: nothing answers there. Start it"
+    assert str(caught.value) == f"engine told at {url}: no server responds there. Start it"
 
 
 def test_an_unknown_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_a_page_under_a_status_of_success_is_refused() -> None:
     with serving(answer(b"<html>", content_type="text/html")) as server:
         client = Client("told", server.url)
         got = client.get("/")
-        with pytest.raises(EngineError, match="it answered with text/html, not with json"):
+        with pytest.raises(EngineError, match="it returned text/html, not with json"):
             client.expect(got, "json")
         assert client.expect(got, "json", "html") is got
 

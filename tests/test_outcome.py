@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+
 import pytest
 from sr2fhir.errors import MissingAttributeError, TransformError, UsageError
 from sr2fhir.findings import Finding
-from sr2fhir.outcome import describe, finding_issue, foreseen, from_error, origin, outcome
+from sr2fhir.outcome import EXTRAS, describe, explained, finding_issue, from_error, origin, outcome
+from sr2fhir.paths import layout
 
 
 def test_no_findings_are_a_success() -> None:
@@ -73,11 +77,21 @@ def test_an_unforeseen_error_tells_its_type_and_not_its_text() -> None:
 
 
 def test_a_third_party_that_is_not_installed_names_its_extra() -> None:
-    told = foreseen(ModuleNotFoundError("No module named 'lxml'", name="lxml"))
+    told = explained(ModuleNotFoundError("No module named 'lxml'", name="lxml"))
     assert isinstance(told, UsageError)
     assert describe(told) == "the package lxml is not installed. Install it with `pip install 'sr2fhir[xml]'`"
 
 
+def test_the_extras_are_those_of_the_package() -> None:
+    project = tomllib.loads((layout().sources / "pyproject.toml").read_text())["project"]
+    stated = {
+        re.match(r"\w+", requirement)[0]: extra  # type: ignore[index]
+        for extra, requirements in project["optional-dependencies"].items()
+        for requirement in requirements
+    }
+    assert stated == EXTRAS
+
+
 def test_any_other_module_that_is_missing_is_a_fault() -> None:
     error = ModuleNotFoundError("No module named 'sr2fhir.model.x'", name="sr2fhir.model.x")
-    assert foreseen(error) is error
+    assert explained(error) is error

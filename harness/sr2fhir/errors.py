@@ -15,7 +15,7 @@
     └── EngineError                 the engine that executes the maps
         ├── EngineUnavailableError  not installed, not reachable (exit code 3)
         ├── TransformError          a map failed on this input; names map, group, rule, file and line
-        └── OutputError             the engine answered, but not with a well-formed Bundle
+        └── OutputError             the engine returned something else than the Bundle of the document
 
 Each carries *what* (the message), *where* (`source`: the input; `where`: a position in its content tree or an
 attribute) and how to mend it (`hint`). No message holds patient data: values are named by their attribute or
@@ -155,6 +155,6 @@ class TransformError(EngineError):
 
 
 class OutputError(EngineError):
-    """The engine answered, but not with a well-formed Bundle."""
+    """The engine returned something else than the Bundle of the document."""
 
     code = "processing"

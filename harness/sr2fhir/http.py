@@ -48,7 +48,7 @@ UNAVAILABLE = {
     407: "asks for a log-in at a proxy",
     502: "has no server behind it (status 502)",
     503: "is not ready (status 503)",
-    504: "has no server behind it that answers (status 504)",
+    504: "has no server behind it that responds (status 504)",
 }
 
 
@@ -248,7 +248,7 @@ class Client:
         return self.error(f"it refused {what} with status {response.status}{said}")
 
     def expect(self, response: Response, *endings: str) -> Response:
-        """Check that a response states one of some media types, told by their endings: `json`, `xml`.
+        """Check that a response states one of some media types, named by their endings: `json`, `xml`.
 
         Raises
         ------
@@ -257,7 +257,7 @@ class Client:
         """
         if not response.content_type.endswith(endings):
             stated = re.sub(r"[^\w.+/-]", "", response.content_type)[:60] or "no type"
-            raise self.error(f"it answered with {stated}, not with {' or '.join(endings)}")
+            raise self.error(f"it returned {stated}, not with {' or '.join(endings)}")
         return response
 
     def close(self) -> None:
@@ -315,14 +315,14 @@ class Client:
             if monotonic() > deadline:
                 raise self._late(limit)
             if size > MAX_RESPONSE:
-                raise self.error(f"its answer is larger than {MAX_RESPONSE >> 20} MiB")
+                raise self.error(f"its response is larger than {MAX_RESPONSE >> 20} MiB")
             pieces.append(piece)
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         return Response(response.status_code, content_type, b"".join(pieces), headers)
 
     def _late(self, limit: float) -> Sr2FhirError:
         return self._errors.late(
-            f"{self.label}: no whole answer within {limit:g} seconds",
+            f"{self.label}: no whole response within {limit:g} seconds",
             hint=f"Raise {self._errors.limit_option}, or see the server's log",
         )
 
@@ -343,8 +343,8 @@ class Client:
         if isinstance(reason, low.NameResolutionError):
             return self.unavailable("the host is not known")
         if isinstance(reason, low.NewConnectionError):
-            return self.unavailable("nothing answers there")
-        return _BrokenError("the connection broke before the answer was whole")
+            return self.unavailable("no server responds there")
+        return _BrokenError("the connection broke before the response was whole")
 
 
 class _BrokenError(Exception):
@@ -379,7 +379,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
     while piece := response.raw.read1(_PIECE, decode_content=True):
         yield piece
     if stated.isdecimal() and response.raw.tell() < int(stated) and response.request.method != "HEAD":
-        raise _BrokenError("the answer was cut off")
+        raise _BrokenError("the response was cut off")
 
 
 def _texts(issue: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How findings and errors are told: as OperationOutcome, the form that FHIR has for them, and to people."""
+"""How findings and errors are written: as OperationOutcome, as FHIR has it, and in lines for people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ PACKAGE = Path(__file__).parent
 REPORT_IT = "This is a fault of sr2fhir: please report it; --log-level debug tells more"
 DEFAULT_ISSUE_TYPE = "processing"
 # third parties that come with an extra of this package (pyproject.toml)
-EXTRAS = {"lxml": "xml", "requests": "http", "sqlalchemy": "cli"}
+EXTRAS = {
+    "docker": "docker",
+    "lxml": "xml",
+    "psycopg": "postgresql",
+    "requests": "http",
+    "rich": "cli",
+    "sqlalchemy": "cli",
+}
 
 
 def outcome(issues: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -39,7 +46,7 @@ def finding_issue(finding: Finding) -> dict[str, Any]:
 
 
 def error_issue(error: Exception) -> dict[str, Any]:
-    """Make the issue of an error; of one that was not foreseen, only its type is told."""
+    """Make the issue of an error; of an unexpected one, only its type is written."""
     if not isinstance(error, Sr2FhirError):
         return issue("fatal", "exception", unexpected(error), None, None)
     return issue(
@@ -90,8 +97,8 @@ def describe(error: BaseException, *, known: str | None = None) -> str:
     return ". ".join(part for part in (what, map_place(error), error.hint) if part)
 
 
-def foreseen(error: BaseException) -> BaseException:
-    """Return for a third party that is not installed an error that names its extra; else the error."""
+def explained(error: BaseException) -> BaseException:
+    """Return the error; of a third party that is not installed one that names its extra."""
     if not isinstance(error, ModuleNotFoundError) or error.name not in EXTRAS:
         return error
     hint = f"Install it with `pip install 'sr2fhir[{EXTRAS[error.name]}]'`"
@@ -107,11 +114,11 @@ def require(package: str) -> None:
         It is not; the error names the extra.
     """
     if find_spec(package) is None:
-        raise foreseen(ModuleNotFoundError(name=package))
+        raise explained(ModuleNotFoundError(name=package))
 
 
 def unexpected(error: BaseException) -> str:
-    """Describe an error that was not foreseen by its type and place; its text may hold patient data."""
+    """Describe an unexpected error by its type and where it arose; its text may hold patient data."""
     return f"unexpected {type(error).__name__} at {origin(error)}"
 
 

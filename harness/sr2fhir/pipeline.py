@@ -1,8 +1,8 @@
-"""From a Structured Report to a Bundle: `Settings`, the whole way in `transform`, and the `Result`.
+"""From a Structured Report to a Bundle: `Settings`, all of it in `transform`, and the `Result`.
 
 Python speaks DICOM: it reads a document and renders it as the logical model. The maps speak FHIR: an engine
-makes a collection of R5 resources of it. Then the collection is held against the document, led on to the
-target, and packaged as it is to travel.
+makes a collection of R5 resources of it. Then the collection is held against the document, turned into
+the version of FHIR that is wanted, and packaged as it is to travel.
 """
 
 from __future__ import annotations
@@ -170,16 +170,16 @@ class Result:
 
 
 def transform(source: Source, engine: Engine, settings: Settings, name: str | None = None) -> Result:
-    """Turn one Structured Report into a Bundle; `Transformer.transform` tells what it takes and raises."""
+    """Turn one Structured Report into a Bundle; `Transformer.transform` says what it takes and raises."""
     name = name or name_of(source)
     try:
         with stage("render", name):
             rendering = rendered(source, name, settings)
         with stage("engine", name):
-            answer = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
+            made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
         with stage("finish", name):
-            finished = accounted(answer, rendering, engine, settings)
-            bundle = stepped(finished.bundle, engine, settings.target)
+            finished = accounted(made, rendering, engine, settings)
+            bundle = in_version(finished.bundle, engine, settings.target)
             content = dumps(settings.packaging.package(bundle), indent=True) + b"\n"
         findings = (*finished.findings, *unmapped_findings(finished.report))
         with stage("xml", name):
@@ -239,17 +239,17 @@ def rendered(source: Source, name: str | None, settings: Settings) -> Rendering:
     return document_type.render(header, document_type, settings.options, source.findings)
 
 
-def accounted(answer: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:
+def accounted(made: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:
     """Check what an engine returned, and account for the document; a refusal names the engine."""
     try:
-        return finish(answer, rendering, keep_lineage=settings.keep_lineage)
+        return finish(made, rendering, keep_lineage=settings.keep_lineage)
     except OutputError as error:
         error.message = f"{engine.label()}: {error.message}"
         raise
 
 
-def stepped(bundle: JsonObject, engine: Engine, target: Target) -> JsonObject:
-    """Lead a Bundle through the step maps of the target."""
+def in_version(bundle: JsonObject, engine: Engine, target: Target) -> JsonObject:
+    """Return an R5 Bundle in the version of FHIR that is wanted: the step maps lead there."""
     for step in target.step_maps:
         bundle = parse(engine.transform(dumps(bundle), step))
     return bundle

@@ -1,7 +1,7 @@
 """Work in the background, in threads that keep no process alive.
 
 Those of `concurrent.futures` are waited for when Python ends: after Ctrl-C, for as long as a server takes
-that does not answer.
+that does not respond.
 """
 
 from __future__ import annotations

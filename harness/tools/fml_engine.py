@@ -30,7 +30,7 @@ INSTALL_HINT = (
     "`make fml-engine` builds it (Rust's cargo is needed); or install the crate fml-cli "
     f"and let {PROGRAM_VARIABLE} or the PATH lead to its program `{PROGRAM}`"
 )
-# Where a program can be told to read the standard input by the name of a file.
+# Where a program can be made to read the standard input by the name of a file.
 _STANDARD_INPUT = Path("/dev/stdin")
 _MAPS = f"{CANONICAL}/StructureMap/"
 # What it says -> what we say; the groups are names out of the maps, never values. Everything else is dropped.
@@ -116,7 +116,7 @@ class FmlEngine:
         try:
             return subprocess.run(command, input=stream, capture_output=True, timeout=limit, check=False)
         except subprocess.TimeoutExpired:
-            raise TransformError(f"the engine fml gave no answer within {limit:g} s") from None
+            raise TransformError(f"the engine fml gave no result within {limit:g} s") from None
         except OSError as error:
             message = f"{self._program} does not start: {error.strerror}"
             raise EngineUnavailableError(message, hint=INSTALL_HINT) from None

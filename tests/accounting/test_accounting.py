@@ -12,7 +12,7 @@ from sr2fhir.accounting.report import Line
 from sr2fhir.errors import OutputError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import dumps
-from sr2fhir.model import Leftover
+from sr2fhir.model import NotHeld
 from sr2fhir.model.context import Use
 
 from tests.accounting.documents import EQUIPMENT, PROFILES, VOLUME, bundle, item, rendering
@@ -163,7 +163,7 @@ def with_uid(**changes: Any) -> Finished:
     made.document["content"]["container"][1]["num"][0]["observationIdentifier"] = {"id": UID_OF_ITEM}
     content = bundle()
     content["entry"][3]["resource"].update(changes)
-    return finish(dumps(content), replace(made, leftovers=(Leftover(told, UID_OF_ITEM),)))
+    return finish(dumps(content), replace(made, not_held=(NotHeld(told, UID_OF_ITEM),)))
 
 
 def test_an_attribute_that_reached_an_element_is_an_element_of_its_item() -> None:

@@ -103,7 +103,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, samples_dir: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def outcome_of_mixed(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Transform the folder; answer where the results are and what was printed."""
+    """Transform the folder; return where the results are and what was printed."""
     out = tmp_path_factory.mktemp("out")
     done = run("transform", mixed, "--out", out, "--log-level", "debug")
     assert done.returncode == 1

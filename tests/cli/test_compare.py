@@ -30,7 +30,7 @@ def same(data: bytes) -> bytes:
 
 @pytest.fixture
 def table(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[str, EngineOptions]:
-    """Put engines into the table that no test has to wait for; answer the options with which each was made."""
+    """Put engines into the table that no test has to wait for; return the options with which each was made."""
     asked: dict[str, EngineOptions] = {}
     changes: dict[str, Callable[[bytes], bytes]] = {
         "first": same,
@@ -57,7 +57,7 @@ def table(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[str, EngineOp
 def printed(
     table: dict[str, EngineOptions], samples_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> Printed:
-    """Answer a function that compares one sample and answers exit code, lines, and what stands in stderr."""
+    """Return a function that compares one sample and returns exit code, lines, and what stands in stderr."""
 
     def run(*arguments: str) -> tuple[int, list[str], str]:
         code = cli.main(["compare", *arguments, "--inputs", str(samples_dir / SAMPLE)])

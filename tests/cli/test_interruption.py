@@ -39,7 +39,7 @@ def test_a_process_of_a_test_hears_an_interruption_where_the_test_itself_does_no
 
 
 def interrupted(arguments: list[str], is_waiting: Callable[[], bool]) -> tuple[int, str]:
-    """Interrupt a command when it waits for a server; answer its exit code and what it says."""
+    """Interrupt a command when it waits for a server; return its exit code and what it says."""
     command = [sys.executable, "-m", "sr2fhir", "transform", *arguments]
     with subprocess.Popen(
         interruptible(command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

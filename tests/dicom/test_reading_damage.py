@@ -122,7 +122,7 @@ def test_cut_behind_the_content() -> None:
 
 
 def what_is_seen(data: bytes) -> list[str] | None:
-    """Answer the findings; None where the input is refused."""
+    """Return the findings; None where the input is refused."""
     try:
         return [finding.code for finding in read(data).findings]
     except DamagedError:

@@ -50,7 +50,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def table(page: str, head: str) -> list[list[str]]:
-    """Answer the cells of the table whose first column has this head."""
+    """Return the cells of the table whose first column has this head."""
     lines = iter((ROOT / page).read_text(encoding="utf-8").splitlines())
     for line in lines:
         if line.startswith(f"| {head} |"):

@@ -93,7 +93,7 @@ def test_a_document_that_two_processes_die_of_is_the_only_one_that_fails(
 def test_what_takes_too_long_is_given_up_and_the_next_document_works(document: bytes) -> None:
     engine = EmbeddedEngine(EngineOptions(timeout_s=0.001))
     try:
-        with pytest.raises(TransformError, match=r"no answer within 0\.001 s.*--engine-timeout"):
+        with pytest.raises(TransformError, match=r"no result within 0\.001 s.*--engine-timeout"):
             engine.transform(document, ENTRY_MAP)
         engine._options = EngineOptions()
         assert json.loads(engine.transform(document, ENTRY_MAP))["resourceType"] == "Bundle"
@@ -109,7 +109,7 @@ def test_java_that_does_not_read_is_given_up_too_and_takes_no_other_document_wit
         stuck = pid_of(connection(engine))
         os.kill(stuck, signal.SIGSTOP)
         engine._options = EngineOptions(timeout_s=1)
-        with pytest.raises(TransformError, match="engine embedded: no answer within 1 s"):
+        with pytest.raises(TransformError, match="engine embedded: no result within 1 s"):
             engine.transform(document + b" " * 5_000_000, ENTRY_MAP)
         engine._options = EngineOptions(timeout_s=60)
         assert engine.transform(document, ENTRY_MAP) == expected

@@ -318,7 +318,7 @@ def test_a_service_is_known_by_its_command_line(
 
 def test_a_second_start_finds_the_first(running: tuple[Running, Layout]) -> None:
     assert service.start(places=running[1]) == (running[0], False)
-    assert service.state(running[1]) == State(running[0], answers=True, is_current=True)
+    assert service.state(running[1]) == State(running[0], responds=True, is_current=True)
 
 
 def test_a_port_that_is_taken_is_told_and_nothing_is_left(places: Layout) -> None:
@@ -373,14 +373,14 @@ def test_one_with_older_maps_is_not_used_and_replaced(
         (places.compiled_maps / name).write_bytes(content)
     assert service.content_key(places) == key
     (places.compiled_maps / "New.json").write_text('{"resourceType": "Basic"}')
-    assert service.state(places) == State(old, answers=True, is_current=False)
+    assert service.state(places) == State(old, responds=True, is_current=False)
     with caplog.at_level(logging.WARNING):
         assert service.connect(places) is None
     assert "maps or definitions are other ones" in caplog.text
     new, is_new = service.start(places=places)
     assert is_new
     assert has_ended(old.pid)
-    assert service.state(places) == State(new, answers=True, is_current=True)
+    assert service.state(places) == State(new, responds=True, is_current=True)
 
 
 def test_one_that_was_killed_or_hangs_is_replaced(places: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +391,7 @@ def test_one_that_was_killed_or_hangs_is_replaced(places: Layout, monkeypatch: p
     second, _ = service.start(places=places)
     os.kill(second.pid or 0, signal.SIGSTOP)
     monkeypatch.setattr(service, "_HELLO_S", 0.3)
-    assert service.state(places) == State(second, answers=False, is_current=True)
+    assert service.state(places) == State(second, responds=False, is_current=True)
     monkeypatch.undo()
     third, is_new = service.start(places=places)
     assert is_new
@@ -413,7 +413,7 @@ def test_of_a_hanging_service_no_more_is_awaited_than_the_limit(places: Layout, 
     document = sr2fhir.render(samples[0]).to_json()
     with closing(EmbeddedEngine(EngineOptions(timeout_s=1), places)) as engine:
         os.kill(running.pid or 0, signal.SIGSTOP)
-        with pytest.raises(TransformError, match="no answer within 1 s"):
+        with pytest.raises(TransformError, match="no result within 1 s"):
             engine.transform(document, ENTRY_MAP)
 
 

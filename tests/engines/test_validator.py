@@ -100,7 +100,7 @@ def test_without_the_map_the_service_is_of_no_use() -> None:
 FAULTS: dict[str, tuple[Action, str, type[EngineError]]] = {
     "breaks": (reset(b"HTTP/1.1 200 Told\r\n"), "the connection broke .* twice", EngineError),
     "is cut off": (raw(b"HTTP/1.1 200 Told\r\nContent-Length: 9\r\n\r\n{"), "broke|cut off", EngineError),
-    "is a page": (answer(b"<html>", content_type="text/html"), "answered with text/html", EngineError),
+    "is a page": (answer(b"<html>", content_type="text/html"), "returned text/html", EngineError),
     "is XML": (answer(b"<a/>", content_type="application/fhir+xml"), "not with json", EngineError),
     "is a page of an error": (answer(b"<html>", 500, "text/html"), "status 500", EngineError),
     "is a refusal": (outcome(SECRET, 400, "invalid"), r"status 400 \(invalid\)", EngineError),
@@ -120,7 +120,7 @@ def test_an_answer_that_is_none_is_an_error(action: Action, says: str, kind: typ
 
 def test_an_answer_that_does_not_come_in_time_is_an_error() -> None:
     error, message = failure(silent, timeout_s=0.3)
-    assert message == "no whole answer within 0.3 seconds"
+    assert message == "no whole response within 0.3 seconds"
     assert "--engine-timeout" in (error.hint or "")
 
 
@@ -131,7 +131,7 @@ def test_a_service_that_dies_in_the_middle_is_unavailable_from_then_on(samples: 
     with sr2fhir.Transformer(engine) as transformer, pytest.raises(EngineUnavailableError) as caught:
         transformer.transform(samples[0])
     assert caught.value.source == str(samples[0])
-    assert caught.value.message == f"engine validator at {server.url}: nothing answers there"
+    assert caught.value.message == f"engine validator at {server.url}: no server responds there"
 
 
 @pytest.mark.parametrize("action", [answer(b'{"resourceType": "Bundle", '), answer(b"[]"), answer(BUNDLE)])
@@ -160,7 +160,7 @@ def test_a_service_that_hangs_is_not_waited_for_as_long_as_for_a_transform(
     monkeypatch.setattr(validator, "_HELLO_S", 0.3)
     with serving(silent) as server, pytest.raises(EngineUnavailableError) as caught:
         engine_at(server, timeout_s=300.0).transform(b"{}", ENTRY_MAP)
-    assert caught.value.message == f"engine validator at {server.url}: no whole answer within 0.3 seconds"
+    assert caught.value.message == f"engine validator at {server.url}: no whole response within 0.3 seconds"
     assert caught.value.hint == validator.BUSY_HINT
 
 

@@ -10,7 +10,7 @@ from sr2fhir.paths import layout
 
 @pytest.fixture(scope="session")
 def core_dir() -> Path:
-    """Answer the folder of the R5 core definitions."""
+    """Return the folder of the R5 core definitions."""
     folder = layout().packages / "hl7.fhir.r5.core#5.0.0" / "package"
     if not folder.is_dir():
         pytest.fail(f"{folder} is missing: run the set-up first")

@@ -34,12 +34,12 @@ MENDED_SOURCES = {
 
 
 def _unversioned(canonical: str) -> str:
-    """Answer a canonical without the business version that some snapshot generators add."""
+    """Return a canonical without the business version that some snapshot generators add."""
     return canonical.split("|")[0]
 
 
 def _types(element: Json) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Answer each type with its target profiles and profiles, in a stable order."""
+    """Return each type with its target profiles and profiles, in a stable order."""
     return sorted(
         (
             kind["code"],
@@ -51,14 +51,14 @@ def _types(element: Json) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
 
 
 def _slicing(element: Json) -> tuple[list[tuple[str, str]], str, bool]:
-    """Answer discriminators, rules and order of a slicing."""
+    """Return discriminators, rules and order of a slicing."""
     slicing = element["slicing"]
     discriminators = [(each["type"], each["path"]) for each in slicing.get("discriminator", [])]
     return discriminators, slicing["rules"], slicing.get("ordered", False)
 
 
 def _binding(element: Json) -> tuple[str, str]:
-    """Answer strength and value set of a binding."""
+    """Return strength and value set of a binding."""
     binding = element["binding"]
     return binding["strength"], _unversioned(binding.get("valueSet", ""))
 
@@ -73,7 +73,7 @@ READERS: dict[str, Callable[[Json], Any]] = {
 
 
 def facts(element: Json) -> Facts:
-    """Answer all that an element constrains: no texts, no examples, no mappings."""
+    """Return all that an element constrains: no texts, no examples, no mappings."""
     found: Facts = {key: element[key] for key in PLAIN_FACTS if key in element}
     found |= {"mustSupport": True} if element.get("mustSupport") else {}
     found |= {key: read(element) for key, read in READERS.items() if key in element}
@@ -82,7 +82,7 @@ def facts(element: Json) -> Facts:
 
 
 def elements(definition: Json, view: str) -> dict[str, Facts]:
-    """Answer the facts of each element of a differential or snapshot, in its order."""
+    """Return the facts of each element of a differential or snapshot, in its order."""
     return {element["id"]: facts(element) for element in definition[view]["element"]}
 
 
@@ -122,7 +122,7 @@ class Library:
     loaded: dict[str, dict[str, Facts]] = field(default_factory=dict)
 
     def snapshot(self, url: str) -> dict[str, Facts]:
-        """Answer the facts of each snapshot element of a definition."""
+        """Return the facts of each snapshot element of a definition."""
         if url not in self.loaded:
             self.loaded[url] = elements(self._read(url.rpartition("/")[2]), "snapshot")
         return self.loaded[url]
@@ -133,12 +133,12 @@ class Library:
         return read(next(path for path in candidates if path.is_file()))
 
     def datatype(self, code: str) -> dict[str, Facts]:
-        """Answer the snapshot of a datatype."""
+        """Return the snapshot of a datatype."""
         return self.snapshot(f"http://hl7.org/fhir/StructureDefinition/{code}")
 
 
 def inherited(element_id: str, base: dict[str, Facts], snapshot: dict[str, Facts], library: Library) -> Facts:
-    """Answer what holds for an element before its profile says anything.
+    """Return what holds for an element before its profile says anything.
 
     That is the element of the base profile; for a slice or a part of one the element that was sliced; for a
     part of a datatype the element of the datatype.
@@ -152,7 +152,7 @@ def inherited(element_id: str, base: dict[str, Facts], snapshot: dict[str, Facts
 
 
 def _part_of_datatype(element_id: str, snapshot: dict[str, Facts], library: Library) -> Facts:
-    """Answer the element of the datatype that an ancestor of the element has."""
+    """Return the element of the datatype that an ancestor of the element has."""
     parts = element_id.split(".")
     for cut in range(len(parts) - 1, 0, -1):
         kinds = snapshot[".".join(parts[:cut])].get("type", [])
@@ -178,7 +178,7 @@ def snapshot_differences(ours: Json, published: Json, library: Library) -> Itera
 
 
 def _left_to_the_generator(element_id: str, stated: dict[str, Facts]) -> set[str]:
-    """Answer the facts that snapshot generators state differently with the same meaning.
+    """Return the facts that snapshot generators state differently with the same meaning.
 
     Where a choice has a required slice of one type, some leave the types as they are, some narrow them to the
     slice's and close the slicing.
@@ -200,13 +200,13 @@ def read(path: Path) -> Json:
 
 @pytest.fixture(scope="session")
 def library(definitions_dir: Path, core_dir: Path) -> Library:
-    """Answer our definitions with R5 core behind them."""
+    """Return our definitions with R5 core behind them."""
     return Library(definitions_dir, core_dir)
 
 
 @pytest.fixture(scope="session")
 def published_profiles(official_dir: Path) -> dict[str, Json]:
-    """Answer the published profiles by id."""
+    """Return the published profiles by id."""
     return {
         profile["id"]: profile
         for profile in map(read, sorted(official_dir.glob("StructureDefinition-*.json")))
@@ -215,7 +215,7 @@ def published_profiles(official_dir: Path) -> dict[str, Json]:
 
 @pytest.fixture(scope="session")
 def profiles(definitions_dir: Path) -> dict[str, Json]:
-    """Answer our profiles by id: all definitions that constrain another."""
+    """Return our profiles by id: all definitions that constrain another."""
     found = map(read, sorted(definitions_dir.glob("StructureDefinition-*.json")))
     return {each["id"]: each for each in found if each["derivation"] == "constraint"}
 
@@ -272,7 +272,7 @@ def test_dicom_sources_are_restated(profiles: dict[str, Json], published_profile
 
 
 def _sources(profile: Json) -> set[tuple[str, str]]:
-    """Answer the elements with a mapping, each with the mapping's identity."""
+    """Return the elements with a mapping, each with the mapping's identity."""
     return {
         (element["id"], mapping["identity"])
         for element in profile["differential"]["element"]
@@ -312,7 +312,7 @@ def test_corrected_sibling_differs_in_one_element(name: str, profiles: dict[str,
 
 
 def _find(profile: Json, view: str, element_id: str) -> Json:
-    """Answer one element of a profile."""
+    """Return one element of a profile."""
     element: Json = next(each for each in profile[view]["element"] if each["id"] == element_id)
     return element
 

@@ -77,19 +77,19 @@ def read(path: Path) -> Json:
 
 
 def _all(folder: Path, kind: str) -> dict[str, Json]:
-    """Answer all resources of a type by id."""
+    """Return all resources of a type by id."""
     return {each["id"]: each for each in map(read, sorted(folder.glob(f"{kind}-*.json")))}
 
 
 @pytest.fixture(scope="session")
 def maps(definitions_dir: Path) -> dict[str, Json]:
-    """Answer our ConceptMaps by id."""
+    """Return our ConceptMaps by id."""
     return _all(definitions_dir, "ConceptMap")
 
 
 @pytest.fixture(scope="session")
 def published_maps(official_dir: Path) -> dict[str, Json]:
-    """Answer the published ConceptMaps by id."""
+    """Return the published ConceptMaps by id."""
     return _all(official_dir, "ConceptMap")
 
 
@@ -116,7 +116,7 @@ def test_code_systems_agree(name: str, definitions_dir: Path, official_dir: Path
 
 
 def _concepts(system: Json) -> list[tuple[str, str]]:
-    """Answer code and display of each concept."""
+    """Return code and display of each concept."""
     return [(concept["code"], concept["display"]) for concept in system["concept"]]
 
 
@@ -124,7 +124,7 @@ def _concepts(system: Json) -> list[tuple[str, str]]:
 
 
 def rows(concept_map: Json) -> Counter[str]:
-    """Answer each row of a ConceptMap as a line of text, with how often it stands there."""
+    """Return each row of a ConceptMap as a line of text, with how often it stands there."""
     return Counter(
         row
         for group in concept_map["group"]
@@ -134,7 +134,7 @@ def rows(concept_map: Json) -> Counter[str]:
 
 
 def _element_rows(element: Json) -> Iterator[str]:
-    """Answer the rows of one source code."""
+    """Return the rows of one source code."""
     if element.get("noMap"):
         yield f"{element['code']} -> nothing"
     for target in element.get("target", []):
@@ -143,24 +143,24 @@ def _element_rows(element: Json) -> Iterator[str]:
 
 
 def _conditions(target: Json) -> str:
-    """Answer what a target depends on."""
+    """Return what a target depends on."""
     found = sorted(f"{each['attribute']}={_condition_value(each)}" for each in target.get("dependsOn", []))
     return f" where {', '.join(found)}" if found else ""
 
 
 def _condition_value(condition: Json) -> str:
-    """Answer the code that an attribute must have."""
+    """Return the code that an attribute must have."""
     value: str = condition["valueCode"] if "valueCode" in condition else condition["valueCoding"]["code"]
     return value
 
 
 def _properties(target: Json) -> str:
-    """Answer the properties of a target."""
+    """Return the properties of a target."""
     return "".join(sorted(f"; {each['code']}={each['valueString']}" for each in target.get("property", [])))
 
 
 def expected_rows(name: str, published: Json) -> Counter[str]:
-    """Answer the published rows of a map with its listed defects mended."""
+    """Return the published rows of a map with its listed defects mended."""
     mended = [change for change in CHANGES["mended"] if change["map"] == name]
     added = [change for change in CHANGES["added"] if change["map"] == name]
     removed = Counter(change["published"] for change in mended)
@@ -221,7 +221,7 @@ def test_dicom_and_snomed_codes_are_of_their_scheme(maps: dict[str, Json]) -> No
 
 
 def _known(value: str, scheme: str) -> bool:
-    """Answer whether pydicom's tables hold a code."""
+    """Return whether pydicom's tables hold a code."""
     dictionary = getattr(codes, scheme)
     return any(getattr(dictionary, keyword) == Code(value, scheme, "") for keyword in dictionary.dir())
 
@@ -248,7 +248,7 @@ def test_codes_of_our_own_systems_exist(maps: dict[str, Json], definitions_dir: 
 
 
 def _used(maps: dict[str, Json]) -> Iterator[tuple[str, str]]:
-    """Answer each source and target code with its system."""
+    """Return each source and target code with its system."""
     for group in (group for each in maps.values() for group in each["group"]):
         for element in group["element"]:
             yield group["source"], element["code"]

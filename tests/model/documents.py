@@ -44,4 +44,4 @@ def sets(document: Json, position: str) -> list[Json]:
 
 def codes(rendering: Rendering) -> list[tuple[str, str]]:
     """Return code and place of each finding."""
-    return [(finding.code, finding.where) for finding in rendering.told()]
+    return [(finding.code, finding.where) for finding in rendering.all_findings()]

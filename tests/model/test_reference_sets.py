@@ -241,7 +241,7 @@ def test_segments_and_other_references_are_of_their_own_kinds():
 
 def test_parts_of_a_reference_without_a_place_are_reported():
     shown = b.image("1.2.7", presentation_state="1.2.8", value_map="1.2.9")
-    findings = in_group(shown, b.waveform("1.2.9", channels=[1, 1])).told()
+    findings = in_group(shown, b.waveform("1.2.9", channels=[1, 1])).all_findings()
     assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
         ("information", "no-target", "1.1.1.1"),
         ("information", "no-target", "1.1.1.1"),
@@ -267,12 +267,12 @@ def test_the_part_that_one_subset_leaves_no_place_for_is_reported(value, frames,
     purpose = b.Code(value, "DCM", "purpose")
     findings = in_group(
         b.image("1.2.7", concept=purpose, sop_class=b.SEGMENTATION, frames=frames, segments=segments)
-    ).told()
+    ).all_findings()
     assert len([finding for finding in findings if finding.code == "no-target"]) == lost
 
 
 def test_the_segment_of_an_image_that_a_region_lies_in_is_reported():
-    findings = in_group(b.scoord("POINT", [1, 2], b.image("1.2.7", segments=[4]))).told()
+    findings = in_group(b.scoord("POINT", [1, 2], b.image("1.2.7", segments=[4]))).all_findings()
     assert [(finding.code, finding.where) for finding in findings] == [("no-target", "1.1.1.1.1")]
 
 
@@ -280,7 +280,7 @@ def test_what_a_region_in_two_dimensions_has_no_place_for_is_reported():
     """D10: each point of a MULTIPOINT stands alone; a frame of reference would break the slicing (3.7)."""
     points = b.scoord("MULTIPOINT", [1, 2, 3, 4], b.image("1.2.1"))
     points.ReferencedFrameOfReferenceUID = "1.2.5"
-    findings = in_group(points, b.scoord("POINT", [1, 2], b.image("1.2.1"))).told()
+    findings = in_group(points, b.scoord("POINT", [1, 2], b.image("1.2.1"))).all_findings()
     assert [(finding.code, finding.where) for finding in findings] == [("no-target", "1.1.1.1")] * 2
     assert not any("1.2.5" in finding.message for finding in findings)
 

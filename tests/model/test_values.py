@@ -292,7 +292,7 @@ def test_a_value_of_another_type_is_reported():
     no_type = b.item(None, b.FINDING, "CONTAINS", TextValue="x")
     reference = b.by_reference("INFERRED FROM", 1, 1)
     reference.TextValue = "x"
-    findings = rendered(both, no_type, reference).told()
+    findings = rendered(both, no_type, reference).all_findings()
     assert [(finding.code, finding.where) for finding in findings] == [
         ("no-target", f"1.{n}") for n in (1, 2, 3)
     ]
@@ -312,29 +312,29 @@ def test_time_and_uid_of_an_item_have_a_lineage_of_their_own():
     both = {"ObservationDateTime": "20240103130000", "ObservationUID": "1.2.6"}
     space = b.scoord3d("POINT", [1, 2, 3], **both)
     rendering = rendered(b.container(b.IMAGING_MEASUREMENTS, b.group(space, **both), **both))
-    told = [(one.finding.where, one.lineage) for one in rendering.leftovers]
+    told = [(one.finding.where, one.lineage) for one in rendering.not_held]
     assert told == [
         (place, f"{place}.{keyword}")
         for place in ("1.1", "1.1.1", "1.1.1.1")
         for keyword in ("ObservationDateTime", "ObservationUID")
     ]
-    assert rendering.told() == rendering.findings
+    assert rendering.all_findings() == rendering.findings
     (region,) = sets(rendering.document, "1.1.1")
     assert region["instance"][0]["_item"] == {"id": "1.1.1.1.ObservationUID"}
 
 
 def test_an_observation_time_without_an_hour_is_reported():
     seen = b.num(b.VOLUME, "1", b.CUBIC_MM, ObservationDateTime="20240103")
-    assert [(one.code, one.where) for one in rendered(b.imaging_measurements(b.group(seen))).told()] == [
-        ("no-target", "1.1.1.1")
-    ]
+    assert [
+        (one.code, one.where) for one in rendered(b.imaging_measurements(b.group(seen))).all_findings()
+    ] == [("no-target", "1.1.1.1")]
 
 
 def test_attributes_of_an_item_that_have_no_place_are_reported():
     started = b.text(b.FINDING, "x", ObservationStartDateTime="20240102")
     odd = b.image("1.2.3")
     b.raw(odd.ReferencedSOPSequence[0], "InstanceNumber", "IS", b"1")
-    findings = rendered(started, odd).told()
+    findings = rendered(started, odd).all_findings()
     assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
         ("information", "no-target", "1.1"),
         ("information", "no-target", "1.2"),

@@ -261,7 +261,7 @@ def test_each_value_of_a_bundle_is_compared(engine: Engine, samples: list[Path])
 
 
 def _leaves(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Answer the place of each value that is no object and no list."""
+    """Return the place of each value that is no object and no list."""
     members = (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     )
@@ -274,7 +274,7 @@ def _leaves(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def _changed(content: dict[str, Any], place: tuple[Any, ...]) -> dict[str, Any]:
-    """Answer a copy in which one value is another one."""
+    """Return a copy in which one value is another one."""
     copied = copy.deepcopy(content)
     parent: Any = copied
     for key in place[:-1]:

@@ -44,7 +44,7 @@ with sr2fhir.Transformer() as transformer:
 
 @pytest.fixture(scope="module")
 def bundles(engine: Engine) -> Iterator[list[Made]]:
-    """Answer all reports with their Bundles."""
+    """Return all reports with their Bundles."""
     found = [one for given in inputs() if (one := made(given, engine))]
     assert len(found) > 400
     return found

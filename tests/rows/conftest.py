@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Corpus:
-    """Answer the reports and Bundles of all row tests, in all processes of the run."""
+    """Return the reports and Bundles of all row tests, in all processes of the run."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(request.config, "workerinput") else base
     return Corpus(shared / "rows")
@@ -33,7 +33,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 @pytest.fixture(scope="module")
 def transform(engine: Engine, corpus: Corpus, request: pytest.FixtureRequest) -> Iterator[Transform]:
-    """Answer a function from a report, and render options by keyword, to the result of the pipeline.
+    """Return a function from a report, and render options by keyword, to the result of the pipeline.
 
     Report and Bundle are kept for the tests of `test_validation.py`.
     """

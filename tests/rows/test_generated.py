@@ -20,7 +20,7 @@ REPLACED = ("121049, DCM", "111001, DCM", "111003, DCM")
 
 @pytest.fixture(scope="module", params=SEEDS)
 def drawn(request: pytest.FixtureRequest, transform: Transform) -> tuple[Dataset, Result]:
-    """Answer a report and what becomes of it, every fourth as a transaction; its Bundle is validated at the end."""
+    """Return a report and what becomes of it, every fourth as a transaction; its Bundle is validated at the end."""
     report = Drawn(request.param).report()
     return report, transform(
         report, packaging=Packaging("collection" if request.param % 4 else "transaction")

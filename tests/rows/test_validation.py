@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def complete(corpus: Corpus, request: pytest.FixtureRequest) -> Corpus:
-    """Answer the corpus when the other row tests of this run have ended."""
+    """Return the corpus when the other row tests of this run have ended."""
     selected = {
         item.path.name for item in request.session.items if "transform" in getattr(item, "fixturenames", ())
     }

@@ -128,7 +128,7 @@ class Corpus:
         return _validated(definitions, engine, pool, others)
 
     def _pooled(self) -> tuple[Pool, list[tuple[str, Json]]]:
-        """Answer the resources of all collections, and the transactions, each with its test."""
+        """Return the resources of all collections, and the transactions, each with its test."""
         pool, others = Pool(), []
         for path in sorted(self._made.iterdir()):
             test, text = path.read_text(encoding="utf-8").split("\n", 1)
@@ -148,7 +148,7 @@ def _validated(definitions: str, engine: Engine, pool: Pool, others: list[tuple[
 
 
 def _errors(engine: Engine, bundle: Json) -> Iterator[tuple[str, str]]:
-    """Answer the errors in a Bundle: resource, and what the validator says of it."""
+    """Return the errors in a Bundle: resource, and what the validator says of it."""
     from sr2fhir.validation import validate
 
     for issue in validate(engine, bundle, dumps(bundle)):

@@ -30,7 +30,7 @@ def lines_of(bundle: Path) -> tuple[Line, ...]:
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Answer all objects within a value."""
+    """Return all objects within a value."""
     stack = [value]
     while stack:
         current = stack.pop()

@@ -117,7 +117,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def undisturbed(run: Run, tmp_path: Path) -> dict[str, bytes]:
-    """Answer what a run writes that nothing disturbs."""
+    """Return what a run writes that nothing disturbs."""
     other = type(run)(tmp_path / "undisturbed")
     other(inputs(*CONTENTS))
     return other.contents()

@@ -58,7 +58,7 @@ def first_waits(_: Engine) -> Callable[[int], int]:
 
 
 def process_ids(_: Engine) -> Callable[[int], int]:
-    """Answer in which process each item is worked on."""
+    """Return in which process each item is worked on."""
 
     def work(_: int) -> int:
         time.sleep(0.05)

@@ -41,7 +41,7 @@ Compile = Callable[..., list[str]]
 
 @pytest.fixture
 def compile_maps(tmp_path: Path) -> Compile:
-    """Return a function that compiles maps given as text and answers the problems, line by line."""
+    """Return a function that compiles maps given as text and returns the problems, line by line."""
     places = Layout(tmp_path / "sources", tmp_path / "home")
     shutil.copytree(layout().core.parent, places.core.parent, copy_function=_link)
     for name in ("jars", "java-home", "definitions"):

@@ -179,7 +179,7 @@ def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine
 
 
 def test_a_program_that_hangs_is_ended(play: Callable[..., FmlEngine]) -> None:
-    with pytest.raises(TransformError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(TransformError, match=r"no result within 0\.2 s"):
         play("time.sleep(60)", timeout_s=0.2).transform(b"{}", ENTRY_MAP)
 
 

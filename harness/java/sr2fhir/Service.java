@@ -24,11 +24,11 @@ import java.util.concurrent.ExecutorService;
  * record another line. If the input ends before that, nobody knows of the service, and it ends. Later it ends when
  * the record is gone or is another's.
  *
- * <p>A connection begins with 32 bytes of chance, which are replied to with the SHA-256 of token and bytes, so that
+ * <p>A connection begins with a nonce of 32 bytes, which is replied to with the SHA-256 of token and nonce, so that
  * no document goes to a stranger who has got the port; then the token is sent. After that it is an {@link Exchange}.
  */
 public final class Service {
-  private static final int CHANCE = 32;
+  private static final int NONCE_BYTES = 32;
   private static final long LOOK_MS = 1000;
 
   /** How long a connection may be silent until it has proven that it knows the token. */
@@ -81,7 +81,7 @@ public final class Service {
     try (socket) {
       socket.setTcpNoDelay(true);
       socket.setSoTimeout(HELLO_MS);
-      if (isFriend(new DataInputStream(socket.getInputStream()), socket.getOutputStream())) {
+      if (knowsToken(new DataInputStream(socket.getInputStream()), socket.getOutputStream())) {
         socket.setSoTimeout(0);
         Exchange exchange = Exchange.over(socket.getInputStream(), socket.getOutputStream());
         exchange.ready("");
@@ -92,10 +92,10 @@ public final class Service {
     }
   }
 
-  private boolean isFriend(DataInputStream in, OutputStream out) throws IOException, GeneralSecurityException {
+  private boolean knowsToken(DataInputStream in, OutputStream out) throws IOException, GeneralSecurityException {
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
     digest.update(token);
-    out.write(digest.digest(in.readNBytes(CHANCE)));
+    out.write(digest.digest(in.readNBytes(NONCE_BYTES)));
     out.flush();
     return MessageDigest.isEqual(token, in.readNBytes(token.length));
   }

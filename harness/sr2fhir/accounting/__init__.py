@@ -1,7 +1,7 @@
 """The last stage: believe nothing that an engine returned unchecked, and account for every content item.
 
 A success status is no proof: an engine that sets an element twice writes its key twice, and a proxy can cut
-an answer short. So the Bundle is parsed strictly, compared with the document it was made from, and freed of
+a response short. So the Bundle is parsed strictly, compared with the document it was made from, and freed of
 resources that nothing refers to (`checks`); its lineage ids become a table and are taken out (`lineage`); and
 each content item and header attribute is put into one class (`classify`, by the tables of `classes`; the
 result is a `report`; mapping specification, section 8).
@@ -35,7 +35,7 @@ class Finished:
 
 
 def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -> Finished:
-    """Check the engine's answer, tabulate and remove its lineage ids, and account for all content.
+    """Check what the engine returned, tabulate and remove its lineage ids, and account for all content.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     Raises
     ------
     OutputError
-        The answer is not the Bundle of this document.
+        It is not the Bundle of this document.
     """
     content = parse(bundle)
     sources = Sources.of(rendering)
@@ -57,7 +57,7 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     remove_orphans(content)
     content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
-    findings = rendering.told(lineage.seen)
+    findings = rendering.all_findings(lineage.seen)
     return Finished(content, account(rendering, findings, lineage, content, sources), findings)
 
 

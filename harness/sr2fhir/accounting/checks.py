@@ -30,7 +30,7 @@ RESOURCE_ID_KEYS = ("id", "sourceId")
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """Parse an engine's answer, whose every number keeps its text.
+    """Parse what an engine returned; every number keeps its text.
 
     Raises
     ------
@@ -137,7 +137,7 @@ class Case:
 def resource_type(case: Case) -> Iterator[Fault]:
     """Check that it is a Bundle as maps make it."""
     if case.bundle.get("resourceType") != "Bundle":
-        yield "resourceType", "the answer is not a Bundle"
+        yield "resourceType", "the result is not a Bundle"
     if case.bundle.get("type") != "collection":
         yield "Bundle.type", "the Bundle is not a collection"
 
@@ -224,7 +224,7 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
         if faults:
             where, message = faults[0]
             more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
-            raise OutputError(f"the engine's answer was refused: {message}{more}", where=where, hint=HINT)
+            raise OutputError(f"the engine's result was refused: {message}{more}", where=where, hint=HINT)
 
 
 # ---- resources that nothing refers to ----------------------------------------------------------------------

@@ -139,7 +139,7 @@ def collect(bundle: dict[str, Any], sources: Sources, *, keep: bool) -> Lineage:
     Raises
     ------
     OutputError
-        An id that no content item or attribute of the document has: the answer is for another one.
+        An id that no content item or attribute of the document has: the Bundle is of another one.
     """
     lineage = Lineage(sources.elements, keep)
     lineage.resource(bundle, "Bundle")

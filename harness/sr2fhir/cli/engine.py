@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   sr2fhir engine start                    Java with everything loaded, on 127.0.0.1 and a free port
   sr2fhir transform report.dcm            uses it by itself
-  sr2fhir engine status                   what runs, and how it is; exit code 3 if nothing answers
+  sr2fhir engine status                   what runs, and how it is; exit code 3 if nothing responds
   sr2fhir engine stop                     end whatever was started
 
 It has loaded the maps and definitions that were compiled when it was started. After a change of maps,
@@ -96,7 +96,7 @@ def status(arguments: argparse.Namespace) -> int:
         print(f"{condition(state)}: {state.running}")
     if not states:
         print(NOTHING)
-    return 0 if states and all(state.answers for state in states) else EXIT_DOWN
+    return 0 if states and all(state.responds for state in states) else EXIT_DOWN
 
 
 def stop(arguments: argparse.Namespace) -> int:
@@ -118,8 +118,8 @@ def named(arguments: argparse.Namespace) -> list[str]:
 
 def condition(state: State) -> str:
     """Say in a word or two how a server is."""
-    if not state.answers:
-        return "does not answer"
+    if not state.responds:
+        return "does not respond"
     return "up" if state.is_current else "up, with maps or definitions that are out of date"
 
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import sr2fhir
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
-from sr2fhir.outcome import describe, foreseen
+from sr2fhir.outcome import describe, explained
 
 COMMANDS = ("transform", "render", "validate", "compare", "engine", "setup", "info")
 
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except (Exception, KeyboardInterrupt) as error:
-        code = report(foreseen(error))
+        code = report(explained(error))
         if argv is None and code == EXIT_INTERRUPTED:
             leave_interrupted()
         return code

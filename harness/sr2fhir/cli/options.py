@@ -70,7 +70,7 @@ def add_server_options(group: argparse._ActionsContainer) -> None:
         type=seconds,
         default=EngineOptions.timeout_s,
         metavar="SECONDS",
-        help=f"time that one answer of a server may take (default: {EngineOptions.timeout_s:g})",
+        help=f"time that one response of a server may take (default: {EngineOptions.timeout_s:g})",
     )
 
 

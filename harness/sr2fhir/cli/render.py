@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     rendering = render(source, name=name, options=render_options(arguments))
     write(dumps(rendering.document, indent=True) + b"\n", arguments.out)
     terminal = Terminal(sys.stderr)
-    for finding in () if arguments.quiet else rendering.told():
+    for finding in () if arguments.quiet else rendering.all_findings():
         terminal.line(printable(f"{finding.severity}  {name} [{finding.where}]  {finding.message}"))
-    return 1 if any(finding.severity == "error" for finding in rendering.told()) else 0
+    return 1 if any(finding.severity == "error" for finding in rendering.all_findings()) else 0
 
 
 def write(data: bytes, file: Path | None) -> None:

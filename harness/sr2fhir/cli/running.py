@@ -37,7 +37,7 @@ def transforming(
     options
         Those with which the engine was made.
     summary
-        Told what is passed over, and what was done before.
+        Counts what is passed over, and what was done before.
     """
     settings = Settings(
         render_options(arguments),

@@ -19,7 +19,7 @@ _DOUBLE_DIGITS = Decimal("1e-15")
 
 
 class Difference(NamedTuple):
-    """One place at which two answers differ.
+    """One path at which two results differ.
 
     Parameters
     ----------

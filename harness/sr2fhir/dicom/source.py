@@ -1,4 +1,4 @@
-"""One input: how large it may be, its bytes, and what it is, told from the first of them."""
+"""One input: how large it may be, its bytes, and what it is by the first of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Values of data elements: Value Representations (PS3.5 6.2) and Specific Character Set (0008,0005).
 
 Values are what pydicom holds for a text, made without its warnings, which quote the value. Nothing is
-replaced without being told: each text comes with the problem met in decoding it. Sources of the tables of
+replaced silently: each text comes with the problem met in decoding it. Sources of the tables of
 character sets: PS3.3 C.12.1.1.2, Tables C.12-2 to C.12-5; of the rules for code extensions: PS3.5 6.1.2.5.
 """
 

@@ -64,7 +64,7 @@ def _missing(header: Attributes) -> InputError | None:
 
 
 def _title_keys(header: Attributes) -> frozenset[str]:
-    """Return the keys of the root's concept name; what is odd about it is told when it is rendered."""
+    """Return the keys of the root's concept name; what is odd about it is reported when it is rendered."""
     log = FindingLog()
     title = Codes(CodingSchemes(header, {}, log), log).read(header, _CONCEPT_NAME, "1")
     return frozenset(title.keys) if title else frozenset()

@@ -27,7 +27,7 @@ class Running:
     content
         Key of the maps and definitions that it has loaded; empty where that is not known.
     token
-        What it has to be told by who connects.
+        What whoever connects has to send.
     pid, container
         By which it is ended.
     """
@@ -54,14 +54,14 @@ class State:
     ----------
     running
         What was written down when it was started.
-    answers
-        Whether it answers.
+    responds
+        Whether it responds.
     is_current
         Whether it has loaded what set-up has made; a container's server is asked elsewhere.
     """
 
     running: Running
-    answers: bool
+    responds: bool
     is_current: bool = True
 
 

@@ -23,7 +23,7 @@ URL_HINT = (
     "`sr2fhir engine start`, which the engine embedded uses"
 )
 BUSY_HINT = (
-    "It hangs, or answers one request at a time and is at work on another's: see its log, or start it anew"
+    "It hangs, or serves one request at a time and is at work on another's: see its log, or start it anew"
 )
 LOAD_HINT = "The service has to be started with this package's definitions and maps loaded"
 # seconds in which a service says what it is, which costs it nothing
@@ -45,7 +45,7 @@ class ValidatorEngine:
     Parameters
     ----------
     options
-        The base URL of the service, and how long one answer may take.
+        The base URL of the service, and how long one response may take.
     places
         Where the table of rules lies.
 
@@ -70,32 +70,32 @@ class ValidatorEngine:
         """Turn a logical-model document into a resource; see `Transforms.transform`."""
         client = self._ready()
         kind = XML if document[:1] == b"<" else JSON
-        answer = client.post(
+        response = client.post(
             "/transform", document, params={"map": map_url}, content_type=kind, repeatable=True
         )
-        if not answer.ok:
-            raise self._transform_failure(client, answer, map_url)
-        return client.expect(answer, "json").body
+        if not response.ok:
+            raise self._transform_failure(client, response, map_url)
+        return client.expect(response, "json").body
 
     def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
         """Validate a resource; see `Validates.validate`."""
         client = self._ready()
         params = [("bestPractice", "Ignore"), *(("profile", profile) for profile in profiles)]
-        answer = client.post("/validateResource", resource, params=params, repeatable=True)
-        if not answer.ok:
-            raise _validation_failure(client, answer)
-        issues = client.expect(answer, "json").issues()
+        response = client.post("/validateResource", resource, params=params, repeatable=True)
+        if not response.ok:
+            raise _validation_failure(client, response)
+        issues = client.expect(response, "json").issues()
         if not issues:
-            raise client.error("its answer to a validation is no OperationOutcome")
+            raise client.error("its response to a validation is no OperationOutcome")
         return list(messages.validation_messages(issues))
 
     def to_xml(self, resource: bytes) -> bytes:
         """Write a resource as XML; see `Converts.to_xml`."""
         client = self._ready()
-        answer = client.post("/convert", resource, accept=XML, repeatable=True)
-        if not answer.ok:
-            raise client.refusal(answer, "to write the resource as XML")
-        return client.expect(answer, "xml").body
+        response = client.post("/convert", resource, accept=XML, repeatable=True)
+        if not response.ok:
+            raise client.refusal(response, "to write the resource as XML")
+        return client.expect(response, "xml").body
 
     def label(self) -> str:
         """Name the engine and its URL; see `Engine.label`."""
@@ -124,12 +124,12 @@ class ValidatorEngine:
         Raises
         ------
         EngineUnavailableError
-            There is none that answers in time. What it answers does not matter.
+            There is none that responds in time. What it returns does not matter.
         """
         client = self._client
         limit = min(client.timeout_s, _HELLO_S)
         try:
-            answer = client.send(
+            response = client.send(
                 "GET", "/version", headers={"Accept": JSON}, repeatable=True, timeout_s=limit
             )
         except EngineUnavailableError:
@@ -137,14 +137,14 @@ class ValidatorEngine:
         except EngineError as error:
             hint = BUSY_HINT if isinstance(error, LateError) else error.hint
             raise EngineUnavailableError(error.message, hint=hint) from None
-        if answer.status in UNAVAILABLE:
-            raise client.refusal(answer)
+        if response.status in UNAVAILABLE:
+            raise client.refusal(response)
 
-    def _transform_failure(self, client: Client, answer: Response, map_url: str) -> Sr2FhirError:
+    def _transform_failure(self, client: Client, response: Response, map_url: str) -> Sr2FhirError:
         """Make the error of a transform that the service refused."""
-        said = _said(answer)
+        said = _said(response)
         if said is None:
-            return client.refusal(answer, "to transform the document")
+            return client.refusal(response, "to transform the document")
         if _NO_MAP.match(said):
             return client.unavailable(f"the map {map_url} is not loaded there", hint=LOAD_HINT)
         if said in _RESOURCES:
@@ -156,17 +156,17 @@ class ValidatorEngine:
         return error
 
 
-def _said(answer: Response) -> str | None:
+def _said(response: Response) -> str | None:
     """Return what the engine behind the service said, if it was the engine that failed."""
-    for text in answer.texts():
+    for text in response.texts():
         if match := _FAILED.match(text):
             return text[match.end() :]
     return None
 
 
-def _validation_failure(client: Client, answer: Response) -> Sr2FhirError:
+def _validation_failure(client: Client, response: Response) -> Sr2FhirError:
     """Make the error of a validation that the service refused."""
-    said = _said(answer)
+    said = _said(response)
     if match := _NO_PROFILE.search(said or ""):
         return client.error(f"the profile {match[1]} is not known")
-    return client.refusal(answer, "to validate the resource")
+    return client.refusal(response, "to validate the resource")

@@ -7,6 +7,6 @@ table of roles; the passes that only one template needs stand with it, below :mo
 from __future__ import annotations
 
 from sr2fhir.model.environment import RenderOptions
-from sr2fhir.model.rendering import HeaderRecord, ItemRecord, Leftover, Rendering
+from sr2fhir.model.rendering import HeaderRecord, ItemRecord, NotHeld, Rendering
 
-__all__ = ["HeaderRecord", "ItemRecord", "Leftover", "RenderOptions", "Rendering"]
+__all__ = ["HeaderRecord", "ItemRecord", "NotHeld", "RenderOptions", "Rendering"]

@@ -86,7 +86,7 @@ class HeaderTable:
 
     @cached_property
     def opened(self) -> frozenset[str]:
-        """Sequences whose items are told part by part."""
+        """Sequences whose items are accounted for part by part."""
         return frozenset(
             {name.split(".")[0] for name in self.dispositions if "." in name} | {*self._elsewhere["opened"]}
         )
@@ -140,7 +140,7 @@ class _Reader:
         self._same: dict[str, str] = {}
 
     def header(self) -> Header:
-        # the time zone that had to be assumed is told of the study first
+        # the time zone that had to be assumed is reported for the study first
         self._moment(self._env.header, self._table.row("study", "StudyDate"))
         return Header(
             patient=self._patient(),

@@ -37,8 +37,8 @@ class Rendering:
         What was noticed, in the order in which it was.
     items, header
         Every content item and every attribute of the header.
-    leftovers
-        What items have besides, to be told after the findings.
+    not_held
+        What items have besides: findings, unless the Bundle turns out to hold it.
     """
 
     document_type: DocumentType
@@ -46,10 +46,10 @@ class Rendering:
     findings: tuple[Finding, ...]
     items: tuple[ItemRecord, ...]
     header: tuple[HeaderRecord, ...]
-    leftovers: tuple[Leftover, ...] = ()
+    not_held: tuple[NotHeld, ...] = ()
 
-    def told(self, seen: Container[str] | None = None) -> tuple[Finding, ...]:
-        """Return all findings, those about leftovers last.
+    def all_findings(self, seen: Container[str] | None = None) -> tuple[Finding, ...]:
+        """Return all findings, those about not_held last.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Rendering:
         """
         left = (
             each.finding
-            for each in self.leftovers
+            for each in self.not_held
             if each.lineage is None or (seen is not None and each.lineage not in seen)
         )
         return tuple(dict.fromkeys((*self.findings, *left)))
@@ -70,7 +70,7 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class NotHeld:
     """What an item has and the logical model does not.
 
     Parameters
@@ -157,7 +157,7 @@ def header_records(
 ) -> tuple[HeaderRecord, ...]:
     """Return a record for each attribute of the header, and for the parts of sequences with several targets.
 
-    Those of the root content item are told as item 1.
+    Those of the root content item are counted as item 1.
 
     An empty sequence is absent. An empty attribute that would have a target has nothing to map: context.
 
@@ -270,28 +270,28 @@ _OBSERVED = tag("ObservationDateTime")
 _TRACED = frozenset({_OBSERVED, tag("ObservationUID")})
 
 
-def leftovers(items: Iterable[Item], values: Values, observations: Container[Item]) -> tuple[Leftover, ...]:
+def not_held(items: Iterable[Item], values: Values, observations: Container[Item]) -> tuple[NotHeld, ...]:
     """Return every attribute of a content item, other than the root, that the logical model does not hold.
 
-    A value without a concept name (PS3.3 Table C.17-5: required) is told too: it says nothing. Observation
-    UID and Observation DateTime are held with a lineage of their own: what becomes of them is seen in the
-    Bundle.
+    A value without a concept name (PS3.3 Table C.17-5: required) is reported too: it says nothing.
+    Observation UID and Observation DateTime are held with a lineage of their own: what becomes of them is
+    seen in the Bundle.
 
     Parameters
     ----------
     observations
-        Items that become Observations. Of their Observation DateTime no more is told than that it has no
+        Items that become Observations. Of their Observation DateTime no more is reported than that it has no
         time of day.
     """
     return tuple(left for item in items if item.parent for left in _of(item, values, item in observations))
 
 
-def _of(item: Item, values: Values, is_observation: bool) -> Iterator[Leftover]:
+def _of(item: Item, values: Values, is_observation: bool) -> Iterator[NotHeld]:
     observed = values.observed.get(item)
     if item.concept is None and item.value_type in _NAMED:
-        yield Leftover(Finding("warning", "invalid-value", item.position, _NO_CONCEPT))
+        yield NotHeld(Finding("warning", "invalid-value", item.position, _NO_CONCEPT))
     if observed and not is_instant(observed):
-        yield Leftover(Finding("information", "no-target", item.position, _NO_INSTANT))
+        yield NotHeld(Finding("information", "no-target", item.position, _NO_INSTANT))
     for number in item.attributes.others(_held("by-reference" if item.by_reference else item.value_type)):
         if number in _TRACED and (number != _OBSERVED or is_instant(observed)):
             yield _not_carried(number, item, item.attribute(keyword_path(number)))
@@ -303,9 +303,9 @@ def _of(item: Item, values: Values, is_observation: bool) -> Iterator[Leftover]:
                 yield _not_carried(number, item)
 
 
-def _not_carried(number: int, item: Item, lineage: str | None = None) -> Leftover:
+def _not_carried(number: int, item: Item, lineage: str | None = None) -> NotHeld:
     message = f"the attribute {keyword_path(number)} is not carried over"
-    return Leftover(Finding("information", "no-target", item.position, message), lineage)
+    return NotHeld(Finding("information", "no-target", item.position, message), lineage)
 
 
 @cache

@@ -28,7 +28,7 @@ _XHTML = "{http://www.w3.org/1999/xhtml}"
 # XML 1.0, section 2.2: everything else cannot stand in a document, not even as a character reference. U+FEFF
 # can, but the HL7 engine loses it.
 _NO_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-# libxml2 refuses longer values unless it is told that documents may be large.
+# libxml2 refuses longer values unless documents are declared large.
 _LONG = 10_000_000
 _INDENT = "  "
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sr2fhir.errors import Sr2FhirError
-from sr2fhir.outcome import REPORT_IT, foreseen, unexpected
+from sr2fhir.outcome import REPORT_IT, explained, unexpected
 
 if TYPE_CHECKING:
     from sr2fhir.runs.inputs import Skipped
@@ -148,11 +148,11 @@ def without_frames(error: Exception, name: str | None = None) -> Sr2FhirError:
     name
         Of the input, for an error that is none of ours.
     """
-    told = foreseen(error)
-    if not isinstance(told, Sr2FhirError):
-        return Sr2FhirError(unexpected(told), source=name, hint=REPORT_IT)
-    told.__context__ = told.__cause__ = None
-    return told.with_traceback(None)
+    known = explained(error)
+    if not isinstance(known, Sr2FhirError):
+        return Sr2FhirError(unexpected(known), source=name, hint=REPORT_IT)
+    known.__context__ = known.__cause__ = None
+    return known.with_traceback(None)
 
 
 @dataclass

@@ -217,10 +217,13 @@ def relate(resource: JsonObject, places: dict[str, str]) -> None:
 
 def named(outcome: JsonObject, name: str) -> JsonObject:
     """Name the input in each issue, since many inputs share the file."""
-    return {**outcome, "issue": [{**issue, "diagnostics": told(issue, name)} for issue in outcome["issue"]]}
+    return {
+        **outcome,
+        "issue": [{**issue, "diagnostics": diagnostics(issue, name)} for issue in outcome["issue"]],
+    }
 
 
-def told(issue: JsonObject, name: str) -> str:
-    """Put the name of the input before what is told, unless it stands there."""
-    diagnostics = issue.get("diagnostics", "")
-    return diagnostics if diagnostics.startswith(name) else "; ".join(filter(None, (name, diagnostics)))
+def diagnostics(issue: JsonObject, name: str) -> str:
+    """Put the name of the input before the diagnostics, unless it stands there."""
+    text = issue.get("diagnostics", "")
+    return text if text.startswith(name) else "; ".join(filter(None, (name, text)))

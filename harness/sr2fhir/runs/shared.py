@@ -41,7 +41,7 @@ class SharedRun:
     folder
         Of the results.
     summary
-        Told what was done before or elsewhere, and what inputs had in common.
+        Counts what was done before or elsewhere, and what inputs had in common.
     resume
         Whether to go on with what an interrupted run recorded, or to join one that other processes work on.
     database

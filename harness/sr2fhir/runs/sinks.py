@@ -1,4 +1,4 @@
-"""Where results go: three files for each input, or the Bundle alone in a stream (`ndjson` has another way).
+"""Where results go: three files for each input, or the Bundle alone in a stream (`ndjson` writes otherwise).
 
 Files are written beside their place and then moved there, so none is ever half there.
 """

@@ -110,15 +110,15 @@ def counted(result: Result, where: str | None) -> FileResult:
 
 
 def failure(sink: Sink, task: Task, error: Exception, digest: str = "") -> Done:
-    """Write the outcome of a failure; no place is told where even that cannot be written."""
+    """Write the outcome of a failure; without a path where even that cannot be written."""
     name = task.item.name
-    told = without_frames(error, name)
+    kept = without_frames(error, name)
     try:
-        written = sink.fail(name, told)
+        written = sink.fail(name, kept)
     except Sr2FhirError as second:
         log_stack(name, second)
         written = Written()
-    return Done(FileResult(name, written.where, error=told), digest, written, task.job)
+    return Done(FileResult(name, written.where, error=kept), digest, written, task.job)
 
 
 def lost(sink: Sink, task: Task, error: Sr2FhirError) -> Done:
@@ -139,5 +139,5 @@ def log_stack(name: str, error: BaseException) -> None:
     """Log where an error came from, without its text, which may hold patient data."""
     if logger.isEnabledFor(logging.DEBUG):
         frames = extract_tb(error.__traceback__)
-        told = "; ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
-        logger.debug("%s: %s raised in %s", name, type(error).__name__, told)
+        passed = "; ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
+        logger.debug("%s: %s raised in %s", name, type(error).__name__, passed)

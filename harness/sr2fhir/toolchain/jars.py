@@ -36,7 +36,7 @@ _TIMEOUT_S = 60
 _REASONS = {
     "SSLError": "the repository's certificate is not trusted",
     "ProxyError": "the proxy cannot be reached",
-    "Timeout": "the repository did not answer in time",
+    "Timeout": "the repository did not respond in time",
     "ConnectionError": "the repository cannot be reached",
     "RuntimeError": "the repository does not have it, or did not deliver it",
 }
@@ -54,7 +54,7 @@ def fetch_jars(places: Layout, progress: Progress, fetch: Fetch | None = None) -
     places
         Where the jars go.
     progress
-        Is told how many are done.
+        Called with how many are done.
     fetch
         Brings one jar into a folder and returns where it lies; by default from the machine's Maven
         repository.

@@ -33,8 +33,8 @@ _CONFORMANCE = frozenset(
 # Packages that SUSHI adds by itself in their newest version. They are not pinned and not needed, so their
 # absence is no news.
 _UNPINNED = re.compile(r"hl7\.terminology\.r5|hl7\.fhir\.uv\.extensions\.r5|hl7\.fhir\.uv\.tools\.r5")
-# No address that answers: what is not in the package cache shall not be fetched, or a build would depend on
-# its day.
+# Here is no server: what is not in the package cache shall not be fetched, or a build would depend on the
+# day.
 _NO_REGISTRY = "http://127.0.0.1:9"
 _FINDING = re.compile(r"^(error|warn)\s+(.*)$")
 _FILE = re.compile(r"^\s+File: (.*)$", re.MULTILINE)

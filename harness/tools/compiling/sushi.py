@@ -112,11 +112,11 @@ def _own_node(folder: Path) -> Node | None:
 
 
 def _major_version(node: str) -> int:
-    """Ask Node for its major version; 0 where it does not answer."""
+    """Ask Node for its major version; 0 where it does not say it."""
     try:
-        answer = subprocess.run(
+        version = subprocess.run(
             [node, "--version"], capture_output=True, text=True, timeout=30, check=True
         ).stdout
-        return int(answer.strip().lstrip("v").split(".")[0])
+        return int(version.strip().lstrip("v").split(".")[0])
     except (OSError, ValueError, subprocess.SubprocessError):
         return 0

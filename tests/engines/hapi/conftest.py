@@ -32,7 +32,7 @@ def fhir(needed: list[Part]) -> Fhir:
 
 @pytest.fixture
 def base(fhir: Fhir) -> Iterator[str]:
-    """Serve it, and answer its base URL."""
+    """Serve it, and return its base URL."""
     with serving(fhir) as url:
         yield url
 

@@ -176,7 +176,7 @@ class _Handler:
 
 @contextmanager
 def serving(fhir: Fhir) -> Iterator[str]:
-    """Serve on a free port of loopback and answer the base URL."""
+    """Serve on a free port of loopback and return the base URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler(fhir).made)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

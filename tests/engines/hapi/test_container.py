@@ -171,7 +171,7 @@ def test_a_container_is_started_and_waited_for(fake: Docker, places: Layout, por
     assert "network_mode" not in container.options
     assert container.options["environment"]["MATCHBOX_FHIR_CONTEXT_ONLYONEENGINE"] == "true"
     assert containers.start(IMAGE, port, 20.0, places) == (running, False)
-    assert containers.state(places) == State(running, answers=True)
+    assert containers.state(places) == State(running, responds=True)
     assert containers.stop(places) == running
     assert fake.held == []
     assert containers.state(places) is None
@@ -267,7 +267,7 @@ def test_a_docker_that_answers_too_late_leaves_no_container(
     fake: Docker, places: Layout, late: list[str]
 ) -> None:
     fake.late = late
-    with pytest.raises(EngineUnavailableError, match="no Docker answers"):
+    with pytest.raises(EngineUnavailableError, match="Docker does not respond"):
         start(places, None)
     assert fake.late == []
     assert fake.held == []
@@ -305,11 +305,11 @@ def test_without_docker_it_says_so_and_keeps_the_record(
 ) -> None:
     running = start(places, port)
     monkeypatch.setattr(docker_package, "from_env", raises(DockerException("no socket")))
-    with pytest.raises(EngineUnavailableError, match=r"no Docker answers.*DOCKER_HOST"):
+    with pytest.raises(EngineUnavailableError, match=r"Docker does not respond.*DOCKER_HOST"):
         containers.stop(places)
     assert containers.start(IMAGE, port, 20.0, places) == (running, False)
     records.path_of("hapi", places).unlink()
-    with pytest.raises(EngineUnavailableError, match=r"no Docker answers.*DOCKER_HOST"):
+    with pytest.raises(EngineUnavailableError, match=r"Docker does not respond.*DOCKER_HOST"):
         start(places, port)
 
 

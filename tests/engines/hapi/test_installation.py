@@ -204,7 +204,7 @@ def test_an_older_copy_under_another_id_is_named_after_installing(
         make(install=True).transform(DOCUMENT, ENTRY_MAP)
     message = str(caught.value)
     assert f"engine hapi at {base}: {part} was put there" in message
-    assert f"{part.url} is answered with another copy too, StructureMap/old-one" in message
+    assert f"{part.url} leads to another copy too, StructureMap/old-one" in message
     assert "Remove StructureMap/old-one there" in message
     assert fhir.lines("POST") == []
 
@@ -216,9 +216,7 @@ def test_a_copy_without_a_proper_id_is_named_by_its_url(
 ) -> None:
     part = maps(needed)[3]
     found_besides(fhir, changed(part, id=name, group=[]))
-    with pytest.raises(
-        EngineUnavailableError, match=r"is not answered with it\. A server that keeps"
-    ) as caught:
+    with pytest.raises(EngineUnavailableError, match=r"leads not to it\. A server that keeps") as caught:
         make(install=True).transform(DOCUMENT, ENTRY_MAP)
     assert part.url in str(caught.value)
 

@@ -87,7 +87,7 @@ def wait(url: str) -> None:
                 return
         except EngineError:
             sleep(1)
-    pytest.fail("the server that was started does not answer")
+    pytest.fail("the server that was started does not respond")
 
 
 @pytest.fixture(scope="module")

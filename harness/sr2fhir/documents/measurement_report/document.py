@@ -24,7 +24,7 @@ from sr2fhir.model.environment import Environment, RenderOptions, prepare
 from sr2fhir.model.header import Header, HeaderTable
 from sr2fhir.model.identifiers import sop_class_coding
 from sr2fhir.model.parties import Parties, observers, participants
-from sr2fhir.model.rendering import Rendering, header_records, item_records, leftovers
+from sr2fhir.model.rendering import Rendering, header_records, item_records, not_held
 from sr2fhir.model.tree import Item, coded_json, walk
 from sr2fhir.model.values import Values, read_values
 
@@ -64,7 +64,7 @@ def render(
         findings,
         item_records(items, uses),
         header_records(attributes, findings, HEADER, uses.same),
-        leftovers(items, values, observations),
+        not_held(items, values, observations),
     )
 
 

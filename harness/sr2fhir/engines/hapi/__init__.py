@@ -39,7 +39,7 @@ class HapiEngine:
     Parameters
     ----------
     options
-        The base URL of the server, by default that of the container that runs here; how long an answer may
+        The base URL of the server, by default that of the container that runs here; how long a response may
         take; and `install`, to put there what is missing. What runs here was started for us, so it may be
         given what it lacks.
     places
@@ -75,7 +75,7 @@ class HapiEngine:
         try:
             return protocol.unwrapped(response.body)
         except ValueError:
-            raise self._client.error("its answer holds no result of the map") from None
+            raise self._client.error("its response holds no result of the map") from None
 
     def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
         """Validate a resource; see `Validates.validate`."""
@@ -176,7 +176,7 @@ class HapiEngine:
 
 
 def _is_result(response: Response) -> bool:
-    """Tell whether an answer is a result: some servers give an OperationOutcome under a status of success."""
+    """Tell whether a response is a result: some servers return an OperationOutcome with status 200."""
     return response.ok and protocol.resource_type(response.body) != "OperationOutcome"
 
 

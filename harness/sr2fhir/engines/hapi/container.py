@@ -1,7 +1,7 @@
 """A FHIR server as a container: started out of an image, waited for, asked and removed.
 
 It can be reached from this machine only: a port of 127.0.0.1 leads to it over Docker's bridge. Where there is
-no bridge, it may, if that is allowed, share the machine's network; then it is told to listen on 127.0.0.1,
+no bridge, it may, if that is allowed, share the machine's network; then it is set to listen on 127.0.0.1,
 and it is for the image to heed that. Each container carries labels, by which one that was left behind is
 found, and removed before another is started: ``docker ps --all --filter label=sr2fhir.engine``.
 """
@@ -35,17 +35,17 @@ LOOPBACK = "127.0.0.1"
 # where images keep their FHIR endpoint: matchbox, the HAPI starter, older matchbox, others
 BASES = ("/matchboxv3/fhir", "/fhir", "/matchbox/fhir", "")
 DEFAULT_PORT = 8080
-# What matchbox and the HAPI starter are told, as Spring Boot reads it; other images do not mind. The maps are
-# for R5; matchbox lets itself be written to only as one that serves development; Undertow, under matchbox,
-# takes requests of 2 MB only, which is some 800 measurements.
+# What matchbox and the HAPI starter are set to, as Spring Boot reads it; other images do not mind. The maps
+# are for R5; matchbox lets itself be written to only as one that serves development; Undertow, under
+# matchbox, takes requests of 2 MB only, which is some 800 measurements.
 SETTINGS = {
     "HAPI_FHIR_FHIR_VERSION": R5.name,
     "MATCHBOX_FHIR_CONTEXT_ONLYONEENGINE": "true",
     "SERVER_UNDERTOW_MAX_HTTP_POST_SIZE": "1GB",
 }
-# seconds: between two looks, and for an answer to a question that costs nothing
+# seconds: between two looks, and for a response to a request that costs nothing
 _PAUSE_S, _ASK_S = 0.5, 5.0
-# how often a container is tried to be removed when Docker does not answer
+# how often a container is tried to be removed when Docker does not respond
 _TRIES = 2
 _TAIL = 200
 _QUOTE = 160
@@ -65,7 +65,7 @@ def start(
     *,
     host_network: bool = False,
 ) -> tuple[Running, bool]:
-    """Start a container, unless one runs, and wait until its FHIR server answers.
+    """Start a container, unless one runs, and wait until its FHIR server responds.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def stop(places: Layout | None = None) -> Running | None:
     Raises
     ------
     EngineUnavailableError
-        Docker does not answer, or does not remove it.
+        Docker does not respond, or does not remove it.
     """
     places = places or layout()
     running = _alive(places)
@@ -148,7 +148,7 @@ def stop(places: Layout | None = None) -> Running | None:
 def _alive(places: Layout) -> Running | None:
     """Find the container that runs; one that has stopped is removed, with its record.
 
-    Without Docker that cannot be told: it counts as alive, so that its record is kept.
+    Without Docker that is not known: it counts as alive, so that its record is kept.
     """
     running = records.read(ENGINE, places)
     if running is None:
@@ -168,7 +168,7 @@ def _alive(places: Layout) -> Running | None:
 
 @contextlib.contextmanager
 def _nothing_left(client: DockerClient, places: Layout) -> Iterator[None]:
-    """Remove the container of a start that fails; by its label, for Docker's answer may have been lost."""
+    """Remove the container of a start that fails; by its label, for Docker's response may have been lost."""
     from docker.errors import DockerException
 
     try:
@@ -212,7 +212,7 @@ def _docker() -> Iterator[DockerClient]:
         reason = re.sub(r"\s+", " ", str(error.explanation or "no reason given"))[:_QUOTE]
         raise EngineUnavailableError(f"Docker refuses: {reason}") from None
     except (DockerException, OSError):
-        raise EngineUnavailableError("no Docker answers", hint=_NO_DOCKER) from None
+        raise EngineUnavailableError("Docker does not respond", hint=_NO_DOCKER) from None
 
 
 def _created(client: DockerClient, image: str, port: int, places: Layout, *, host_network: bool) -> Container:
@@ -254,7 +254,7 @@ def _exposed_port(image: dict[str, Any]) -> int:
 
 
 def _ready(container: Container, limit_s: float) -> tuple[str, str]:
-    """Wait until the server answers; return its base URL and its software."""
+    """Wait until the server responds; return its base URL and its software."""
     root = f"http://{LOOPBACK}:{container.labels[_PORT_LABEL]}"
     deadline = monotonic() + limit_s
     while monotonic() < deadline:
@@ -270,7 +270,7 @@ def _ready(container: Container, limit_s: float) -> tuple[str, str]:
 
 
 def _software(url: str) -> str:
-    """Ask a FHIR server for its software; empty, if it does not answer."""
+    """Ask a FHIR server for its software; empty, if it does not respond."""
     with contextlib.closing(Client(ENGINE, url, _ASK_S)) as client, contextlib.suppress(EngineError):
         return ask_software(client)
     return ""

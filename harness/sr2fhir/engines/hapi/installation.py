@@ -39,7 +39,7 @@ _USED = re.compile(rf'"url"\s*:\s*"{re.escape(CANONICAL)}/(StructureDefinition)/
 _AT_ONCE = 4
 # seconds that a server may take until a search finds what was put, and between two looks
 _CONFIRM_S, _PAUSE_S = 5.0, 0.5
-# HAPI answers a search that it has answered within a minute as it did then, unless told otherwise
+# HAPI repeats the result of a search that it was sent within the last minute, unless asked not to
 _FRESH = {"Accept": JSON, "Cache-Control": "no-cache"}
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _HINT = "Allow to put it there with --engine-install"
@@ -173,7 +173,7 @@ def provide(client: Client, parts: Sequence[Part], *, install: bool) -> None:
     ------
     EngineUnavailableError
         Something is missing or differs and may not be, or cannot be, installed; or the server goes on
-        answering with an older copy.
+        returning an older copy.
     """
     findings = _look_up_all(client, parts, {})
     faulty = [finding for finding in findings if finding.fault]
@@ -183,7 +183,7 @@ def provide(client: Client, parts: Sequence[Part], *, install: bool) -> None:
 
 
 def _confirm(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
-    """See that the server answers with what was put, by URL; wait a little for one that files it later."""
+    """See that the server returns what was put, by URL; wait a little for one that files it later."""
     deadline = monotonic() + _CONFIRM_S
     while faulty := [finding for finding in _look_up_all(client, list(stored), stored) if finding.fault]:
         if monotonic() > deadline:
@@ -194,11 +194,11 @@ def _confirm(client: Client, stored: Mapping[Part, dict[str, Any]]) -> None:
 def _put_in_vain(client: Client, finding: Finding) -> Sr2FhirError:
     """Make the error of a definition that was put in vain."""
     part = finding.part
-    reason = f"{part} was put there, but its URL {part.url} is"
+    reason = f"{part} was put there, but its URL {part.url} leads"
     if not finding.other:
-        return client.unavailable(f"{reason} not answered with it", hint=_RESTART_HINT)
+        return client.unavailable(f"{reason} not to it", hint=_RESTART_HINT)
     hint = f"Remove {finding.other} there. {_RESTART_HINT}"
-    return client.unavailable(f"{reason} answered with another copy too, {finding.other}", hint=hint)
+    return client.unavailable(f"{reason} to another copy too, {finding.other}", hint=hint)
 
 
 def _look_up_all(

@@ -62,7 +62,7 @@ _RESOURCES = {
     "OutOfMemoryError": ("the report needs more memory than the server has", "Give its Java more (-Xmx)"),
 }
 _NO_OPERATION = frozenset({404, 405, 501})
-# Bytes of a request that Undertow, under matchbox, takes unless told otherwise; beyond, it says 500 only.
+# Bytes of a request that Undertow, under matchbox, takes by default; beyond, it says 500 only.
 _UNDERTOWS_LIMIT = 2 << 20
 _LARGER = "Let it take larger ones; matchbox does with server.undertow.max-http-post-size, such as 1GB"
 
@@ -340,7 +340,7 @@ def failure(client: Client, response: Response, sent: int, map_url: str, places:
         reason = f"there is no StructureMap/$transform at this URL (status {response.status})"
         return client.error(reason, hint="Check the base URL")
     return (
-        client.error("it answered with an OperationOutcome")
+        client.error("it returned an OperationOutcome")
         if response.ok
         else client.refusal(response, "the transform")
     )

@@ -171,7 +171,7 @@ class EmbeddedEngine:
             return connection.request(operation, name, content, self._options.timeout_s)
         except TimeoutError:
             raise TransformError(
-                f"{self.label()}: no answer within {self._options.timeout_s:g} s",
+                f"{self.label()}: no result within {self._options.timeout_s:g} s",
                 hint="Allow more with --engine-timeout",
             ) from None
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ENGINE = "embedded"
 START_LIMIT_S = 180.0
-_CHANCE_BYTES = 32
+_NONCE_BYTES = 32
 # seconds: for the beginning of a connection, until it ends by itself or by force
 _HELLO_S, _END_S = 3.0, 10.0
 _PAUSE_S = 0.05
@@ -56,7 +56,7 @@ def connect(places: Layout) -> Connection | None:
         connected.close()
         _log.warning("the engine in the background %s", _OUTDATED)
     elif running and state(places):
-        _log.warning("the engine in the background does not answer. %s", _ANEW)
+        _log.warning("the engine in the background does not respond. %s", _ANEW)
     return None
 
 
@@ -86,7 +86,7 @@ def start(
     try:
         with records.start_lock(ENGINE, places, limit_s):
             found = state(places)
-            if found and found.answers and found.is_current:
+            if found and found.responds and found.is_current:
                 return found.running, False
             stop(places)
             return _launched(port, limit_s, places), True
@@ -124,7 +124,7 @@ def stop(places: Layout | None = None) -> Running | None:
     if found is None:
         return None
     records.remove(found.running, places)
-    if not found.answers:
+    if not found.responds:
         _kill(found.running)
     deadline = monotonic() + _END_S
     while _is_ours(found.running, places):
@@ -173,7 +173,7 @@ def transform_samples(connection: Connection, samples: Sequence[Rendering], roun
 
 def _launched(port: int | None, limit_s: float, places: Layout) -> Running:
     """Start the process, write it down when it is ready, and leave nothing behind if it never is."""
-    content, token = content_key(places), os.urandom(_CHANCE_BYTES).hex()
+    content, token = content_key(places), os.urandom(_NONCE_BYTES).hex()
     running: Running | None = None
     main = (SERVICE, str(port or 0), str(records.path_of(ENGINE, places)))
     process = Process(
@@ -215,17 +215,17 @@ def _why(error: BaseException, process: Process, port: int | None, limit_s: floa
 
 
 def _greet(running: Running) -> socket.socket | None:
-    """Connect to a service and prove to each other that we know its token; None where none answers."""
+    """Connect to a service and prove to each other that we know its token; None where none responds."""
     address = urlsplit(running.url)
-    chance, token = os.urandom(_CHANCE_BYTES), running.token.encode()
+    nonce, token = os.urandom(_NONCE_BYTES), running.token.encode()
     connected = None
     try:
         connected = socket.create_connection((address.hostname or "", address.port or 0), _HELLO_S)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connected.sendall(chance)
+        connected.sendall(nonce)
         with connected.makefile("rb") as replies:
-            proof = replies.read(_CHANCE_BYTES)  # all of them, however they arrive
-        if hmac.compare_digest(proof, hashlib.sha256(token + chance).digest()):
+            proof = replies.read(_NONCE_BYTES)  # all of them, however they arrive
+        if hmac.compare_digest(proof, hashlib.sha256(token + nonce).digest()):
             connected.sendall(token)
             connected.settimeout(None)
             return connected
