@@ -18,7 +18,7 @@ from sr2fhir.paths import COMPILED, DATA, Layout, layout
 from tools.compiling import process
 
 _PACKAGE = Path("harness") / "sr2fhir"
-_PROJECT = ("pyproject.toml", "README.md", "LICENSE")
+_PROJECT = ("pyproject.toml", "README.md", "LICENSE", "harness/build_hook.py")
 _NOT_SHIPPED = shutil.ignore_patterns("__pycache__", ".*_cache", DATA)
 
 
@@ -66,7 +66,7 @@ def stage(places: Layout, folder: Path) -> None:
     """
     for name in _PROJECT:
         if (places.sources / name).is_file():
-            shutil.copyfile(places.sources / name, folder / name)
+            _copy(places.sources / name, folder / name)
     package = folder / _PACKAGE
     shutil.copytree(places.sources / _PACKAGE, package, ignore=_NOT_SHIPPED)
     for source, name in data(places):

@@ -41,6 +41,14 @@ def test_it_comes_out_the_same_again(built: Path, tmp_path: Path) -> None:
     assert wheel.build(layout(), tmp_path).read_bytes() == built.read_bytes()
 
 
+def test_a_checkout_as_it_is_makes_no_wheel(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    done = subprocess.run(command, cwd=layout().sources, capture_output=True, text=True)
+    assert done.returncode
+    assert "this wheel would lack the compiled maps. Build it with `make wheel`" in done.stdout + done.stderr
+    assert not list(tmp_path.glob("*.whl"))
+
+
 def test_an_installed_package_compiles_nothing(tmp_path: Path) -> None:
     installed = Layout(tmp_path / DATA, tmp_path / "home", tmp_path / DATA / COMPILED)
     assert [step.name for step in steps_for(installed)] == ["java", "jars", "overlay", "packages", "classes"]
