@@ -52,9 +52,9 @@ class Sr2FhirError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Join source, place, message and hint into one line."""
-        place = " ".join(part for part in (self.source, f"[{self.where}]" if self.where else None) if part)
-        line = f"{place}: {self.message}" if place else self.message
+        """Join source, location, message and hint into one line."""
+        location = " ".join(part for part in (self.source, f"[{self.where}]" if self.where else None) if part)
+        line = f"{location}: {self.message}" if location else self.message
         return f"{line}. {self.hint}" if self.hint else line
 
 

@@ -73,9 +73,9 @@ def map_place(error: Sr2FhirError) -> str | None:
     """Tell where in the maps a transformation failed: file and line, map, group and rule."""
     if not isinstance(error, TransformError):
         return None
-    place = f"{error.file}:{error.line}" if error.file and error.line else error.file
+    location = f"{error.file}:{error.line}" if error.file and error.line else error.file
     rule = "/".join(part for part in (error.map_name, error.group, error.rule) if part)
-    return sentence(place, f"rule {rule}" if rule else None)
+    return sentence(location, f"rule {rule}" if rule else None)
 
 
 def describe(error: BaseException, *, known: str | None = None) -> str:
@@ -88,12 +88,12 @@ def describe(error: BaseException, *, known: str | None = None) -> str:
     """
     if not isinstance(error, Sr2FhirError):
         return f"{unexpected(error)}. {REPORT_IT}"
-    place = " ".join(
+    location = " ".join(
         part
         for part in (error.source if error.source != known else None, error.where and f"[{error.where}]")
         if part
     )
-    what = ": ".join(part for part in (place, error.message) if part)
+    what = ": ".join(part for part in (location, error.message) if part)
     return ". ".join(part for part in (what, map_place(error), error.hint) if part)
 
 
@@ -124,17 +124,17 @@ def unexpected(error: BaseException) -> str:
 
 def origin(error: BaseException) -> str:
     """Name the innermost line of this package that an error passed: `model/tree.py:120`."""
-    place = "an unknown place"
+    location = "an unknown place"
     trace = error.__traceback__
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        place = (
+        location = (
             f"{file.relative_to(PACKAGE).as_posix()}:{trace.tb_lineno}"
             if file.is_relative_to(PACKAGE)
-            else place
+            else location
         )
         trace = trace.tb_next
-    return place
+    return location
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

@@ -231,13 +231,12 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
 
 
 def remove_orphans(bundle: dict[str, Any]) -> None:
-    """Remove persons and body structures to which nothing refers; the maps make all that are listed."""
-    while True:
-        wanted = {url for entry in bundle["entry"] for url in _referred_to(entry["resource"])}
-        stay = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted)]
-        if len(stay) == len(bundle["entry"]):
-            return
-        bundle["entry"] = stay
+    """Remove persons and body structures to which nothing refers; the maps make all that are listed.
+
+    Once is enough: neither of the two has an element that refers to one of them.
+    """
+    wanted = {url for entry in bundle["entry"] for url in _referred_to(entry["resource"])}
+    bundle["entry"] = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted)]
 
 
 def _is_orphan(entry: dict[str, Any], wanted: Collection[str]) -> bool:

@@ -91,11 +91,11 @@ class Lineage:
     def _members(self, element: dict[str, Any], path: str, owner: str | None) -> None:
         for key in list(element):
             value = element[key]
-            place = f"{path}.{key.removeprefix('_')}"
+            inner = f"{path}.{key.removeprefix('_')}"
             if isinstance(value, dict):
-                self._one(value, place, owner)
+                self._one(value, inner, owner)
             elif isinstance(value, list):
-                self._many(value, place, owner)
+                self._many(value, inner, owner)
             if key.startswith("_"):
                 drop_empty(element, key)
 

@@ -47,7 +47,7 @@ def differences(first: Any, second: Any, path: str = "Bundle") -> Iterator[Diffe
     first, second
         The values.
     path
-        What to call the place of both.
+        Path of both.
 
     Yields
     ------

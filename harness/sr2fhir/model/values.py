@@ -11,6 +11,7 @@ from sr2fhir.jsontext import JsonObject, NumberText
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Concept
 from sr2fhir.model.datatypes import (
+    Clock,
     decimal,
     double,
     filled,
@@ -23,12 +24,11 @@ from sr2fhir.model.environment import Environment
 from sr2fhir.model.identifiers import UID_HINT, is_valid_uid, sop_class_coding, uid_identifier, uid_problem
 from sr2fhir.model.tree import Item, coded_json
 
+Reader = Callable[[Item, Environment], JsonObject]
+
 # ---- one attribute: TEXT, CODE, DATETIME, DATE, TIME, UIDREF, PNAME ----------------------------------------
 
 _TEXT = tag("TextValue")
-_DATE_TIME = tag("DateTime")
-_DATE = tag("Date")
-_TIME = tag("Time")
 _UID = tag("UID")
 _PERSON_NAME = tag("PersonName")
 _CONTROL_CHARACTERS = "control characters have no place in FHIR: a line end or a blank stands for each"
@@ -46,22 +46,14 @@ def code(item: Item, env: Environment) -> JsonObject:
     return filled({"conceptCode": coded_json(item)})
 
 
-def date_time(item: Item, env: Environment) -> JsonObject:
-    """Return the value of a DATETIME item."""
-    written = item.attributes.text(_DATE_TIME)
-    return filled({"valueText": written, "dateTimeValue": env.clock.date_time(written, item.position)})
+def _moment(number: int, member: str, read: Callable[[Clock, str | None, str], str | None]) -> Reader:
+    """Make the function for DATETIME, DATE or TIME: the value as written, and as FHIR has it."""
 
+    def value(item: Item, env: Environment) -> JsonObject:
+        written = item.attributes.text(number)
+        return filled({"valueText": written, member: read(env.clock, written, item.position)})
 
-def date(item: Item, env: Environment) -> JsonObject:
-    """Return the value of a DATE item."""
-    written = item.attributes.text(_DATE)
-    return filled({"valueText": written, "dateValue": env.clock.checked_date(written, item.position)})
-
-
-def time(item: Item, env: Environment) -> JsonObject:
-    """Return the value of a TIME item."""
-    written = item.attributes.text(_TIME)
-    return filled({"valueText": written, "timeValue": env.clock.checked_time(written, item.position)})
+    return value
 
 
 def uid(item: Item, env: Environment) -> JsonObject:
@@ -325,7 +317,6 @@ _ROW = tag("TableRowNumber")
 _COLUMN = tag("TableColumnNumber")
 _CELLS = tag("CellValuesSequence")
 _CONCEPT_NAME = tag("ConceptNameCodeSequence")
-_UNITS = tag("MeasurementUnitsCodeSequence")
 _DEFINITIONS = {
     "row": (tag("TableRowDefinitionSequence"), _ROW),
     "column": (tag("TableColumnDefinitionSequence"), _COLUMN),
@@ -389,15 +380,13 @@ def _first_number(attributes: Attributes, number: int) -> str | None:
 
 # ---- by value type -----------------------------------------------------------------------------------------
 
-Reader = Callable[[Item, Environment], JsonObject]
-
 READERS: dict[str, Reader] = {
     "TEXT": text,
     "CODE": code,
     "NUM": number,
-    "DATETIME": date_time,
-    "DATE": date,
-    "TIME": time,
+    "DATETIME": _moment(tag("DateTime"), "dateTimeValue", Clock.date_time),
+    "DATE": _moment(tag("Date"), "dateValue", Clock.checked_date),
+    "TIME": _moment(tag("Time"), "timeValue", Clock.checked_time),
     "UIDREF": uid,
     "PNAME": person_name,
     "COMPOSITE": reference,

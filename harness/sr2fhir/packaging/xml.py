@@ -90,8 +90,8 @@ def read(data: bytes) -> Element:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        place = f"line {error.position[0]}, column {error.position[1]}"
-        raise OutputError(f"the engine wrote malformed XML ({place})", hint=HINT) from None
+        location = f"line {error.position[0]}, column {error.position[1]}"
+        raise OutputError(f"the engine wrote malformed XML ({location})", hint=HINT) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise OutputError("the engine wrote XML with a document type", hint=HINT)
     if not root.tag.startswith(_FHIR):

@@ -125,7 +125,7 @@ def translate(
     message: ValidationMessage, mask: Mask, validated: dict[str, Any], excused: Iterable[Excuse]
 ) -> ValidationIssue:
     """Translate one message."""
-    resource, path = place(_COMMENT.sub("", message.expression), validated)
+    resource, path = split_path(_COMMENT.sub("", message.expression), validated)
     decision = next((excuse.decision for excuse in excused if excuse.covers(message)), None)
     severity: Severity = "error" if message.severity == "fatal" else message.severity
     return ValidationIssue(
@@ -139,7 +139,7 @@ def translate(
     )
 
 
-def place(expression: str, validated: dict[str, Any]) -> tuple[str, str]:
+def split_path(expression: str, validated: dict[str, Any]) -> tuple[str, str]:
     """Split the validator's path into the resource and the path inside it."""
     match = _IN_ENTRY.fullmatch(expression)
     entries = validated.get("entry", [])
