@@ -224,7 +224,7 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
         if faults:
             where, message = faults[0]
             more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
-            raise OutputError(f"the engine's result was refused: {message}{more}", where=where, hint=HINT)
+            raise OutputError(f"the engine's answer was refused: {message}{more}", where=where, hint=HINT)
 
 
 # ---- resources that nothing refers to ----------------------------------------------------------------------
