@@ -249,7 +249,7 @@ def test_work_ends_that_nobody_waits_for_any_more(workshop: Callable[..., Embedd
     running, _ = service.start(places=places)
     try:
         engine = EmbeddedEngine(EngineOptions(timeout_s=3), places)
-        with closing(engine), pytest.raises(TransformError, match="no answer within 3 s"):
+        with closing(engine), pytest.raises(TransformError, match="no result within 3 s"):
             engine.transform(nested(40), f"{BASE}/StructureMap/Twice")
         assert seconds_of_work(running.pid) > 1
         time.sleep(1)
