@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pydicom
 import pytest
 import sr2fhir
+from pydicom.dataset import Dataset
 
 from tests.engines.registered import register
 
@@ -160,13 +161,36 @@ def test_several_threads_give_what_one_gives(transformer: sr2fhir.Transformer, s
 
 def test_a_transaction_can_be_asked_for(engine: Engine, samples_dir: Path) -> None:
     packaging = sr2fhir.Packaging("transaction")
-    result = sr2fhir.Transformer(engine, packaging=packaging).transform(samples_dir / EXAMPLE)
+    systems = sr2fhir.RenderOptions(issuers={"test-hospital.org": "http://test-hospital.org"})
+    transformer = sr2fhir.Transformer(engine, options=systems, packaging=packaging)
+    result = transformer.transform(samples_dir / EXAMPLE)
     requests = {
         entry["resource"]["resourceType"]: entry["request"]["method"] for entry in result.bundle["entry"]
     }
-    # section 1: conditional create for what may exist, by an identifier with a system; else PUT
-    assert requests["Patient"] == requests["ServiceRequest"] == requests["ImagingStudy"] == "POST"
-    assert requests["Observation"] == requests["ImagingSelection"] == requests["BodyStructure"] == "PUT"
+    # section 1.2: conditional create for what may exist, by an identifier with a system; no order; else PUT
+    assert requests["Patient"] == requests["ImagingStudy"] == requests["BodyStructure"] == "POST"
+    assert "ServiceRequest" not in requests
+    assert requests["Observation"] == requests["ImagingSelection"] == "PUT"
+
+
+def test_the_report_of_a_transaction_tells_what_is_not_sent(engine: Engine, samples_dir: Path) -> None:
+    """An order is referred to by its accession number; what else the document says of it is listed."""
+    numbers = Dataset()
+    numbers.AccessionNumber, numbers.PlacerOrderNumberImagingServiceRequest = "A1", "P1"
+    document = sr2fhir.read(samples_dir / "real_highdicom_sr_document.dcm").dataset
+    document.AccessionNumber, document.ReferencedRequestSequence = "A1", [numbers]
+    packaging = sr2fhir.Packaging("transaction")
+    result = sr2fhir.Transformer(engine, packaging=packaging).transform(document)
+    listed = {line.source: line.reason for line in result.report.unmapped}
+    placer = "ReferencedRequestSequence.1.PlacerOrderNumberImagingServiceRequest"
+    assert listed[placer] == "not-sent"
+    assert "AccessionNumber" not in listed
+    names = {f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in result.bundle["entry"]}
+    assert {each.partition(".")[0] for line in result.report.lines for each in line.elements} <= names
+    collected = sr2fhir.Transformer(engine).transform(document).report
+    assert placer not in {line.source for line in collected.unmapped}
+    assert collected.resources["ServiceRequest"] == 1
+    assert "ServiceRequest" not in result.report.resources
 
 
 def test_reports_and_outcomes_hold_no_patient_data(example: sr2fhir.Result) -> None:

@@ -23,7 +23,8 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
 // ---- Patient, Study, Series, Equipment ----------------------------------------------------------------------------------
 * patient 1..1 BackboneElement "Patient IE"
   * id 1..1 id "UUID of the resource that it becomes"
-  * identifier 0..* Identifier "Patient ID (0010,0020) first, then Other Patient IDs Sequence (0010,1002)"
+  * identifier 0..1 Identifier "Patient ID (0010,0020), if it is a record number: its type (0010,0022) is TEXT or not stated"
+  * otherIdentifier 0..* Identifier "Patient ID of another type, and Other Patient IDs Sequence (0010,1002)"
   * name 0..* HumanName "Patient's Name (0010,0010), one for each component group"
   * birthDate 0..1 date "Patient's Birth Date (0010,0030)"
   * sex 0..1 code "Patient's Sex (0010,0040)"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time the table below, which 
     from sr2fhir.findings import Finding as Finding
     from sr2fhir.model import Rendering as Rendering, RenderOptions as RenderOptions
     from sr2fhir.packaging import Packaging as Packaging
-    from sr2fhir.pipeline import Result as Result, render as render
+    from sr2fhir.pipeline import Result as Result, Settings as Settings, render as render
     from sr2fhir.transformer import Transformer as Transformer
 
 _HOMES = {
@@ -46,7 +46,7 @@ _HOMES = {
     "findings": ("Finding",),
     "model": ("RenderOptions", "Rendering"),
     "packaging": ("Packaging",),
-    "pipeline": ("Result", "render"),
+    "pipeline": ("Result", "Settings", "render"),
     "transformer": ("Transformer",),
 }
 """Module to the public names that it defines."""

@@ -11,6 +11,7 @@
     │   ├── NotStructuredReportError  a DICOM object of another kind
     │   ├── TemplateError           a Structured Report that is not a TID 1500 Measurement Report
     │   ├── MissingAttributeError   without Study or SOP Instance UID nothing can be produced
+    │   ├── IdentityError           not certain whose results they are, or nothing to find the patient by
     │   └── LimitError              larger or deeper than the limits that protect the reader
     └── EngineError                 the engine that executes the maps
         ├── EngineUnavailableError  not installed, not reachable (exit code 3)
@@ -102,6 +103,12 @@ class MissingAttributeError(InputError):
     """An attribute is missing without which nothing can be produced."""
 
     code = "required"
+
+
+class IdentityError(InputError):
+    """It is not certain whose results these are, or what they belong to cannot be found on a server."""
+
+    code = "business-rule"
 
 
 class LimitError(InputError):

@@ -38,6 +38,10 @@ REASONS: dict[str, str] = {
     "missing-evidence": "required",
     "missing-units": "required",
     "conflict": "business-rule",
+    "unknown-issuer": "not-found",
+    # reasons of packaging
+    "unmatched-patient": "not-found",
+    "unmatched-order": "not-found",
 }
 """Reason of a finding to the OperationOutcome issue type (http://hl7.org/fhir/issue-type) that states it."""
 

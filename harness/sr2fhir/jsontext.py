@@ -27,7 +27,19 @@ class NumberText(str):
 
 
 class JsonError(ValueError):
-    """The text is not JSON, or not as strict as this package asks for."""
+    """The text is not JSON, or not as strict as this package asks for.
+
+    Parameters
+    ----------
+    message
+        What is wrong.
+    key
+        What occurs twice in one object, if that is it.
+    """
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def dumps(value: object, *, indent: bool = False) -> bytes:
@@ -170,7 +182,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise JsonError(f"the key {twice!r} occurs twice in one object")
+        raise JsonError(f"the key {twice!r} occurs twice in one object", twice)
     return members
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pydicom
 
-from sr2fhir import documents
+from sr2fhir import configuration, documents
 from sr2fhir.accounting import Finished, Report, finish
 from sr2fhir.accounting.checks import parse
 from sr2fhir.dicom import Limits, SourceDocument, read
@@ -81,6 +83,23 @@ class Settings:
     format: Format = "json"
     keep_lineage: bool = False
     validate: bool = False
+
+    @classmethod
+    def read(cls, file: str | os.PathLike[str]) -> Settings:
+        """Read a settings file (`sr2fhir.configuration`); limits of the environment come before the file.
+
+        Raises
+        ------
+        UsageError
+            It cannot be read, or a key or value is wrong; file, line and key are named.
+        """
+        parts = configuration.read(Path(file))
+        limits = parts.get("limits")
+        return cls(
+            RenderOptions(**parts.get("options", {})),
+            Limits.from_environment(os.environ, **limits) if limits else None,
+            packaging=Packaging(**parts.get("packaging", {})),
+        )
 
     def __post_init__(self) -> None:
         """Refuse what cannot go together, or needs a part that is not installed."""
@@ -180,11 +199,15 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
         with stage("finish", name):
             finished = accounted(made, rendering, engine, settings)
             bundle = in_version(finished.bundle, engine, settings.target)
-            content = dumps(settings.packaging.package(bundle), indent=True) + b"\n"
-        findings = (*finished.findings, *unmapped_findings(finished.report))
+            packed, told = settings.packaging.package(bundle)
+            content = dumps(packed, indent=True) + b"\n"
+        report = finished.report
+        if packed is not bundle:
+            report = report.sent(entry["resource"] for entry in packed["entry"])
+        findings = (*finished.findings, *told, *unmapped_findings(report))
         with stage("xml", name):
             xml = as_xml(content, engine) if settings.format == "xml" else None
-        result = Result(name, content, finished.report, findings, xml=xml)
+        result = Result(name, content, report, findings, xml=xml)
         with stage("validate", name):
             if not settings.validate:
                 return result

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
@@ -11,7 +12,7 @@ from sr2fhir.errors import UsageError
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.pipeline import Result, Settings, Source, transform
-from sr2fhir.settings import R5, TARGETS, Target
+from sr2fhir.settings import TARGETS, Target
 from sr2fhir.toolchain import make_engine
 
 
@@ -38,6 +39,8 @@ class Transformer:
         Have the HL7 validator check each Bundle against the profiles that it claims.
     format
         `xml` to have each Bundle as XML besides, in `Result.xml`.
+    settings
+        Those of a site, `Settings.read("sr2fhir.toml")`; what is given besides comes before them.
 
     Raises
     ------
@@ -59,20 +62,23 @@ class Transformer:
         options: RenderOptions | None = None,
         packaging: Packaging | None = None,
         limits: Limits | None = None,
-        target: str | Target = R5,
-        keep_lineage: bool = False,
-        validate: bool = False,
-        format: Format = "json",
+        target: str | Target | None = None,
+        keep_lineage: bool | None = None,
+        validate: bool | None = None,
+        format: Format | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        self.settings = Settings(
-            options or RenderOptions(),
-            limits,
-            target=target if isinstance(target, Target) else named_target(target),
-            packaging=packaging or Packaging(),
-            format=format,
-            keep_lineage=keep_lineage,
-            validate=validate,
-        )
+        stated = {
+            "options": options,
+            "packaging": packaging,
+            "limits": limits,
+            "target": named_target(target) if isinstance(target, str) else target,
+            "keep_lineage": keep_lineage,
+            "validate": validate,
+            "format": format,
+        }
+        given: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
+        self.settings = replace(settings or Settings(), **given)
         if engine_options and not (engine is None or isinstance(engine, str)):
             raise UsageError("an engine that is made already takes no options", hint="Make it with them")
         self._name = engine if isinstance(engine, str) else None

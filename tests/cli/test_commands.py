@@ -239,7 +239,7 @@ def test_an_interruption_leaves_whole_files_only(mixed: Path, tmp_path: Path) ->
 
 
 def test_options_reach_the_bundle(samples_dir: Path, tmp_path: Path) -> None:
-    """Section 1: conditional create with the configured system; 3.1: the configured offset."""
+    """Section 1.2: conditional create with the configured system; 3.1: the configured offset."""
     data = pydicom.dcmread(samples_dir / GOOD)
     data.PatientID, data.AccessionNumber = "P1", "A1"
     data.ContentDate, data.ContentTime = "20200101", "101112"
@@ -247,6 +247,7 @@ def test_options_reach_the_bundle(samples_dir: Path, tmp_path: Path) -> None:
     done = run(
         *("transform", tmp_path / "x.dcm", "--out", "-", "--bundle", "transaction", "--timezone", "-05:00"),
         *("--patient-id-system", "http://a.example/p", "--accession-system", "http://a.example/a"),
+        *("--orders", "create"),
     )
     assert done.returncode == 0, done.stderr
     entries = json.loads(done.stdout)["entry"]

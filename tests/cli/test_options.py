@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.cli.main import join_signed, main
-from sr2fhir.cli.options import coding_schemes, count, offset, uri
+from sr2fhir.cli.options import argument, count, versions
+from sr2fhir.configuration import offset
 from sr2fhir.errors import UsageError
+from sr2fhir.written import read_systems, uri
 
 OFFSETS = {
     "+01:00": "+01:00",
@@ -27,15 +29,15 @@ def test_offsets(text: str, value: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "01:00", "+1:00", "+14:01", "-12:01", "+10:60", "Europe/Berlin"])
 def test_what_is_no_offset(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        offset(text)
+    with pytest.raises(argparse.ArgumentTypeError, match=r"offset|between"):
+        argument(offset)(text)
 
 
 def test_uris_are_absolute() -> None:
     assert uri("urn:oid:1.2.3") == "urn:oid:1.2.3"
     for text in ("", "hospital.example", "http: //a", "/a"):
-        with pytest.raises(argparse.ArgumentTypeError):
-            uri(text)
+        with pytest.raises(argparse.ArgumentTypeError, match="absolute"):
+            argument(uri)(text)
 
 
 def test_jobs_are_counted_from_one() -> None:
@@ -50,6 +52,10 @@ def test_negative_offsets_need_no_equals_sign() -> None:
     assert join_signed(["--timezone", "+05:00"]) == ["--timezone", "+05:00"]
 
 
+def systems(file: Path) -> dict[str, str]:
+    return read_systems(file, "the coding schemes", "99SITE")
+
+
 TABLES = {
     "schemes.json": '{"99SITE": "http://site.example/codes"}',
     "schemes.toml": '99SITE = "http://site.example/codes"',
@@ -59,7 +65,7 @@ TABLES = {
 @pytest.mark.parametrize(("name", "text"), TABLES.items())
 def test_coding_schemes(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    assert coding_schemes(tmp_path / name) == {"99SITE": "http://site.example/codes"}
+    assert systems(tmp_path / name) == {"99SITE": "http://site.example/codes"}
 
 
 BAD_TABLES = {
@@ -78,7 +84,43 @@ def test_bad_coding_schemes(name: str, content: str | bytes | None, tmp_path: Pa
     if content is not None:
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(UsageError, match=name):
-        coding_schemes(tmp_path / name)
+        systems(tmp_path / name)
+
+
+PLACES = {
+    "value.json": ('{\n  "HOSP_A": "urn:oid:1.2",\n  "HOSP_B": "hospital b"\n}', "line 3, HOSP_B"),
+    "twice.json": ('{\n  "A": "urn:oid:1.2",\n  "A": "urn:oid:1.3"\n}', "line 3, A"),
+    "blanks.json": ('{\n  "A": "urn:oid:1.2",\n  "A ": "urn:oid:1.3"\n}', "line 3, A "),
+    "comma.json": ('{\n  "A": "urn:oid:1.2",\n}', "line 3"),
+    "value.toml": ('# B = 1\nA = "urn:oid:1.2"\nB = 3\n', "line 3, B"),
+    "twice.toml": ('A = "urn:oid:1.2"\nA = "urn:oid:1.3"\n', "line 2"),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_mistake_in_a_table_is_told_with_line_and_key(name: str, tmp_path: Path) -> None:
+    text, place = PLACES[name]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError) as raised:
+        systems(tmp_path / name)
+    assert raised.value.source == str(tmp_path / name)
+    assert raised.value.where == place
+    assert raised.value.hint
+
+
+def test_names_are_taken_without_blanks_around_them(tmp_path: Path) -> None:
+    (tmp_path / "issuers.json").write_text('{" HOSP_B ": "urn:oid:1.2"}')
+    assert systems(tmp_path / "issuers.json") == {"HOSP_B": "urn:oid:1.2"}
+
+
+def test_versions_are_numbers_texts_or_etags(tmp_path: Path) -> None:
+    file = tmp_path / "versions.json"
+    file.write_text('{"Observation/a-1": "3", "Device/b": 4, "BodyStructure/c": "W/\\"5\\""}')
+    assert versions(file) == {"Observation/a-1": "3", "Device/b": "4", "BodyStructure/c": "5"}
+    file.write_text('{\n"Observation/a-1": "3",\n"Observation": "1"}')
+    with pytest.raises(UsageError) as raised:
+        versions(file)
+    assert raised.value.where == "line 3, Observation"
 
 
 USAGE = {

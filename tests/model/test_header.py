@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
 from sr2fhir.model import RenderOptions
 
 from tests import builders as b
@@ -20,19 +21,19 @@ def test_patient():
     other = b.sequence_item(PatientID="OLD-1", IssuerOfPatientID="Elsewhere")
     document = rendered(
         PatientID="PID-1",
-        IssuerOfPatientIDQualifiersSequence=hospital("h.org"),
+        IssuerOfPatientIDQualifiersSequence=hospital("http://h.org"),
         OtherPatientIDsSequence=[other],
         PatientBirthDate="19670701",
         PatientSex="F",
     ).document
     patient = document["patient"]
-    assert patient["identifier"] == [
-        {
-            "id": "PatientID-IssuerOfPatientIDQualifiersSequence",
-            "system": "http://h.org",
-            "value": "PID-1",
-            "assigner": {"display": "House"},
-        },
+    assert patient["identifier"] == {
+        "id": "PatientID-IssuerOfPatientIDQualifiersSequence",
+        "system": "http://h.org",
+        "value": "PID-1",
+        "assigner": {"display": "House"},
+    }
+    assert patient["otherIdentifier"] == [
         {
             "id": "OtherPatientIDsSequence.1.PatientID-OtherPatientIDsSequence.1.IssuerOfPatientID",
             "value": "OLD-1",
@@ -54,7 +55,7 @@ def test_a_patient_without_an_id():
 def test_configured_systems():
     options = RenderOptions(patient_id_system="http://pid", accession_system="http://acsn")
     document = rendered(AccessionNumber="A1", options=options).document
-    assert document["patient"]["identifier"][0]["system"] == "http://pid"
+    assert document["patient"]["identifier"]["system"] == "http://pid"
     assert document["request"][0]["accession"]["system"] == "http://acsn"
 
 
@@ -102,6 +103,39 @@ def test_equipment():
     assert equipment["_softwareVersion"] == [{"id": "SoftwareVersions"}, {"id": "SoftwareVersions"}]
     assert [one["deviceIdentifier"] for one in equipment["udi"]] == ["51022222233336"]
     assert ("invalid-value", "UDISequence.2.UniqueDeviceIdentifier") in codes(rendering)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "number"),
+    [(None, "A1"), ("1.2.3", "A1"), ("1.2.4", "A2")],
+    ids=["no issuer", "the same issuer", "another issuer"],
+)
+def test_an_accession_number_of_another_issuer_is_another_order(issuer, number):
+    """D32: number A1 of one system and number A1 of another are two; one that names no issuer may be either."""
+    item = order(
+        AccessionNumber="A1",
+        RequestedProcedureID=number,
+        **({"IssuerOfAccessionNumberSequence": hospital(issuer, "ISO")} if issuer else {}),
+    )
+    requests = rendered(
+        AccessionNumber="A1",
+        IssuerOfAccessionNumberSequence=hospital("1.2.3", "ISO"),
+        ReferencedRequestSequence=[item],
+    ).document["request"]
+    assert len(requests) == (2 if number == "A2" else 1)
+    assert [one["accession"]["system"] for one in requests] == ["urn:oid:1.2.3", "urn:oid:1.2.4"][
+        : len(requests)
+    ]
+
+
+def test_the_configured_system_holds_for_a_number_without_an_issuer_in_header_and_item():
+    options = RenderOptions(accession_system="http://acsn")
+    named = order(AccessionNumber="A1", IssuerOfAccessionNumberSequence=hospital("1.2.3", "ISO"))
+    for items, system in (([named], "urn:oid:1.2.3"), ([order(AccessionNumber="A1")], "http://acsn")):
+        (request,) = rendered(
+            AccessionNumber="A1", ReferencedRequestSequence=items, options=options
+        ).document["request"]
+        assert request["accession"]["system"] == system
 
 
 def order(**attributes):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes
-from sr2fhir.model.identifiers import Ids, issued_identifier, issuer_system
+from sr2fhir.model.identifiers import Ids, Issuers
 
 from tests import builders as b
 
@@ -41,33 +42,93 @@ def test_patient_and_order_of_the_same_number_are_two():
     assert IDS.of(number, "PatientID", "patient") != IDS.of(number, "AccessionNumber", "request")
 
 
+# ---- issuers (decision D32) ------------------------------------------------------------------------------------
+
+UUID = "134ff38a-7740-53f6-9f1a-34e34f86e319"
+HOSP_B = {"HOSP_B": "urn:oid:1.2.5"}
+
+
+def identified(systems=None, assigner=None, **issuer):
+    """Answer the identifier of number 7, and the codes of what was noticed."""
+    log = FindingLog()
+    item = Attributes(b.sequence_item(**issuer)) if issuer else None
+    made = Issuers(systems or {}, log).identifier("7", "PatientID", issuer=item, assigner=assigner)
+    assert made["value"] == "7"
+    return made, [finding.code for finding in log]
+
+
 @pytest.mark.parametrize(
     ("kind", "entity", "system"),
     [
         ("URI", "http://test-hospital.org/acsn", "http://test-hospital.org/acsn"),
-        ("URI", "test-hospital.org", "http://test-hospital.org"),
+        ("URI", "urn:oid:1.2.3", "urn:oid:1.2.3"),
         ("ISO", "1.2.3", "urn:oid:1.2.3"),
         ("ISO", "urn:oid:1.2.3", "urn:oid:1.2.3"),
-        ("UUID", "134ff38a-7740-53f6-9f1a-34e34f86e319", "urn:uuid:134ff38a-7740-53f6-9f1a-34e34f86e319"),
-        ("DNS", "h.org", "http://h.org"),
-        ("X400", "whatever", None),
-        (None, "h.org", None),
+        ("UUID", UUID, f"urn:uuid:{UUID}"),
+        ("UUID", UUID.upper(), f"urn:uuid:{UUID}"),
     ],
 )
-def test_issuers(kind, entity, system):
-    issuer = Attributes(b.sequence_item(UniversalEntityID=entity, UniversalEntityIDType=kind))
-    assert issuer_system(issuer) == system
+def test_an_issuer_that_is_identified_is_a_system(kind, entity, system):
+    made, noticed = identified(UniversalEntityID=entity, UniversalEntityIDType=kind)
+    assert made == {"id": "PatientID", "system": system, "value": "7"}
+    assert noticed == []
 
 
-def test_the_assigner_is_the_local_namespace_else_the_issuer():
-    local = Attributes(b.sequence_item(LocalNamespaceEntityID="Ward"))
-    assert issued_identifier("7", "PatientID", issuer=local, assigner="House")["assigner"] == {
-        "display": "Ward"
-    }
-    assert issued_identifier("7", "PatientID", assigner="House")["assigner"] == {"display": "House"}
+@pytest.mark.parametrize(
+    ("kind", "entity"),
+    [
+        ("URI", "test-hospital.org"),
+        ("URI", "test-hospital.org:8080"),
+        ("DNS", "test-hospital.org"),
+        ("ISO", "no oid"),
+        ("UUID", "1.2.3"),
+        ("X400", "whatever"),
+        (None, "HOSP_B"),
+    ],
+)
+def test_an_issuer_that_is_named_only_is_none(kind, entity):
+    """No system is invented of a name: it stands in `assigner`, and the table of issuers decides."""
+    issuer = {"UniversalEntityID": entity, **({"UniversalEntityIDType": kind} if kind else {})}
+    made, noticed = identified(**issuer)
+    assert made == {"id": "PatientID", "value": "7", "assigner": {"display": entity}}
+    assert noticed == ["unknown-issuer"]
+    made, noticed = identified({entity: "urn:oid:1.2.5"}, **issuer)
+    assert (made["system"], made["assigner"], noticed) == ("urn:oid:1.2.5", {"display": entity}, [])
 
 
-def test_the_configured_system_yields_to_the_stated_one():
-    stated = Attributes(b.sequence_item(UniversalEntityID="1.2.3", UniversalEntityIDType="ISO"))
-    assert issued_identifier("7", "PatientID", issuer=stated, default="http://d")["system"] == "urn:oid:1.2.3"
-    assert issued_identifier("7", "PatientID", default="http://d")["system"] == "http://d"
+def test_the_table_is_matched_exactly_but_for_blanks_around():
+    assert identified({" HOSP_B": "urn:oid:1.2.5"}, assigner="HOSP_B ")[0]["system"] == "urn:oid:1.2.5"
+    for name in ("hosp_b", "HOSP", "HOSP_B2"):
+        made, noticed = identified(HOSP_B, assigner=name)
+        assert "system" not in made
+        assert noticed == ["unknown-issuer"]
+
+
+def test_the_assigner_is_the_local_namespace_else_the_issuer_else_the_entity():
+    names = {"LocalNamespaceEntityID": "Ward", "UniversalEntityID": "h.org", "UniversalEntityIDType": "DNS"}
+    assert identified(assigner="House", **names)[0]["assigner"] == {"display": "Ward"}
+    del names["LocalNamespaceEntityID"]
+    assert identified(assigner="House", **names)[0]["assigner"] == {"display": "House"}
+    assert identified(**names)[0]["assigner"] == {"display": "h.org"}
+
+
+def test_the_identified_issuer_may_be_named_as_well():
+    oid = {"UniversalEntityID": "1.2.5", "UniversalEntityIDType": "ISO"}
+    for systems, name in (({}, "unknown"), (HOSP_B, "HOSP_B")):
+        made, noticed = identified(systems, LocalNamespaceEntityID=name, **oid)
+        assert (made["system"], made["assigner"], noticed) == ("urn:oid:1.2.5", {"display": name}, [])
+
+
+def test_issuers_that_contradict_each_other_give_no_system():
+    for issuer in (
+        {"UniversalEntityID": "1.2.6", "UniversalEntityIDType": "ISO"},
+        {"LocalNamespaceEntityID": "HOSP_C"},
+    ):
+        made, noticed = identified({**HOSP_B, "HOSP_C": "urn:oid:1.2.6"}, assigner="HOSP_B", **issuer)
+        assert "system" not in made
+        assert noticed == ["conflict"]
+
+
+def test_no_issuer_is_no_reason_to_warn():
+    assert identified() == ({"id": "PatientID", "value": "7"}, [])
+    assert identified(UniversalEntityIDType="ISO") == ({"id": "PatientID", "value": "7"}, [])

@@ -79,8 +79,8 @@ def test_no_patient_id(transform: Transform) -> None:
 
 ISSUERS = [
     ("http://hospital.example/mr", "URI", "http://hospital.example/mr"),
-    ("test-hospital.org", "URI", "http://test-hospital.org"),
-    ("test-hospital.org", "DNS", "http://test-hospital.org"),
+    ("test-hospital.org", "URI", None),
+    ("test-hospital.org", "DNS", None),
     ("1.2.3.4", "ISO", "urn:oid:1.2.3.4"),
     ("3a1f0c1e-0000-4000-8000-000000000001", "UUID", "urn:uuid:3a1f0c1e-0000-4000-8000-000000000001"),
     ("HOSPITAL", "L", None),
@@ -93,14 +93,13 @@ def test_issuer_of_the_patient_id(transform: Transform) -> None:
         issuer = b.sequence_item(
             LocalNamespaceEntityID="Test Hospital", UniversalEntityID=entity, UniversalEntityIDType=kind
         )
-        (identifier,) = one(
-            transform(
-                b.measurement_report(IssuerOfPatientIDQualifiersSequence=[issuer], IssuerOfPatientID="Other")
-            ),
-            "Patient",
-        )["identifier"]
+        result = transform(
+            b.measurement_report(IssuerOfPatientIDQualifiersSequence=[issuer], IssuerOfPatientID="Other")
+        )
+        (identifier,) = one(result, "Patient")["identifier"]
         assert identifier.get("system") == system
         assert identifier["assigner"] == {"display": "Test Hospital"}
+        assert findings(result, "unknown-issuer") == ([] if system else [("warning", "PatientID")])
 
 
 @pytest.mark.row("3.2.02")
@@ -113,6 +112,53 @@ def test_issuer_by_name_only_and_by_default(transform: Transform) -> None:
     assert one(default, "Patient")["identifier"] == [
         {"type": typed("MR"), "system": "urn:oid:1.2.840.99.79", "value": "PID-1"}
     ]
+
+
+@pytest.mark.row("3.2.02")
+def test_the_configured_system_is_not_that_of_another_issuer(transform: Transform) -> None:
+    """Number P123 of HOSP_B is not number P123 of the hospital that is configured."""
+    configured = {
+        "patient_id_system": "http://hosp-a.example/mrn",
+        "accession_system": "http://hosp-a.example/a",
+    }
+    local = b.sequence_item(LocalNamespaceEntityID="HOSP_B")
+    for stated in ({"IssuerOfPatientID": "HOSP_B"}, {"IssuerOfPatientIDQualifiersSequence": [local]}):
+        report = measured(
+            **stated, PatientID="P123", AccessionNumber="A-1", IssuerOfAccessionNumberSequence=[local]
+        )
+        result = transform(report, **configured)
+        number = {"type": typed("MR"), "value": "P123", "assigner": {"display": "HOSP_B"}}
+        assert one(result, "Patient")["identifier"] == [number]
+        assert "system" not in one(result, "ServiceRequest")["identifier"][0]
+        assert findings(result, "unknown-issuer") == [
+            ("warning", "PatientID"),
+            ("warning", "AccessionNumber"),
+        ]
+        known = transform(report, **configured, issuers={"HOSP_B": "urn:oid:1.2.840.99.2"})
+        assert one(known, "Patient")["identifier"][0]["system"] == "urn:oid:1.2.840.99.2"
+        assert one(known, "ServiceRequest")["identifier"][0]["system"] == "urn:oid:1.2.840.99.2"
+        assert not findings(known, "unknown-issuer")
+
+
+@pytest.mark.row("3.2.01")
+def test_the_number_of_a_tag_is_no_record_number(transform: Transform) -> None:
+    for kind in ("RFID", "BARCODE"):
+        result = transform(measured(TypeOfPatientID=kind), patient_id_system="http://hosp-a.example/mrn")
+        patient = one(result, "Patient")
+        assert patient["identifier"] == [{"value": "PID-1"}]
+        assert only(result)["subject"] == {"reference": urn(patient), "type": "Patient"}
+        assert findings(result, "missing-identifier") == [("warning", "PatientID")]
+    result = transform(measured(TypeOfPatientID="TEXT"))
+    assert one(result, "Patient")["identifier"] == [{"type": typed("MR"), "value": "PID-1"}]
+
+
+@pytest.mark.row("3.2.03")
+def test_another_patient_id_never_stands_for_the_patient_id(transform: Transform) -> None:
+    other = b.sequence_item(PatientID="X-1", TypeOfPatientID="TEXT")
+    result = transform(measured(PatientID=None, OtherPatientIDsSequence=[other]))
+    patient = one(result, "Patient")
+    assert patient["identifier"] == [{"value": "X-1"}]
+    assert only(result)["subject"] == {"reference": urn(patient), "type": "Patient"}
 
 
 @pytest.mark.row("3.2.03")

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import sr2fhir
 from sr2fhir.paths import layout
+from sr2fhir.written import read_systems
 
 if __name__ == "__main__":
-    with sr2fhir.Transformer() as transformer:
-        for sample in sorted((layout().sources / "samples").iterdir()):
+    folder = layout().sources / "samples"
+    issuers = read_systems(folder / "issuers.toml", "the issuers", "HOSP_B")
+    with sr2fhir.Transformer(options=sr2fhir.RenderOptions(issuers=issuers)) as transformer:
+        for sample in sorted(folder.iterdir()):
             if sample.suffix in (".dcm", ".json"):
                 expected = Path(__file__).parent / "expected" / f"{sample.name}.bundle.json"
                 expected.parent.mkdir(exist_ok=True)

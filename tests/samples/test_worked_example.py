@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sr2fhir
 from sr2fhir.paths import layout
+from sr2fhir.written import read_systems
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -46,8 +47,10 @@ class Example:
 
 @pytest.fixture(scope="module")
 def example(engine: Engine) -> Example:
-    sample = layout().sources / "samples" / "real_hl7_dicom_sr_ig_example.json"
-    return Example(sr2fhir.Transformer(engine).transform(sample).bundle)
+    samples = layout().sources / "samples"
+    issuers = read_systems(samples / "issuers.toml", "the issuers", "HOSP_B")
+    transformer = sr2fhir.Transformer(engine, options=sr2fhir.RenderOptions(issuers=issuers))
+    return Example(transformer.transform(samples / "real_hl7_dicom_sr_ig_example.json").bundle)
 
 
 def coded(concept: dict[str, Any]) -> tuple[str, str]:

@@ -24,8 +24,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sr2fhir.model import ItemRecord
 
 Category = Literal["IG", "SUPP", "CONTEXT", "UNM"]
+NOT_SENT = "not-sent"
 CATEGORIES: tuple[Category, ...] = ("IG", "SUPP", "CONTEXT", "UNM")
 
 
@@ -136,6 +137,18 @@ class Report:
         """What reached no element."""
         return tuple(line for line in self.lines if line.is_unmapped)
 
+    def sent(self, resources: Iterable[dict[str, Any]]) -> Report:
+        """Return the report of a Bundle in which there are only these resources.
+
+        What reached an element of the others alone is unmapped, with the reason `not-sent`.
+        """
+        kept = [(each["resourceType"], each["id"]) for each in resources]
+        names = {f"{kind}/{made}" for kind, made in kept}
+        items, attributes = (
+            tuple(_sent(line, names) for line in lines) for lines in (self.items, self.attributes)
+        )
+        return Report(items, attributes, dict(Counter(kind for kind, _ in kept)), self.losses)
+
     def to_dict(self) -> dict[str, Any]:
         """Give the report as JSON objects."""
         return {
@@ -147,6 +160,13 @@ class Report:
             "context": [line.to_dict() for line in self.lines if line.category == "CONTEXT"],
             "lineage": [line.to_dict() for line in self.lines if line.elements],
         }
+
+
+def _sent(line: Line, names: Container[str]) -> Line:
+    elements = tuple(each for each in line.elements if each.partition(".")[0] in names)
+    if line.elements and not elements:
+        return Line(line.source, "UNM", NOT_SENT, line.description)
+    return replace(line, elements=elements)
 
 
 def totals(lines: Sequence[Line]) -> dict[str, int]:

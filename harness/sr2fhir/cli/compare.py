@@ -17,7 +17,7 @@ from sr2fhir.cli.options import (
     add_render_options,
     add_server_options,
     engine_options,
-    render_options,
+    settings_of,
 )
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.comparing import Comparison, Disagreement, compare, reach
@@ -28,7 +28,7 @@ from sr2fhir.outcome import describe, plural
 from sr2fhir.paths import layout
 
 if TYPE_CHECKING:
-    from sr2fhir.model import RenderOptions
+    from sr2fhir.pipeline import Settings
     from sr2fhir.runs.inputs import Input
 
 EXAMPLES = """\
@@ -74,15 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print a line for each input and each difference, and return the exit code."""
     from sr2fhir.runs.discovery import discover  # loads pydicom
 
-    terminal, options = Terminal(sys.stdout), render_options(arguments)
+    terminal, site = Terminal(sys.stdout), settings_of(arguments)
     counts: Counter[str] = Counter()
-    items = discover(arguments.inputs or [samples()], skipped=lambda _: None)
+    items = discover(arguments.inputs or [samples()], limits=site.limits, skipped=lambda _: None)
     with ExitStack() as stack:
         engines = reached(arguments.engines, engine_options(arguments, batch=True), terminal)
         for engine in engines.values():
             stack.callback(engine.close)
         for item in items:
-            compared = compare_one(item, options, engines)
+            compared = compare_one(item, site, engines)
             state = state_of(compared)
             counts[state] += 1
             if not (arguments.quiet and state == "same"):
@@ -149,12 +149,12 @@ def samples() -> str:
     return str(folder)
 
 
-def compare_one(item: Input, options: RenderOptions, engines: Mapping[str, Engine]) -> Comparison | Exception:
+def compare_one(item: Input, site: Settings, engines: Mapping[str, Engine]) -> Comparison | Exception:
     """Compare what engines make of one input, or return why there is nothing to compare."""
     from sr2fhir.pipeline import render  # loads pydicom
 
     try:
-        rendering = render(item.read(), name=item.name, options=options)
+        rendering = render(item.read(site.limits), name=item.name, options=site.options, limits=site.limits)
     except InputError as error:
         error.source = error.source or item.name
         return error

@@ -32,11 +32,16 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         subparsers, "info", "show versions, where things lie, what is set up and what is missing", EXAMPLES
     )
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--settings", type=Path, metavar="FILE", help="check a settings file, and show what it leads to"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the information."""
     information = gather(layout())
+    if arguments.settings:
+        information["settings"] = in_effect(arguments.settings)
     if arguments.json:
         print(json.dumps(information, indent=2, ensure_ascii=False))
         return 0
@@ -55,6 +60,20 @@ def gather(places: Layout) -> dict[str, Any]:
         "places": {"sources": str(places.sources), "home": str(places.home)},
         "setup": {"current": is_current(places), "steps": steps},
     }
+
+
+def in_effect(file: Path) -> dict[str, Any]:
+    """Tell what holds with a settings file, by the keys of the file.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or a key or value is wrong.
+    """
+    from sr2fhir.configuration import shown
+    from sr2fhir.pipeline import Settings
+
+    return shown(Settings.read(file))
 
 
 def versions(places: Layout) -> dict[str, str]:
@@ -98,11 +117,21 @@ def lines(information: Mapping[str, Any]) -> Iterator[str]:
     yield from section("places", information["places"])
     yield f"maps ({len(information['maps'])})"
     yield from wrap(" ".join(information["maps"]), width=100, initial_indent="  ", subsequent_indent="  ")
+    if "settings" in information:
+        stated = {name: as_text(value) for name, value in information["settings"].items()}
+        yield from section("settings", stated)
     state = information["setup"]
     done = {title: "done" if there else MISSING for title, there in state["steps"].items()}
     yield from section("set-up", done)
     if not state["current"]:
         yield "Next: `sr2fhir setup` makes what is missing or out of date"
+
+
+def as_text(value: object) -> str:
+    """Write the value of a setting for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {system}" for name, system in value.items()) or "-"
+    return "-" if value is None else str(value)
 
 
 def section(title: str, entries: Mapping[str, str]) -> Iterator[str]:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
-import tomllib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sr2fhir.configuration import offset
 from sr2fhir.engines import EngineOptions
-from sr2fhir.errors import UsageError
+from sr2fhir.packaging import IDS, Packaging, is_version
+from sr2fhir.packaging.policies import choices
+from sr2fhir.written import read_systems, read_table, uri
 
 if TYPE_CHECKING:
-    from sr2fhir.model import RenderOptions
+    from sr2fhir.pipeline import Settings
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 FORMS = ("corrected", "ig-literal")
 
 Subparsers = argparse._SubParsersAction  # the type has no public name
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
-# the least and greatest offset in use, in minutes (PS3.3 C.12.1.1: -1200 to +1400)
-_OFFSETS = range(-12 * 60, 14 * 60 + 1)
+Value = TypeVar("Value")
 
 
 def add_command(
@@ -86,11 +86,13 @@ def engine_options(arguments: argparse.Namespace, *, batch: bool = False) -> Eng
 
 def add_render_options(command: argparse.ArgumentParser) -> None:
     """Add what decides how an SR becomes the logical model."""
+    command.add_argument(
+        "--settings", type=Path, metavar="FILE", help="TOML file of a site; other options come before it"
+    )
     group = command.add_argument_group("what the document does not say")
     group.add_argument(
         "--timezone",
-        type=offset,
-        default="+00:00",
+        type=argument(offset),
         metavar="±HH:MM",
         help="offset of dates and times without Timezone Offset From UTC (default: +00:00)",
     )
@@ -101,54 +103,145 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         help='JSON or TOML: {"99SITE": "http://site.example/codes"}, for private coding scheme designators',
     )
     group.add_argument(
-        "--patient-id-system", type=uri, metavar="URI", help="system of a Patient ID that names no issuer"
+        "--issuers",
+        type=Path,
+        metavar="FILE",
+        help='JSON or TOML: {"HOSP_B": "urn:oid:1.2.3"}, the systems of issuers that documents name in words',
+    )
+    group.add_argument(
+        "--patient-id-system",
+        type=argument(uri),
+        metavar="URI",
+        help="system of a Patient ID that names no issuer",
     )
     group.add_argument(
         "--accession-system",
-        type=uri,
+        type=argument(uri),
         metavar="URI",
         help="system of an Accession Number that names no issuer",
     )
     command.add_argument(
         "--form",
         choices=FORMS,
-        default="corrected",
         help="where the guide misprints what DICOM says: the true value, or the guide's for conformance runs "
         "(default: corrected)",
     )
 
 
-def render_options(arguments: argparse.Namespace) -> RenderOptions:
-    """Make the renderer's options."""
-    from sr2fhir.model import RenderOptions
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """Make the settings: what the command line says, else the settings file, else the defaults.
 
-    return RenderOptions(
-        form=arguments.form,
-        default_timezone=arguments.timezone,
-        coding_schemes=coding_schemes(arguments.coding_schemes) if arguments.coding_schemes else {},
-        patient_id_system=arguments.patient_id_system,
-        accession_system=arguments.accession_system,
+    Raises
+    ------
+    UsageError
+        A file cannot be read, a key or value is wrong, or what is asked for does not go together.
+    """
+    from sr2fhir.pipeline import Settings  # loads pydicom
+
+    site = Settings.read(arguments.settings) if arguments.settings else Settings()
+    stated = {
+        "form": arguments.form,
+        "default_timezone": arguments.timezone,
+        "coding_schemes": systems(arguments.coding_schemes, "the coding schemes", "99SITE"),
+        "issuers": systems(arguments.issuers, "the issuers", "HOSP_B"),
+        "patient_id_system": arguments.patient_id_system,
+        "accession_system": arguments.accession_system,
+    }
+    return replace(
+        site,
+        options=replace(site.options, **given(stated)),
+        packaging=packaging(arguments, site.packaging) if "bundle" in arguments else site.packaging,
     )
 
 
-def offset(text: str) -> str:
-    """Read an offset from UTC: `+01:00`, `+0100` or `Z`."""
-    match = _OFFSET.fullmatch("+00:00" if text == "Z" else text)
-    if match is None:
-        raise argparse.ArgumentTypeError("not an offset such as +01:00")
-    sign, hours, minutes = match.groups()
-    if int(minutes) > 59 or int(f"{sign}{int(hours) * 60 + int(minutes)}") not in _OFFSETS:
-        raise argparse.ArgumentTypeError("not between -12:00 and +14:00")
-    return f"{sign}{hours}:{minutes}"
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what the command line says."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def uri(text: str) -> str:
-    """Read an absolute URI."""
-    if not _URI.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            "not an absolute URI such as http://hospital.example/patients or urn:oid:1.2.3"
+def systems(file: Path | None, what: str, example: str) -> dict[str, str] | None:
+    """Read a table of names and their systems, if one is named."""
+    return read_systems(file, what, example) if file else None
+
+
+# ---- how Bundles travel
+
+
+POLICY_OPTIONS = ("patients", "orders", "studies", "ids", "if_match")
+
+
+def add_packaging_options(command: argparse.ArgumentParser) -> None:
+    """Add what decides how a server is to store the resources of a transaction."""
+    group = command.add_argument_group("what a transaction does with")
+    for option, about in (
+        ("patients", "the patient"),
+        ("orders", "the orders"),
+        ("studies", "the studies"),
+    ):
+        ways = choices(option)
+        group.add_argument(
+            f"--{option}", metavar="POLICY", help=f"{about}: {ways} (default: {ways.partition(',')[0]})"
         )
-    return text
+    group.add_argument(
+        "--ids",
+        choices=IDS,
+        help="all that the document itself states: stored under its own ids, or under ids of the server"
+        " (default: client)",
+    )
+    group.add_argument(
+        "--if-match",
+        type=Path,
+        metavar="FILE",
+        help='what was sent before: JSON, {"Observation/ID": "VERSION"}; is updated only in that version',
+    )
+
+
+def packaging(arguments: argparse.Namespace, site: Packaging) -> Packaging:
+    """Make the packaging.
+
+    Raises
+    ------
+    UsageError
+        A policy is not known, or the versions cannot be read.
+    """
+    stated = {name: getattr(arguments, name) for name in POLICY_OPTIONS if name != "if_match"}
+    stated["versions"] = versions(arguments.if_match) if arguments.if_match else None
+    return replace(site, bundle=arguments.bundle, **given(stated))
+
+
+def versions(file: Path) -> dict[str, str]:
+    """Read the versions that resources had when they were written: `"3"`, `3`, or as an ETag, `W/"3"`.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or is no such table.
+    """
+    hint = 'Write JSON, {"Observation/ID": "3"}: by type and id the version that the server returned'
+    written = read_table(file, "the versions", hint)
+    found = {name: _ETAG.sub(r"\1", str(version)) for name, version in written.table.items()}
+    for name, version in found.items():
+        if not is_version(name, version):
+            raise written.error("not a resource and its version", name)
+    return found
+
+
+_ETAG = re.compile(r'W/"([^"]*)"')
+
+
+# ---- values
+
+
+def argument(read: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Return what reads a value for the command line, where it raises another kind of error."""
+
+    def convert(text: str) -> Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
 
 
 def count(text: str) -> int:
@@ -167,37 +260,3 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError("not a number of seconds above 0")
     return value
-
-
-def coding_schemes(file: Path) -> dict[str, str]:
-    """Read a table of coding scheme designators and their URIs.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be read, or is not such a table.
-    """
-    try:
-        table = parse_table(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"the coding schemes cannot be read ({type(error).__name__})", source=str(file), hint=TABLE_HINT
-        ) from error
-    if not isinstance(table, dict) or not all(
-        isinstance(value, str) and _URI.fullmatch(value) for value in table.values()
-    ):
-        raise UsageError("not a table of designators and absolute URIs", source=str(file), hint=TABLE_HINT)
-    return table
-
-
-TABLE_HINT = (
-    'Write JSON, {"99SITE": "http://site.example/codes"}, or TOML, 99SITE = "http://site.example/codes"'
-)
-
-
-def parse_table(file: Path) -> Any:
-    """Parse a JSON or TOML file."""
-    text = file.read_text("utf-8")
-    if file.suffix.lower() == ".toml":
-        return tomllib.loads(text)
-    return json.loads(text)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sr2fhir.cli.options import Subparsers, add_command, add_render_options, render_options
+from sr2fhir.cli.options import Subparsers, add_command, add_render_options, settings_of
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.files import replace_file
 from sr2fhir.jsontext import dumps
@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     standard = arguments.input == STANDARD
     source = sys.stdin.buffer.read() if standard else arguments.input
     name = "standard input" if standard else Path(arguments.input).name
-    rendering = render(source, name=name, options=render_options(arguments))
+    site = settings_of(arguments)
+    rendering = render(source, name=name, options=site.options, limits=site.limits)
     write(dumps(rendering.document, indent=True) + b"\n", arguments.out)
     terminal = Terminal(sys.stderr)
     for finding in () if arguments.quiet else rendering.all_findings():

@@ -6,14 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from sr2fhir.cli.main import prepare_worker
-from sr2fhir.cli.options import render_options
+from sr2fhir.cli.options import settings_of
 from sr2fhir.cli.transform import Destination, names_file
+from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
-from sr2fhir.packaging import Packaging
-from sr2fhir.pipeline import Settings
 from sr2fhir.runs import LIST_SIGN, STANDARD, FileResult, Summary
 from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.inputs import Input, Skipped
@@ -39,15 +39,14 @@ def transforming(
     summary
         Counts what is passed over, and what was done before.
     """
-    settings = Settings(
-        render_options(arguments),
-        packaging=Packaging(arguments.bundle),
+    settings = replace(
+        settings_of(arguments),
         format=destination.format,
         keep_lineage=arguments.keep_lineage,
         validate=arguments.validate,
         target=TARGETS[arguments.fhir],
     )
-    items = find(arguments.inputs, destination, summary.skip)
+    items = find(arguments.inputs, destination, summary.skip, settings.limits)
     if destination.place is None or not destination.is_shared:
         work = make_work(settings, sink_of(destination), engine)
         yield (work(Task(item)).result for item in items)
@@ -71,9 +70,15 @@ def transforming(
             yield run(items, Pool(arguments.jobs, engine, make, partial(lost, run.sink), ready))
 
 
-def find(inputs: list[str], destination: Destination, skipped: Callable[[Skipped], None]) -> Iterator[Input]:
+def find(
+    inputs: list[str],
+    destination: Destination,
+    skipped: Callable[[Skipped], None],
+    limits: Limits | None = None,
+) -> Iterator[Input]:
     """Find the inputs, but none in the folder of the results."""
-    return discover(inputs, leave_out=[destination.place] if destination.place else [], skipped=skipped)
+    left_out = [destination.place] if destination.place else []
+    return discover(inputs, leave_out=left_out, limits=limits, skipped=skipped)
 
 
 def count_inputs(inputs: list[str], destination: Destination) -> int | None:

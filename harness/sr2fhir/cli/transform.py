@@ -12,9 +12,11 @@ from time import perf_counter
 
 from sr2fhir import toolchain
 from sr2fhir.cli.options import (
+    POLICY_OPTIONS,
     Subparsers,
     add_command,
     add_engine_option,
+    add_packaging_options,
     add_render_options,
     count,
     engine_options,
@@ -106,6 +108,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         default="collection",
         help="type of the Bundle (default: collection)",
     )
+    add_packaging_options(command)
     add_engine_option(command)
     add_render_options(command)
 
@@ -208,10 +211,33 @@ def destination_of(arguments: argparse.Namespace) -> Destination:
     """
     if arguments.ndjson and arguments.bundle != "collection":
         raise UsageError(f"--ndjson cannot hold a {arguments.bundle}", hint="Leave --bundle out")
+    check_policies(arguments)
     destination = choose(arguments.inputs, arguments.out, arguments.format, ndjson=arguments.ndjson)
     if arguments.jobs_db and not destination.is_shared:
         raise UsageError("--jobs-db is for many inputs into one folder", hint="Leave --jobs-db out")
     return destination
+
+
+def check_policies(arguments: argparse.Namespace) -> None:
+    """Refuse policies where nothing is sent, and one resource of the server for several documents.
+
+    Raises
+    ------
+    UsageError
+        A policy is given for a collection, or a fixed one for several inputs.
+    """
+    given = {name: value for name in POLICY_OPTIONS if (value := getattr(arguments, name))}
+    if given and arguments.bundle == "collection":
+        raise UsageError(
+            f"--{next(iter(given)).replace('_', '-')} is about transactions, and a collection is asked for",
+            hint="Add --bundle transaction",
+        )
+    fixed = next((name for name, value in given.items() if value.startswith("fixed=")), None)
+    if fixed and not is_single(arguments.inputs):
+        raise UsageError(
+            f"--{fixed} fixed=… is for the results of one document, and there may be several",
+            hint="Name one file, or choose another policy",
+        )
 
 
 def choose(

@@ -52,8 +52,8 @@ class Limits:
     max_elements: int = 5_000_000
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Limits:
-        """Read the limits set by variables such as `SR2FHIR_MAX_FILE_SIZE=2G`.
+    def from_environment(cls, environment: Mapping[str, str], **others: int) -> Limits:
+        """Read the limits set by variables such as `SR2FHIR_MAX_FILE_SIZE=2G`; those not set may be given.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Limits:
             A variable does not hold a whole number with an optional unit K, M or G.
         """
         given = {field.name: environment.get(variable(field.name)) for field in fields(cls)}
-        return cls(**{name: quantity(name, text) for name, text in given.items() if text})
+        return cls(**others | {name: quantity(name, text) for name, text in given.items() if text})
 
     def exceeded(self, name: str, what: str, *, where: str | None = None) -> LimitError:
         """Make the error that tells which limit was passed and how to raise it."""
@@ -77,12 +77,26 @@ def variable(name: str) -> str:
 
 
 def quantity(name: str, text: str) -> int:
-    """Read `512`, `512K`, `512 MB` or `2GiB`; units are powers of 1024."""
-    match = QUANTITY.fullmatch(text.strip())
-    if match is None:
+    """Read what a variable says of a limit."""
+    try:
+        return size(text)
+    except ValueError as error:
         raise UsageError(
             f"{variable(name)} is not a size", hint="Give a whole number, with K, M or G where wanted: 512M"
-        )
+        ) from error
+
+
+def size(text: str) -> int:
+    """Read `512`, `512K`, `512 MB` or `2GiB`; units are powers of 1024.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    match = QUANTITY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("not a size: a whole number, with K, M or G where wanted, such as 512M")
     return int(match[1]) * UNITS[match[2].upper()]
 
 

@@ -147,7 +147,9 @@ class RenderOptions:
     coding_schemes
         System for each private coding scheme designator that the user knows.
     patient_id_system, accession_system
-        System for a Patient ID or Accession Number without an issuer.
+        System for a Patient ID or Accession Number that names no issuer at all.
+    issuers
+        System for each issuer that documents name in words.
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
@@ -155,6 +157,7 @@ class RenderOptions:
     coding_schemes: Mapping[str, str] = field(default_factory=dict)
     patient_id_system: str | None = None
     accession_system: str | None = None
+    issuers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

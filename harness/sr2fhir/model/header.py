@@ -12,10 +12,12 @@ from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Moment
 from sr2fhir.model.datatypes import filled, human_names, is_instant, joined, traced
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.identifiers import MAX_UID_LENGTH, issued_identifier, parsed_udi, uid_identifier
+from sr2fhir.model.identifiers import MAX_UID_LENGTH, Issuers, parsed_udi, uid_identifier
 
 Disposition = Literal["mapped", "implied", "context"]
 
+_PATIENT_ID = "PatientID"
+_TYPE_OF_ID = "TypeOfPatientID"
 _OTHER_IDS = "OtherPatientIDsSequence"
 _REQUESTS = "ReferencedRequestSequence"
 _UDI_SEQUENCE = "UDISequence"
@@ -134,8 +136,7 @@ class _Reader:
     def __init__(self, env: Environment, table: HeaderTable) -> None:
         self._env = env
         self._table = table
-        options = env.options
-        self._defaults = {"PatientID": options.patient_id_system, "AccessionNumber": options.accession_system}
+        self._issuers = Issuers(env.options.issuers, env.log)
         self._moments: dict[str, Moment] = {}
         self._same: dict[str, str] = {}
 
@@ -186,7 +187,7 @@ class _Reader:
             case "moment":
                 return self._moment(attributes, row)
             case "number":
-                return self._number(attributes, row, path, self._defaults.get(row.keyword))
+                return self._number(attributes, row, path)
         return text
 
     def _moment(self, attributes: Attributes, row: Row) -> str | None:
@@ -196,37 +197,43 @@ class _Reader:
             self._moments[row.element] = Moment(value, joined(day, hour) if is_instant(value) else day)
         return value
 
-    def _number(self, attributes: Attributes, row: Row, path: str, default: str | None) -> JsonObject | None:
+    def _number(self, attributes: Attributes, row: Row, path: str) -> JsonObject | None:
         """Return an Identifier with what its issuer states."""
         value = attributes.text(tag(row.keyword))
         if value is None:
             return None
         issuer, assigner = row.beside.get("issuer"), row.beside.get("assigner")
-        found = issued_identifier(
+        found = self._issuers.identifier(
             value,
             path + row.keyword,
             issuer=attributes.first(tag(issuer)) if issuer else None,
             assigner=attributes.text(tag(assigner)) if assigner else None,
-            default=default,
         )
+        if not found.keys() & {"system", "assigner"}:
+            return found
         stated = [name for name in (issuer, assigner) if name and not attributes.is_empty(tag(name))]
         return found | {"id": joined(found["id"], *(path + name for name in stated))}
 
     def _patient(self) -> JsonObject:
         env, made = self._env, self._entity("patient")
-        if "identifier" not in made:
-            env.log.add("warning", "missing-identifier", "PatientID", "the document has no Patient ID")
-        first = [made["identifier"]] if "identifier" in made else []
-        row = self._table.row("patient", "PatientID")
+        own = made.pop("identifier", None)
+        row = self._table.row("patient", _PATIENT_ID)
         others = [
-            self._number(item, row, f"{_OTHER_IDS}.{n}.", None)
+            self._number(item, row, f"{_OTHER_IDS}.{n}.")
             for n, item in enumerate(env.header.items(tag(_OTHER_IDS)), 1)
         ]
+        if own is None:
+            env.log.add("warning", "missing-identifier", _PATIENT_ID, "the document has no Patient ID")
+        elif (env.header.text(tag(_TYPE_OF_ID)) or "TEXT").upper() != "TEXT":
+            env.log.add("warning", "missing-identifier", _PATIENT_ID, _OF_A_TAG)
+            others, own = [own, *others], None
+        number = _in_system(own, env.options.patient_id_system) if own else None
         return filled(
             {
-                "id": env.ids.of(first, "PatientID", "patient"),
+                "id": env.ids.of([number] if number else [], _PATIENT_ID, "patient"),
+                "identifier": number,
+                "otherIdentifier": [other for other in others if other],
                 **made,
-                "identifier": [*first, *(other for other in others if other)],
             }
         )
 
@@ -271,6 +278,7 @@ class _Reader:
     def _requests(self) -> list[JsonObject]:
         """Return the header's order with what its Referenced Request item adds, then the other orders."""
         env = self._env
+        default = env.options.accession_system
         own = filled({"accession": self._value(env.header, self._table.row("order", "AccessionNumber"), "")})
         items = [
             self._entity("order", item, f"{_REQUESTS}.{n}.")
@@ -281,13 +289,17 @@ class _Reader:
             match = next((item for item in others if not own or _same_accession(own, item)), None)
             others = [item for item in others if item is not match]
             own = self._enriched(own, match or {})
-        return [self._request(order, n) for n, order in enumerate((own, *others)) if order]
+        orders = [order for order in (own, *others) if order]
+        for order in orders:
+            if "accession" in order:
+                order["accession"] = _in_system(order["accession"], default)
+        return [self._request(order, n) for n, order in enumerate(orders)]
 
     def _enriched(self, own: JsonObject, item: JsonObject) -> JsonObject:
         """Return an order with what its request item adds; the issuer too, where the header states none."""
         if "accession" not in own or "accession" not in item:
             return {**item, **own}
-        kept, left = (own, item) if "system" in own["accession"] else (item, own)
+        kept, left = (own, item) if _names_issuer(own["accession"]) else (item, own)
         said = kept["accession"]["id"].partition("-")[0]
         self._same |= dict.fromkeys(left["accession"]["id"].split("-"), said)
         return {**item, **own, "accession": kept["accession"]}
@@ -297,5 +309,25 @@ class _Reader:
         return {"id": self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request"), **order}
 
 
+_OF_A_TAG = "the Patient ID is that of a tag or bar code: it is no record number, and names no patient"
+
+
+def _names_issuer(number: JsonObject) -> bool:
+    """Tell whether the document says who issued a number: its lineage names the attributes that do."""
+    return "-" in number["id"]
+
+
+def _in_system(number: JsonObject, default: str | None) -> JsonObject:
+    """Return a number in the configured system, unless the document names an issuer (decision D32)."""
+    if default is None or _names_issuer(number):
+        return number
+    return {"id": number["id"], "system": default, **number}
+
+
 def _same_accession(one: JsonObject, other: JsonObject) -> bool:
-    return bool(one["accession"]["value"] == other.get("accession", {}).get("value"))
+    """Tell whether two orders have one accession number, by system, else by name, if both state an issuer."""
+    ours, theirs = one["accession"], other.get("accession", {})
+    if ours["value"] != theirs.get("value"):
+        return False
+    stated = (name for name in ("system", "assigner") if name in ours and name in theirs)
+    return next((bool(ours[name] == theirs[name]) for name in stated), True)

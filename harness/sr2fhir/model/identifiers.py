@@ -30,8 +30,10 @@ from typing import Literal
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.model.datatypes import filled
 
 Role = Literal[
     "item", "source", "finding-site", "algorithm", "subject",
@@ -41,8 +43,6 @@ Role = Literal[
 _ENTITY = tag("UniversalEntityID")
 _ENTITY_TYPE = tag("UniversalEntityIDType")
 _NAMESPACE = tag("LocalNamespaceEntityID")
-
-_SYSTEMS = {"ISO": "urn:oid:", "UUID": "urn:uuid:", "DNS": "http://"}
 
 
 class Ids:
@@ -82,52 +82,82 @@ def _uuid(*parts: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "|".join(parts)))
 
 
-def issuer_system(issuer: Attributes | None) -> str | None:
-    """Return the system that an HL7v2 Hierarchic Designator item names (PS3.3 section 10.14), if any."""
-    entity = issuer.text(_ENTITY) if issuer else None
-    if issuer is None or entity is None:
-        return None
-    kind = (issuer.text(_ENTITY_TYPE) or "").upper()
-    if kind == "URI":
-        return entity if ":" in entity else f"http://{entity}"
-    prefix = _SYSTEMS.get(kind)
-    if prefix is None:
-        return None
-    return entity if entity.startswith(prefix) else prefix + entity
+# ---- issuers (mapping section 3.2, decision D32) -----------------------------------------------------------
 
 
-def issued_identifier(
-    value: str,
-    lineage: str,
-    *,
-    issuer: Attributes | None = None,
-    assigner: str | None = None,
-    default: str | None = None,
-) -> JsonObject:
-    """Return an Identifier with the system and the assigner that its issuer states.
+class Issuers:
+    """Find the systems of identifiers by what a document says of their issuers.
 
     Parameters
     ----------
-    value
-        The identifier.
-    lineage
-        Keyword path to carry as ``id``.
-    issuer
-        HL7v2 Hierarchic Designator item.
-    assigner
-        Name of the issuer where that item has no Local Namespace Entity ID.
-    default
-        System to use where the document names none.
+    systems
+        Name of an issuer, as documents write it, to its system.
+    log
+        Receives issuers that are not known, and those that contradict each other.
     """
-    system = issuer_system(issuer) or default
-    name = (issuer.text(_NAMESPACE) if issuer else None) or assigner
-    identifier: JsonObject = {"id": lineage}
-    if system:
-        identifier["system"] = system
-    identifier["value"] = value
-    if name:
-        identifier["assigner"] = {"display": name}
-    return identifier
+
+    def __init__(self, systems: Mapping[str, str], log: FindingLog) -> None:
+        self._systems = {name.strip(): system for name, system in systems.items()}
+        self._log = log
+
+    def identifier(
+        self, value: str, lineage: str, *, issuer: Attributes | None = None, assigner: str | None = None
+    ) -> JsonObject:
+        """Return an Identifier with the system and the assigner that its issuer states.
+
+        Parameters
+        ----------
+        value
+            The identifier.
+        lineage
+            Keyword path to carry as ``id``.
+        issuer
+            HL7v2 Hierarchic Designator item (PS3.3 section 10.14).
+        assigner
+            Name of the issuer where that item has no Local Namespace Entity ID.
+        """
+        local, entity = (issuer.text(number) if issuer else None for number in (_NAMESPACE, _ENTITY))
+        universal = _universal(entity, issuer.text(_ENTITY_TYPE) if issuer and entity else None)
+        names = [name for name in (local, assigner, None if universal else entity) if name]
+        known = (self._systems.get(name.strip()) for name in names)
+        systems = dict.fromkeys(system for system in (universal, *known) if system)
+        if names and not systems:
+            self._log.add("warning", "unknown-issuer", lineage, _UNKNOWN, _UNKNOWN_HINT)
+        if len(systems) > 1:
+            self._log.add("warning", "conflict", lineage, _CONTRADICTORY, _CONTRADICTORY_HINT)
+        return filled(
+            {
+                "id": lineage,
+                "system": next(iter(systems)) if len(systems) == 1 else None,
+                "value": value,
+                "assigner": {"display": names[0]} if names else None,
+            }
+        )
+
+
+_UNKNOWN = "the table of issuers does not know the issuer of the identifier: it has no system"
+_UNKNOWN_HINT = "Add the issuer, as the document writes it, to the table that --issuers names"
+_CONTRADICTORY = "the issuers that are stated for the identifier contradict each other: it has no system"
+_CONTRADICTORY_HINT = "Correct the document, or the table that --issuers names"
+
+
+def _universal(entity: str | None, kind: str | None) -> str | None:
+    """Return the system that a Universal Entity ID is; None where it is a name only."""
+    match (kind or "").upper():
+        case "URI" if entity and _URI.fullmatch(entity):
+            return entity
+        case "ISO" if entity and is_valid_uid(entity.removeprefix(_OID)):
+            return _OID + entity.removeprefix(_OID)
+        case "UUID" if entity and _UUID.fullmatch(entity.removeprefix(_URN_UUID)):
+            return _URN_UUID + entity.removeprefix(_URN_UUID).lower()
+    return None
+
+
+_OID = "urn:oid:"
+_URN_UUID = "urn:uuid:"
+# a scheme with a point in it is rather a host name with a port
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+-]*:\S+")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 # ---- Unique Device Identifiers (mapping section 3.2, decision D19) -----------------------------------------

@@ -1,24 +1,25 @@
 """How a Bundle travels: as the collection that the maps made, or as a transaction that a server stores.
 
-Sending a transaction twice changes nothing. What may exist already under another id is created only where no
-resource has its identifier: POST with `ifNoneExist`. This holds for identifiers with a system alone; one
-without is unique only inside its archive, and matching by it could attach results to another patient (mapping
-section 1, decision D30). Everything else is stored under its own id, which is the same for the same document:
-PUT.
+Sending a transaction twice changes nothing. Each kind of resource is sent by a policy (`policies`; mapping
+section 1.2): what belongs to other systems is referred to, or created where no resource has its identifier;
+what the document itself states is stored under its own id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
-from urllib.parse import quote
 
 from sr2fhir.errors import UsageError
+from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.settings import CANONICAL
+from sr2fhir.packaging.policies import CHOICES, IDS, IdsOf, policy
+from sr2fhir.packaging.transaction import Plan
 
-__all__ = ["BUNDLE_TYPES", "FORMATS", "BundleType", "Format", "Packaging"]
+__all__ = ["BUNDLE_TYPES", "FORMATS", "IDS", "BundleType", "Format", "IdsOf", "Packaging", "is_version"]
 
 BundleType = Literal["collection", "transaction"]
 BUNDLE_TYPES: tuple[BundleType, ...] = ("collection", "transaction")
@@ -31,6 +32,13 @@ _NOT_TO_BE_SENT = (
 _LEAVE_OUT = (
     "Ask for the form corrected to send it, or for a collection to compare it with the published guide"
 )
+_RESOURCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
+_VERSION = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+def is_version(name: str, version: object) -> bool:
+    """Tell whether these are type and id of a resource, and the version of one."""
+    return bool(_RESOURCE.fullmatch(name) and isinstance(version, str) and _VERSION.fullmatch(version))
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,55 @@ class Packaging:
     Parameters
     ----------
     bundle
-        Type of the Bundle: a transaction can be posted to a server, twice without harm.
+        Type of the Bundle: a transaction can be posted to a server, twice without harm. All that follows is
+        about transactions.
+    patients
+        `create` (default), `existing`, `logical` or `fixed=Patient/123`. A Patient whose identifier has no
+        system is not created: references to it are logical, with a warning.
+    orders
+        `logical` (default), `existing`, `create` or `fixed=ServiceRequest/123`.
+    studies
+        `create` (default), `existing` or `fixed=ImagingStudy/123`.
+    ids
+        Who gives the ids of what the document itself states: `client`, or `server` for a server that takes
+        none.
+    versions
+        `Type/id` to the version that the sender wrote there: it is updated only if nobody changed it since.
+
+    Raises
+    ------
+    UsageError
+        One of these is not known, or versions are told of a server that gives the ids.
     """
 
     bundle: BundleType = "collection"
+    patients: str = "create"
+    orders: str = "logical"
+    studies: str = "create"
+    ids: IdsOf = "client"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is not known."""
+        if self.bundle not in BUNDLE_TYPES:
+            raise UsageError("bundle: not a type of Bundle", hint=f"Choose {', '.join(BUNDLE_TYPES)}")
+        if self.ids not in IDS:
+            raise UsageError("ids: not known who gives them", hint=f"Choose {', '.join(IDS)}")
+        if self.versions and self.ids == "server":
+            raise UsageError(
+                "versions are known by the ids of the sender, and here the server gives the ids",
+                hint="Leave one of --if-match and --ids server out",
+            )
+        if not all(is_version(name, version) for name, version in self.versions.items()):
+            raise UsageError(
+                "not a table of resources and their versions", hint='Write {"Observation/ID": "3"}'
+            )
+        self._plan  # noqa: B018 - reads the policies
+
+    @cached_property
+    def _plan(self) -> Plan:
+        chosen = {option: policy(option, getattr(self, option)) for option in CHOICES}
+        return Plan(chosen, self.ids, self.versions)
 
     def check_form(self, form: str) -> None:
         """Refuse to send what is to be compared only (decision D3).
@@ -56,76 +109,17 @@ class Packaging:
         if self.bundle == "transaction" and form == "ig-literal":
             raise UsageError(_NOT_TO_BE_SENT, hint=_LEAVE_OUT)
 
-    def package(self, collection: JsonObject) -> JsonObject:
-        """Return a collection as it is to travel; its resources stay as they are."""
+    def package(self, collection: JsonObject) -> tuple[JsonObject, tuple[Finding, ...]]:
+        """Return a collection as it is to travel, and what is to be told of it.
+
+        Resources stay as they are, but for their references to what is not sent, and for the identifier by
+        which a server that gives the ids finds them.
+
+        Raises
+        ------
+        IdentityError
+            A resource has to exist on the server, and has no identifier by which it could be found there.
+        """
         if self.bundle == "collection":
-            return collection
-        entries = [{**entry, "request": request(entry["resource"])} for entry in collection["entry"]]
-        return {**collection, "type": self.bundle, "entry": entries}
-
-
-PROFILES = f"{CANONICAL}/StructureDefinition/"
-# what separates system and value, or values, in a search (FHIR R5, search, 3.2.1.5.7)
-_SEARCH_ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\$,|"})
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Say by what identifier a kind of resource is known to others.
-
-    Parameters
-    ----------
-    identifiers
-        How many of its identifiers may name it, from the first on; None for all of them, 0 where it is stored
-        under its own id.
-    profiles
-        Profiles of which it claims one; empty where any will do.
-    """
-
-    identifiers: int | None = None
-    profiles: frozenset[str] = frozenset()
-
-    def identifier(self, resource: JsonObject) -> JsonObject | None:
-        """Return the first identifier with a system by which others may know this resource, if any."""
-        if self.profiles and self.profiles.isdisjoint(resource.get("meta", {}).get("profile", ())):
-            return None
-        return with_system(resource.get("identifier", [])[: self.identifiers])
-
-
-_OWN_ID = Policy(identifiers=0)
-POLICIES = {
-    # the Patient ID; Other Patient IDs come after it
-    "Patient": Policy(identifiers=1),
-    "ServiceRequest": Policy(),
-    "ImagingStudy": Policy(),
-    "Practitioner": Policy(),
-    # equipment and observers; not algorithms, nor a device that was measured
-    "Device": Policy(
-        profiles=frozenset((f"{PROFILES}dicom-general-equipment", f"{PROFILES}dicom-participant-device"))
-    ),
-    "Specimen": _OWN_ID,
-    "BodyStructure": _OWN_ID,
-    "ImagingSelection": _OWN_ID,
-    "Observation": _OWN_ID,
-}
-"""Each type of resource that the maps make, to its policy; another is stored under its own id."""
-
-
-def request(resource: JsonObject) -> JsonObject:
-    """Return `Bundle.entry.request` of a resource."""
-    kind = resource["resourceType"]
-    known = POLICIES.get(kind, _OWN_ID).identifier(resource)
-    if known is None:
-        return {"method": "PUT", "url": f"{kind}/{resource['id']}"}
-    return {"method": "POST", "url": kind, "ifNoneExist": f"identifier={search_token(known)}"}
-
-
-def with_system(identifiers: Iterable[JsonObject]) -> JsonObject | None:
-    """Return the first identifier that has both system and value."""
-    return next((each for each in identifiers if each.get("system") and each.get("value")), None)
-
-
-def search_token(identifier: JsonObject) -> str:
-    """Return system and value of an identifier, percent-encoded for a search."""
-    parts = (identifier[name].translate(_SEARCH_ESCAPES) for name in ("system", "value"))
-    return quote("|".join(parts), safe="")
+            return collection, ()
+        return self._plan.transaction(collection)

@@ -1,0 +1,169 @@
+"""The settings file of a site: one schema for all commands and for Python.
+
+::
+
+    patients = "existing"
+    orders = "logical"
+    studies = "create"
+    ids = "client"
+    timezone = "+01:00"
+
+    [systems]
+    patient-id = "urn:oid:1.2.3"
+    accession = "urn:oid:1.2.4"
+
+    [issuers]
+    HOSP_B = "urn:oid:1.2.5"
+
+    [coding-schemes]
+    99SITE = "http://site.example/codes"
+
+    [limits]
+    max-file-size = "64M"
+
+What is not there has its default. Options of the command line come before the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sr2fhir.packaging.policies import IDS, policy
+from sr2fhir.written import Written, read_table, uri
+
+if TYPE_CHECKING:
+    from sr2fhir.pipeline import Settings
+
+Part = Literal["options", "packaging", "limits"]
+Parts = dict[Part, dict[str, Any]]
+"""Part of the settings of a pipeline to its members."""
+
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+# the least and greatest offset in use, in minutes (PS3.3 C.12.1.1: -1200 to +1400)
+_OFFSETS = range(-12 * 60, 14 * 60 + 1)
+_LIMITS = (
+    *("max_file_size", "max_inflated_size", "max_inflation_ratio", "max_members"),
+    *("max_nesting", "max_items", "max_elements"),
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """Say what a key of the file sets.
+
+    Parameters
+    ----------
+    part, member
+        Of the settings of a pipeline.
+    read
+        Makes the value, or raises ValueError or UsageError.
+    is_table
+        Whether the value is a table, each of whose values `read` makes.
+    """
+
+    part: Part
+    member: str
+    read: Callable[[Any], Any]
+    is_table: bool = False
+
+
+def offset(text: object) -> str:
+    """Read an offset from UTC: `+01:00`, `+0100` or `Z`.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    match = _OFFSET.fullmatch("+00:00" if text == "Z" else text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("not an offset such as +01:00")
+    sign, hours, minutes = match.groups()
+    if int(minutes) > 59 or int(f"{sign}{int(hours) * 60 + int(minutes)}") not in _OFFSETS:
+        raise ValueError("not between -12:00 and +14:00")
+    return f"{sign}{hours}:{minutes}"
+
+
+def _policy(option: str, value: object) -> str:
+    policy(option, str(value))
+    return str(value)
+
+
+def _ids(value: object) -> str:
+    if value not in IDS:
+        raise ValueError(f"not one of {', '.join(IDS)}")
+    return str(value)
+
+
+def _size(value: object) -> int:
+    from sr2fhir.dicom.source import size  # noqa: PLC0415 - loads pydicom
+
+    return size(str(value))
+
+
+KEYS = {
+    **{name: Key("packaging", name, partial(_policy, name)) for name in ("patients", "orders", "studies")},
+    "ids": Key("packaging", "ids", _ids),
+    "timezone": Key("options", "default_timezone", offset),
+    "systems.patient-id": Key("options", "patient_id_system", uri),
+    "systems.accession": Key("options", "accession_system", uri),
+    "issuers": Key("options", "issuers", uri, is_table=True),
+    "coding-schemes": Key("options", "coding_schemes", uri, is_table=True),
+    **{f"limits.{name.replace('_', '-')}": Key("limits", name, _size) for name in _LIMITS},
+}
+"""Key of the file, with the table it stands in, to what it sets."""
+
+_HINT = f"The keys are {', '.join(KEYS)}"
+
+
+def read(file: Path) -> Parts:
+    """Read a settings file.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or a key or value is wrong; file, line and key are named.
+    """
+    written = read_table(file, "the settings", _HINT)
+    parts: Parts = {}
+    for names, value in _stated(written):
+        key = KEYS.get(".".join(names))
+        if key is None:
+            raise written.error("not a setting", *names, hint=_nearest(".".join(names)))
+        if key.is_table and not isinstance(value, dict):
+            raise written.error("not a table", *names)
+        made = (written.values if key.is_table else written.value)(value, key.read, *names)
+        parts.setdefault(key.part, {})[key.member] = made
+    return parts
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Return what holds, by the keys of the file."""
+    from sr2fhir.dicom.source import in_force  # noqa: PLC0415 - loads pydicom
+
+    limits = in_force(settings.limits)
+    parts = {"options": settings.options, "packaging": settings.packaging, "limits": limits}
+    return {name: getattr(parts[key.part], key.member) for name, key in KEYS.items()}
+
+
+def _stated(written: Written) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the keys with their values; what stands in a table that has keys of its own, one by one."""
+    opened = {name.partition(".")[0] for name in KEYS if "." in name}
+    for name, value in written.table.items():
+        if name in opened and isinstance(value, dict):
+            yield from (((name, inner), each) for inner, each in value.items())
+        else:
+            yield (name,), value
+
+
+def _nearest(name: str) -> str:
+    """Suggest the key that is most like a wrong one."""
+    last = {key.rpartition(".")[2]: key for key in KEYS}
+    near = get_close_matches(name, KEYS, 1) or get_close_matches(name.rpartition(".")[2], last, 1)
+    return f"Is {last.get(near[0], near[0])} meant?" if near else _HINT

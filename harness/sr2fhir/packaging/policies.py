@@ -1,0 +1,177 @@
+"""How a server is to store each kind of resource: a table, and what a site may choose (mapping section 1.2).
+
+Patient, orders and studies belong to other systems: they are referred to, or created where they do not exist
+yet. They are never updated. What the document itself states is stored under its own id, which is the same for
+the same document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+from sr2fhir.errors import UsageError
+from sr2fhir.jsontext import JsonObject
+
+Way = Literal["existing", "create", "logical", "fixed"]
+"""
+existing
+    No entry. References are conditional, and the server refuses if none or several match.
+create
+    POST with `ifNoneExist`.
+logical
+    No entry. References have no `reference`: they name the resource by identifier or display.
+fixed
+    No entry. References lead to a resource that the caller names.
+"""
+
+IdsOf = Literal["client", "server"]
+IDS: tuple[IdsOf, ...] = ("client", "server")
+
+_FIXED = "fixed="
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+# what separates system and value, or values, in a search (FHIR R5, search, 3.2.1.5.7)
+_SEARCH_ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\$,|"})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Say how resources of one type are sent.
+
+    Parameters
+    ----------
+    option
+        Member of `Packaging` that chooses; None where there is nothing to choose.
+    ways
+        What may be chosen, the default first.
+    identifier_type
+        Code of the type of the only identifier that names it to others; None where any does.
+    attribute
+        Of the document, that says which one it is.
+    display
+        Members that lead to a text for people, where there is no identifier; the first that is there.
+    merges
+        Whether resources of one Bundle with one matching identifier become one; else those after the first
+        are stored under their own ids.
+    """
+
+    option: str | None = None
+    ways: tuple[Way, ...] = ("create",)
+    identifier_type: str | None = None
+    attribute: str = ""
+    display: tuple[tuple[str | int, ...], ...] = ()
+    merges: bool = True
+
+    def matching(self, resource: JsonObject) -> JsonObject | None:
+        """Return the first identifier with system and value that names a resource to others, if any."""
+        return with_system(
+            each
+            for each in resource.get("identifier", [])
+            if self.identifier_type is None or self.identifier_type in _types(each)
+        )
+
+    def text(self, resource: JsonObject) -> str:
+        """Return a text that stands for a resource without identifiers."""
+        found = (_at(resource, path) for path in self.display)
+        return next((text for text in found if text), f"{resource['resourceType']} without identifier")
+
+
+KINDS = {
+    "Patient": Kind(
+        "patients",
+        ("create", "existing", "logical", "fixed"),
+        identifier_type="MR",
+        attribute="PatientID",
+        display=(("name", 0, "text"),),
+    ),
+    "ServiceRequest": Kind(
+        "orders",
+        ("logical", "existing", "create", "fixed"),
+        attribute="AccessionNumber",
+        display=(("code", "concept", "text"), ("code", "concept", "coding", 0, "display")),
+    ),
+    # no `logical`: the profiles of Observation want a literal partOf
+    "ImagingStudy": Kind("studies", ("create", "existing", "fixed"), attribute="StudyInstanceUID"),
+    "Practitioner": Kind(),
+    "Device": Kind(),
+    "Specimen": Kind(),
+    # Tracking Unique Identifier (112040, DCM); the same lesion with another site stays apart (decision D34)
+    "BodyStructure": Kind(identifier_type="112040", merges=False),
+}
+"""Type of resource to how it is sent; what is not in the table is stored under its own id."""
+
+CHOICES = {kind.option: (name, kind) for name, kind in KINDS.items() if kind.option}
+"""Option to the type of resource that it is about."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Hold what was chosen for one kind of resource.
+
+    Parameters
+    ----------
+    way
+        How it is sent.
+    target
+        Type and id of the resource that references lead to, where it is fixed.
+    """
+
+    way: Way
+    target: str | None = None
+
+
+def policy(option: str, chosen: str) -> Policy:
+    """Read what is chosen for an option: `create`, `fixed=Patient/123`.
+
+    Raises
+    ------
+    UsageError
+        It is none of the policies of this option, or names no resource of its type.
+    """
+    name, kind = CHOICES[option]
+    if chosen.startswith(_FIXED) and "fixed" in kind.ways:
+        target = chosen.removeprefix(_FIXED)
+        found, _, made = target.partition("/")
+        if found == name and _ID.fullmatch(made):
+            return Policy("fixed", target)
+    way = next((way for way in kind.ways if way == chosen and way != "fixed"), None)
+    if way is None:
+        raise UsageError(f"{option}: not a policy for {name}", hint=f"Choose {choices(option)}")
+    return Policy(way)
+
+
+def choices(option: str) -> str:
+    """List the policies of an option for people."""
+    name, kind = CHOICES[option]
+    return ", ".join(f"{_FIXED}{name}/ID" if way == "fixed" else way for way in kind.ways)
+
+
+# ---- identifiers -------------------------------------------------------------------------------------------
+
+
+def with_system(identifiers: Iterable[JsonObject]) -> JsonObject | None:
+    """Return the first identifier that has both system and value."""
+    return next((each for each in identifiers if each.get("system") and each.get("value")), None)
+
+
+def search(identifier: JsonObject) -> str:
+    """Return the search for an identifier, percent-encoded: `identifier=system|value`."""
+    parts = (identifier[name].translate(_SEARCH_ESCAPES) for name in ("system", "value"))
+    return f"identifier={quote('|'.join(parts), safe='')}"
+
+
+def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+    """Follow a path of members and indices; None where it leads nowhere."""
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _types(identifier: JsonObject) -> list[str]:
+    return [coding.get("code", "") for coding in identifier.get("type", {}).get("coding", [])]

@@ -1,0 +1,214 @@
+"""From a collection to a transaction: what is sent and how, and what becomes of references to the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sr2fhir.errors import IdentityError
+from sr2fhir.findings import Finding
+from sr2fhir.jsontext import JsonObject
+from sr2fhir.packaging.policies import KINDS, IdsOf, Kind, Policy, search
+
+_URI = "urn:ietf:rfc:3986"
+_NOT_COMPARED = frozenset({"id", "meta"})
+# members of a resource that come before its identifiers
+_BEFORE = ("resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension")
+# R5 gives it no identifier to be found by
+_WITHOUT_IDENTIFIER = frozenset({"Provenance"})
+_UNMATCHED = {"Patient": "unmatched-patient", "ServiceRequest": "unmatched-order"}
+_ONE_CHOICE = Policy("create")
+
+Change = Callable[[JsonObject], JsonObject]
+"""From a Reference to what takes its place."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Say how the resources of one Bundle are sent.
+
+    Parameters
+    ----------
+    policies
+        Option to what was chosen.
+    ids
+        Who gives the ids of what the document itself states.
+    versions
+        Type and id to the version that the sender wrote there.
+    """
+
+    policies: Mapping[str, Policy]
+    ids: IdsOf
+    versions: Mapping[str, str]
+
+    def transaction(self, collection: JsonObject) -> tuple[JsonObject, tuple[Finding, ...]]:
+        """Return the transaction, and what is to be told of it.
+
+        Raises
+        ------
+        IdentityError
+            A resource has to exist on the server, and has no identifier by which it could be found there.
+        """
+        packing = _Packing(self)
+        sent = [made for entry in collection["entry"] if (made := packing.entry(entry))]
+        if packing.changes:
+            sent = [{**entry, "resource": _rewritten(entry["resource"], packing.changes)} for entry in sent]
+        return {**collection, "type": "transaction", "entry": sent}, tuple(dict.fromkeys(packing.findings))
+
+
+@dataclass
+class _Packing:
+    """Pack one Bundle.
+
+    Parameters
+    ----------
+    changes
+        Full URL of a resource that is not sent to what becomes of a reference to it.
+    created
+        Type and search of a conditional create to the entry that has it.
+    """
+
+    plan: Plan
+    changes: dict[str, Change] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    created: dict[tuple[str, str], JsonObject] = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set)
+
+    def entry(self, entry: JsonObject) -> JsonObject | None:
+        """Return an entry with its request; None if the resource is not sent."""
+        resource = entry["resource"]
+        kind = KINDS.get(resource["resourceType"])
+        if kind is None:
+            return self.stored(entry)
+        policy = self.policy(kind)
+        identifier = kind.matching(resource)
+        if policy.way == "create" and identifier:
+            return self.create(entry, search(identifier))
+        if kind.option is None:
+            return self.stored(entry)
+        self.changes[entry["fullUrl"]] = self.referred(kind, policy, resource, identifier)
+        return None
+
+    def policy(self, kind: Kind) -> Policy:
+        """Return the policy; `fixed` holds for the first resource of its type, which is the header's."""
+        if kind.option is None:
+            return _ONE_CHOICE
+        chosen = self.plan.policies[kind.option]
+        if chosen.way != "fixed":
+            return chosen
+        if kind.option in self.fixed:
+            return Policy(kind.ways[0])
+        self.fixed.add(kind.option)
+        return chosen
+
+    def referred(
+        self, kind: Kind, policy: Policy, resource: JsonObject, identifier: JsonObject | None
+    ) -> Change:
+        """Return what becomes of references to a resource that is not sent, and tell what follows.
+
+        Raises
+        ------
+        IdentityError
+            It has to exist, and has no identifier with a system.
+        """
+        name = resource["resourceType"]
+        if policy.way == "existing" and identifier is None:
+            raise IdentityError(
+                f"the {name} cannot be looked up: no identifier of it has a system",
+                where=kind.attribute,
+                hint=_how_to_match(kind),
+            )
+        if policy.way == "create":
+            message = f"the {name} is referred to, not created: no identifier of it has a system"
+            code = _UNMATCHED[name]
+            self.findings.append(Finding("warning", code, kind.attribute, message, _how_to_match(kind)))
+        if policy.way == "existing" and identifier:
+            return _leading_to(f"{name}?{search(identifier)}")
+        if policy.target:
+            return _leading_to(policy.target)
+        return _logical(kind, resource)
+
+    def create(self, entry: JsonObject, search: str) -> JsonObject | None:
+        """Return an entry to be created unless it exists; None if an earlier one is sent in its place."""
+        resource = entry["resource"]
+        name = resource["resourceType"]
+        earlier = self.created.setdefault((name, search), entry)
+        if earlier is entry:
+            return _posted(entry, search)
+        if not KINDS[name].merges:
+            return self.stored(entry)
+        self.changes[entry["fullUrl"]] = _leading_to(earlier["fullUrl"])
+        if _compared(resource) != _compared(earlier["resource"]):
+            message = f"two {name} resources have one identifier and differ: the first is sent for both"
+            where = f"{name}/{earlier['resource']['id']}"
+            self.findings.append(Finding("warning", "conflict", where, message))
+        return None
+
+    def stored(self, entry: JsonObject) -> JsonObject:
+        """Return an entry that is stored under its own id, or found by it where the server gives the ids."""
+        resource = entry["resource"]
+        name = f"{resource['resourceType']}/{resource['id']}"
+        if self.plan.ids == "client":
+            version = self.plan.versions.get(name)
+            known = {"ifMatch": f'W/"{version}"'} if version else {}
+            return {**entry, "request": {"method": "PUT", "url": name, **known}}
+        if resource["resourceType"] in _WITHOUT_IDENTIFIER:
+            return {**entry, "request": {"method": "POST", "url": resource["resourceType"]}}
+        own = {"system": _URI, "value": entry["fullUrl"]}
+        return _posted({**entry, "resource": _identified(resource, own)}, search(own))
+
+
+def _how_to_match(kind: Kind) -> str:
+    option = "--patient-id-system" if kind.option == "patients" else "--accession-system"
+    return f"Tell the system with {option} or --issuers, or choose another policy with --{kind.option}"
+
+
+def _posted(entry: JsonObject, search: str) -> JsonObject:
+    request = {"method": "POST", "url": entry["resource"]["resourceType"], "ifNoneExist": search}
+    return {**entry, "request": request}
+
+
+def _identified(resource: JsonObject, own: JsonObject) -> JsonObject:
+    """Return a resource with one identifier more."""
+    before = {name: resource[name] for name in _BEFORE if name in resource}
+    identifiers = [*resource.get("identifier", []), own]
+    rest = {name: value for name, value in resource.items() if name not in before and name != "identifier"}
+    return {**before, "identifier": identifiers, **rest}
+
+
+def _compared(resource: JsonObject) -> JsonObject:
+    return {name: value for name, value in resource.items() if name not in _NOT_COMPARED}
+
+
+# ---- references --------------------------------------------------------------------------------------------
+
+
+def _leading_to(target: str) -> Change:
+    return lambda reference: {**reference, "reference": target}
+
+
+def _logical(kind: Kind, resource: JsonObject) -> Change:
+    """Return a change to a logical reference, which says what it said, else what the resource says."""
+    identifier = next(iter(resource.get("identifier", ())), None)
+    named = {"identifier": identifier} if identifier else {"display": kind.text(resource)}
+
+    def change(reference: JsonObject) -> JsonObject:
+        said = {name: value for name, value in reference.items() if name != "reference"}
+        return {"type": resource["resourceType"], **(named if said.keys() <= {"id", "type"} else {}), **said}
+
+    return change
+
+
+def _rewritten(value: Any, changes: Mapping[str, Change]) -> Any:
+    """Return a copy in which references are changed; what holds none stays the same object."""
+    if isinstance(value, dict):
+        change = changes.get(value["reference"]) if isinstance(value.get("reference"), str) else None
+        if change:
+            return change(value)
+        members = {name: _rewritten(member, changes) for name, member in value.items()}
+        return members if any(members[name] is not value[name] for name in value) else value
+    if isinstance(value, list):
+        items = [_rewritten(item, changes) for item in value]
+        return items if any(one is not other for one, other in zip(items, value, strict=True)) else value
+    return value

@@ -1,0 +1,156 @@
+"""Tables that people write, in JSON or TOML: read strictly, and mistakes told with file, line and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sr2fhir.errors import UsageError
+from sr2fhir.jsontext import JsonError, loads_strict
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_LINE = re.compile(r"\(?(?:at )?(line [0-9]+)(?:, column [0-9]+)?\)?")
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+
+
+def uri(value: object) -> str:
+    """Read an absolute URI.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if not isinstance(value, str) or not _URI.fullmatch(value):
+        raise ValueError("not an absolute URI such as http://hospital.example/patients or urn:oid:1.2.3")
+    return value
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that holds one table.
+
+    Parameters
+    ----------
+    file, text
+        The file, and what stands in it.
+    table
+        What that means.
+    hint
+        How such a file is written.
+    """
+
+    file: Path
+    text: str
+    table: dict[str, Any]
+    hint: str
+
+    def error(self, message: str, *keys: str, hint: str | None = None) -> UsageError:
+        """Return an error about the value of a key, by the keys that lead to it."""
+        line = _line_of(self.text, keys)
+        name = ".".join(dict.fromkeys(keys))
+        where = ", ".join(part for part in (f"line {line}" if line else "", name) if part)
+        return UsageError(message, source=str(self.file), where=where or None, hint=hint or self.hint)
+
+    def values(self, table: dict[str, Any], read: Callable[[Any], Any], *keys: str) -> dict[str, Any]:
+        """Read all values of a table; its keys are taken without blanks around them.
+
+        Raises
+        ------
+        UsageError
+            A value is wrong, or two keys are the same without blanks.
+        """
+        found: dict[str, Any] = {}
+        for key, value in table.items():
+            if key.strip() in found:
+                raise self.error("the key stands there twice", *keys, key)
+            found[key.strip()] = self.value(value, read, *keys, key)
+        return found
+
+    def value(self, value: object, read: Callable[[Any], Any], *keys: str) -> Any:
+        """Read one value.
+
+        Raises
+        ------
+        UsageError
+            It is wrong.
+        """
+        try:
+            return read(value)
+        except ValueError as error:
+            raise self.error(str(error), *keys) from error
+        except UsageError as error:
+            raise self.error(error.message, *keys, hint=error.hint) from error
+
+
+def read_table(file: Path, what: str, hint: str) -> Written:
+    """Read a file that holds one table: TOML by the ending of its name, else JSON.
+
+    Parameters
+    ----------
+    what
+        What is in it, for messages.
+    hint
+        How it is written.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, is not well-formed, has a key twice, or holds something else.
+    """
+    try:
+        text = file.read_text("utf-8")
+        table = tomllib.loads(text) if file.suffix.lower() == ".toml" else loads_strict(text)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{what} cannot be read ({type(error).__name__})"
+        raise UsageError(message, source=str(file), hint=hint) from error
+    except JsonError as error:
+        if error.key is not None:
+            twice = Written(file, text, {}, hint)
+            raise twice.error("the key stands there twice", error.key, error.key) from error
+        raise _malformed(file, what, error, hint) from error
+    except tomllib.TOMLDecodeError as error:
+        raise _malformed(file, what, error, hint) from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{what}: not a table", source=str(file), hint=hint)
+    return Written(file, text, table, hint)
+
+
+def _malformed(file: Path, what: str, error: ValueError, hint: str) -> UsageError:
+    """Return an error that tells the line which the parser names."""
+    place = _LINE.search(str(error))
+    reason = _LINE.sub("", str(error)).strip().rstrip(":")
+    return UsageError(
+        f"{what} cannot be read: {reason}", source=str(file), where=place[1] if place else None, hint=hint
+    )
+
+
+def read_systems(file: Path, what: str, example: str) -> dict[str, str]:
+    """Read a table of names and their systems: coding schemes, issuers.
+
+    Raises
+    ------
+    UsageError
+        The file is no such table.
+    """
+    hint = f'Write JSON, {{"{example}": "urn:oid:1.2.3"}}, or TOML, {example} = "urn:oid:1.2.3"'
+    written = read_table(file, what, hint)
+    return written.values(written.table, uri)
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
+    """Return the line of a key, by the keys that lead to it; that of the last one that is found."""
+    text = _COMMENT.sub(lambda comment: " " * len(comment[0]), text)
+    place = 0
+    line = None
+    for key in keys:
+        found = re.compile(rf"(?<![\w-])\"?{re.escape(key)}\"?[ \t]*[=:.\]]").search(text, place)
+        if found is None:
+            break
+        place = found.end()
+        line = text.count("\n", 0, found.start()) + 1
+    return line
