@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 from sr2fhir import Result
+from sr2fhir.errors import IdentityError
 
 from tests import builders as b
 from tests.rows.conftest import Transform
@@ -20,6 +21,7 @@ from tests.rows.look import (
     observation,
     oid,
     one,
+    reason,
     resources,
     target,
     unmapped,
@@ -305,6 +307,71 @@ def test_the_patient_of_the_header_said_again(transform: Transform) -> None:
     assert "focus" not in only(result)
 
 
+def another(*different: Dataset, **header: Any) -> Dataset:
+    """Return a report with a group about another patient, and one about the patient of the header."""
+    return b.measurement_report(
+        b.imaging_measurements(
+            b.group(*different, b.num(b.VOLUME, "77", b.CUBIC_MM)), b.group(b.num(b.VOLUME, "1", b.CUBIC_MM))
+        ),
+        **header,
+    )
+
+
+@pytest.mark.row("3.3.10")
+def test_results_about_another_patient_make_no_observation(transform: Transform) -> None:
+    """D35: they are told with their reason; the others go on."""
+    result = transform(another(said("121030", "PID-2"), b.code(b.FINDING_SITE, b.LUNG)))
+    assert findings(result, "different-subject") == [("error", "1.1.1.1")]
+    assert not result.ok
+    assert only(result)["valueQuantity"]["value"] == 1
+    assert len(resources(result, "Observation")) == 2
+    assert not resources(result, "BodyStructure")
+    left_out = {place: why for place, why in unmapped(result).items() if place.startswith("1.1.1")}
+    assert left_out == dict.fromkeys(("1.1.1", "1.1.1.1", "1.1.1.2", "1.1.1.3"), "different-subject")
+    assert b"PID-2" not in result.json
+    assert b'"value": 77' not in result.json
+
+
+@pytest.mark.row("3.3.10")
+def test_a_reference_to_results_about_another_patient_leads_nowhere(transform: Transform) -> None:
+    """D35: neither the Observation nor the value comes in by another door."""
+    foreign = b.group(said("121030", "PID-2"), b.num(b.VOLUME, "77", b.CUBIC_MM))
+    sum_of = b.num(b.VOLUME, "1", b.CUBIC_MM, b.by_reference("INFERRED FROM", 1, 1, 1, 2))
+    result = transform(b.measurement_report(b.imaging_measurements(foreign, b.group(sum_of))))
+    assert only(result)["valueQuantity"]["value"] == 1
+    assert b'"value": 77' not in result.json
+    assert reason(result, "1.1.2.1.1") == "different-subject"
+
+
+@pytest.mark.row("3.3.10")
+def test_the_patient_of_the_header_again_below_another_one(transform: Transform) -> None:
+    """Only the Patient ID says so: many patients have one sex, and some one name."""
+    for again, number in ((said("121030", "PID-1"), 1), (coded(dcm("121032"), dcm("M", "Male")), 0)):
+        inner = b.imaging_measurements(
+            b.group(again, b.num(b.VOLUME, "5", b.CUBIC_MM)), said("121030", "PID-2")
+        )
+        report_of_two = b.measurement_report(
+            inner, b.imaging_measurements(b.group(b.num(b.VOLUME, "1", b.CUBIC_MM))), PatientSex="M"
+        )
+        values = [
+            each["valueQuantity"]["value"]
+            for each in resources(transform(report_of_two), "Observation")
+            if "valueQuantity" in each
+        ]
+        assert values == [5, 1][1 - number :]
+
+
+@pytest.mark.row("3.3.10")
+def test_what_is_written_otherwise_is_not_another_patient(transform: Transform) -> None:
+    """Names by their alphabetic group; other sexes than M and F have other words in header and CID 7455."""
+    stated = (
+        b.pname(dcm("121029"), "doe^john^^=", relationship=CONTEXT),
+        coded(dcm("121032"), dcm("121102", "Other sex")),
+    )
+    result = transform(report(*stated, PatientName="Doe^John=山田^太郎", PatientSex="O"))
+    assert not findings(result, "different-subject")
+
+
 @pytest.mark.row("3.3.10")
 def test_another_patient_is_an_error(transform: Transform) -> None:
     different = [
@@ -313,8 +380,11 @@ def test_another_patient_is_an_error(transform: Transform) -> None:
         b.date(dcm("121031"), "19670702", relationship=CONTEXT),
         coded(dcm("121032"), dcm("F", "Female")),
     ]
-    result = transform(report(*different, PatientBirthDate="19670701", PatientSex="M"))
-    places = [f"1.{n}" for n in range(1, 5)]
+    with pytest.raises(IdentityError, match="another patient") as raised:
+        transform(report(*different, PatientBirthDate="19670701", PatientSex="M"))
+    assert raised.value.where
+    result = transform(another(*different, PatientBirthDate="19670701", PatientSex="M"))
+    places = [f"1.1.1.{n}" for n in range(1, 5)]
     assert findings(result, "different-subject") == [("error", place) for place in places]
     assert {place: unmapped(result)[place] for place in places} == dict.fromkeys(places, "different-subject")
     assert not result.ok

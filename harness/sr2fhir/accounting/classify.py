@@ -225,7 +225,7 @@ def item_elements(record: ItemRecord, known: Account) -> Elements:
 def item_line(record: ItemRecord, known: Account) -> Line:
     """Put a content item into its class."""
     described = description_of_item(record)
-    elements = item_elements(record, known)
+    elements = () if record.left_out else item_elements(record, known)
     if elements:
         origin = known.origin(record.position)
         reason = DEGRADED if known.classes.is_degraded(origin, elements) else None
@@ -239,6 +239,8 @@ def item_line(record: ItemRecord, known: Account) -> Line:
 def unreached(record: ItemRecord, known: Account) -> tuple[Category, str | None]:
     """Decide the class of an item that reached nothing, and the reason if it is unmapped."""
     position = record.position
+    if record.left_out and not (record.value_type == CONTAINER and position in known.live):
+        return "UNM", record.left_out
     if position in known.reasons:
         return "UNM", known.reasons[position]
     if is_used(record, known) or (record.value_type == CONTAINER and position in known.live):

@@ -50,6 +50,8 @@ class Scope:
         Measurement Method, with its id.
     subjects, study, request, finding_site
         As the logical model writes them in ``context``.
+    foreign
+        Whether it is about another patient than the header (decision D35).
     """
 
     issued: Moment | None = None
@@ -62,6 +64,7 @@ class Scope:
     study: JsonObject | None = None
     request: JsonObject | None = None
     finding_site: JsonObject | None = None
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

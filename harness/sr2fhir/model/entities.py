@@ -11,6 +11,7 @@ from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Changes, Uses
 from sr2fhir.model.datatypes import filled, traced
 from sr2fhir.model.environment import Evidence
+from sr2fhir.model.header import request_id
 from sr2fhir.model.identifiers import MAX_UID_LENGTH, Ids, uid_identifier
 from sr2fhir.model.tree import Item, coded_json, first, text_of
 
@@ -52,14 +53,17 @@ class Algorithms:
     ----------
     ids
         Makes their ids.
+    parent
+        Id of the equipment on which they ran.
     uses
         Notes what the items are used for.
     log
         Receives algorithms beside another one at the same level.
     """
 
-    def __init__(self, ids: Ids, uses: Uses, log: FindingLog) -> None:
+    def __init__(self, ids: Ids, parent: str, uses: Uses, log: FindingLog) -> None:
         self._ids = ids
+        self._parent = parent
         self._uses = uses
         self._log = log
         self._found: dict[str, JsonObject] = {}
@@ -92,7 +96,8 @@ class Algorithms:
                 self._uses.same[item.position] = earlier.position
         else:
             self._first[key] = description
-            self._found[key] = {"id": self._ids.at(description.single[_NAME].identifier, "algorithm"), **body}
+            # the resource that it becomes names its parent, too
+            self._found[key] = {"id": self._ids.content("algorithm", body, self._parent), **body}
         made = str(self._found[key]["id"])
         self._uses.add("algorithm", description.items(), made)
         return made
@@ -173,7 +178,7 @@ class Subjects:
     uses
         Notes what the items are used for.
     log
-        Receives an error where the content tree states another patient.
+        Receives an error where the content tree states another patient (decision D35).
     """
 
     def __init__(self, header: Attributes, ids: Ids, patient: str, uses: Uses, log: FindingLog) -> None:
@@ -213,35 +218,44 @@ class Subjects:
             self._uses.same.update((position, earlier) for position, earlier in said if earlier)
         else:
             self._first[key] = used
-            self._found[key] = {"id": self._ids.at(used[0].identifier, "subject"), "kind": kind, **body}
+            content = self._ids.content("subject", kind, body, self._patient_id)
+            named = self._ids.named(body.get("identifier", ()), "subject")
+            made = self._ids.unique(named or content, content)
+            self._found[key] = {"id": made, "kind": kind, **body}
         return self._found[key]
 
     def _patient(self, children: list[Item]) -> Changes:
         """Compare a patient with the header's; where it is the same, the header's patient is the subject."""
-        for child in children:
-            same = self._is_same(child)
-            if same is False:
-                self._log.add(
-                    "error",
-                    "different-subject",
-                    child.position,
-                    "the content tree states another patient than the header",
-                    "Check the document: its results are attached to the patient of the header",
-                )
-            elif same:
-                self._uses.add("subject", [child], self._patient_id, carried=False)
+        compared = {child: same for child in children if (same := self._is_same(child)) is not None}
+        different = [child for child, same in compared.items() if not same]
+        for child in different:
+            self._log.add("error", "different-subject", child.position, _DIFFERENT, _DIFFERENT_HINT)
         stated = first(children, "subject.class")
-        if stated is None:
-            return {}
-        self._uses.add("subject", [stated], self._patient_id, carried=False)
-        return {"subjects": ()}
+        repeated = [child for child, same in compared.items() if same]
+        self._uses.add("subject", [*repeated, *([stated] if stated else ())], self._patient_id, carried=False)
+        changes: Changes = {"subjects": ()} if stated else {}
+        if different:
+            return changes | {"foreign": True}
+        # below another patient only the Patient ID says that it is the header's again
+        return changes | ({"foreign": False} if first(repeated, "subject.id") else {})
 
     def _is_same(self, item: Item) -> bool | None:
         """Tell whether an item repeats the header; None where there is nothing to compare."""
         attribute = next((number for term, number in _SAME_PATIENT.items() if item.means(term)), None)
         ours = self._header.text(attribute) if attribute else None
         theirs = _comparable(item)
-        return None if ours is None or theirs is None else _plain(ours) == _plain(theirs)
+        if ours is None or theirs is None:
+            return None
+        one, other = _plain(ours), _plain(theirs)
+        if item.means("subject.sex") and not {one, other} <= _COMPARED_SEXES:
+            return None
+        return one == other if one and other else None
+
+
+_DIFFERENT = "the content tree states another patient than the header: what it says of that one is left out"
+_DIFFERENT_HINT = "Check the document: the Bundle holds the results of the patient of the header only"
+# header and CID 7455 have different words for all others
+_COMPARED_SEXES = frozenset("MF")
 
 
 def _kind(children: list[Item]) -> str:
@@ -298,7 +312,8 @@ def _comparable(item: Item) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return text.rstrip("^= ").upper()
+    """Return a text as it is compared; of a name the alphabetic group (PS3.5 section 6.2.1)."""
+    return " ".join(text.partition("=")[0].rstrip("^ ").upper().split())
 
 
 # ---- studies and orders (TID 1005) ------------------------------------------------------------------------
@@ -413,6 +428,6 @@ class Studies:
         if key not in self._other_requests:
             position = next(iter(stated.values())).identifier
             body = {**numbers, "procedure": coded_json(procedure) if procedure else None}
-            made = self._ids.of(numbers.values(), position, "request")
+            made = request_id(self._ids, list(numbers.values()), body, position)
             self._other_requests[key] = filled({"id": made, **body})
         return self._other_requests[key]

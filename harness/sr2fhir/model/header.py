@@ -12,7 +12,7 @@ from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Moment
 from sr2fhir.model.datatypes import filled, human_names, is_instant, joined, traced
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.identifiers import MAX_UID_LENGTH, Issuers, parsed_udi, uid_identifier
+from sr2fhir.model.identifiers import MAX_UID_LENGTH, Ids, Issuers, bare, parsed_udi, uid_identifier
 
 Disposition = Literal["mapped", "implied", "context"]
 
@@ -251,8 +251,9 @@ class _Reader:
     def _equipment(self) -> JsonObject:
         made = self._entity("equipment")
         numbers = [made["identifier"]] if "identifier" in made else []
-        made_id = self._env.ids.of(numbers, "DeviceUID", "equipment")
-        return filled({"id": made_id, **made, "udi": self._udis()})
+        made |= filled({"udi": self._udis()})
+        ids = self._env.ids
+        return {"id": ids.named(numbers, "equipment") or ids.content("equipment", made), **made}
 
     def _short(self, uid: str, where: str) -> str | None:
         """Return a UID that fits FHIR's ``id`` (decision D29)."""
@@ -293,7 +294,7 @@ class _Reader:
         for order in orders:
             if "accession" in order:
                 order["accession"] = _in_system(order["accession"], default)
-        return [self._request(order, n) for n, order in enumerate(orders)]
+        return [self._request(order, n) for n, order in enumerate(self._distinct(orders))]
 
     def _enriched(self, own: JsonObject, item: JsonObject) -> JsonObject:
         """Return an order with what its request item adds; the issuer too, where the header states none."""
@@ -304,9 +305,27 @@ class _Reader:
         self._same |= dict.fromkeys(left["accession"]["id"].split("-"), said)
         return {**item, **own, "accession": kept["accession"]}
 
+    def _distinct(self, orders: list[JsonObject]) -> list[JsonObject]:
+        """Return the orders without those that say the same as an earlier one."""
+        kept: list[JsonObject] = []
+        for order in orders:
+            said = next((earlier for earlier in kept if bare(earlier) == bare(order)), None)
+            if said is None:
+                kept.append(order)
+                continue
+            for name, value in order.items():
+                if isinstance(value, dict):
+                    self._same |= dict.fromkeys(value["id"].split("-"), said[name]["id"].partition("-")[0])
+        return kept
+
     def _request(self, order: JsonObject, n: int) -> JsonObject:
         numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
-        return {"id": self._env.ids.of(numbers, f"{_REQUESTS}.{n}", "request"), **order}
+        return {"id": request_id(self._env.ids, numbers, order, f"{_REQUESTS}.{n}"), **order}
+
+
+def request_id(ids: Ids, numbers: list[JsonObject], order: JsonObject, place: str) -> str:
+    """Return the id of an order; one of its content where another order has its first number."""
+    return ids.unique(ids.of(numbers, place, "request"), ids.content("request", ids.study, order))
 
 
 _OF_A_TAG = "the Patient ID is that of a tag or bar code: it is no record number, and names no patient"

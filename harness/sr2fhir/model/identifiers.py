@@ -1,31 +1,35 @@
-r"""Deterministic ids, and identifiers with their issuers (mapping sections 1, 3.2 and decision D30).
+r"""Deterministic ids, and identifiers with their issuers (mapping sections 1 and 3.2).
 
 Every id is the UUIDv5, in the OID namespace, of one of these keys:
 
 ======================================  ====================================================================
 what                                    key
 ======================================  ====================================================================
-content item                            SOP Instance UID | position (``1\4\2``) | ``item``
+content item                            SOP Instance UID | position (``1\\4\\2``) | ``item``
 resource that points back to the item   SOP Instance UID | position | ``source``
 reference set                           that of its first member
-finding site                            that of its first site, else tracking item; role ``finding-site``
-algorithm, subject                      that of its first item; role ``algorithm``, ``subject``
-patient, request, person,               with an identifier that has a system: system | value | role
-study, equipment, device
-the same, identifier without a system   Study Instance UID | value | role
-the same, without any identifier        SOP Instance UID | position or keyword path | role
+lesion with a tracking UID              id of the patient | UID | ``finding-site`` (decision D34)
+other finding site                      that of its first site, else tracking item; role ``finding-site``
+patient, study, order, person, device,  with an identifier that has a system: system | value | role
+equipment, subject
+patient, order                          without: Study Instance UID | value | role
+patient, order                          without any identifier: SOP Instance UID | keyword path | role
+person, device, equipment, subject      without: content | role (decision D33)
+algorithm                               content | role
 ======================================  ====================================================================
 
 The role keeps apart what one value names twice: a Patient ID and an Accession Number of the same digits.
+Where two different things of a document have one identifier, the second has an id of its content.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydicom.config import IGNORE
 from pydicom.uid import UID
@@ -55,13 +59,14 @@ class Ids:
     """
 
     def __init__(self, sop_instance_uid: str, study_instance_uid: str) -> None:
-        self._document = sop_instance_uid
-        self._study = study_instance_uid
+        self.document = sop_instance_uid
+        self.study = study_instance_uid
         self._items: dict[str, str] = {}
+        self._given: set[str] = set()
 
     def at(self, place: str, role: Role) -> str:
         """Return the id of what stands at a content item identifier or keyword path."""
-        return _uuid(self._document, place, role)
+        return _uuid(self.document, place, role)
 
     def item(self, identifier: str) -> str:
         """Return the id of a content item, by its content item identifier."""
@@ -69,13 +74,41 @@ class Ids:
             self._items[identifier] = self.at(identifier, "item")
         return self._items[identifier]
 
-    def of(self, identifiers: Iterable[Mapping[str, str]], place: str, role: Role) -> str:
+    def of(self, identifiers: Sequence[JsonObject], place: str, role: Role) -> str:
         """Return the id of what identifiers name: the first with a system, else the first, else the place."""
-        known = [identifier for identifier in identifiers if identifier.get("value")]
-        for identifier in known:
-            if identifier.get("system"):
-                return _uuid(identifier["system"], identifier["value"], role)
-        return _uuid(self._study, known[0]["value"], role) if known else self.at(place, role)
+        named = self.named(identifiers, role)
+        if named:
+            return named
+        value = next((each["value"] for each in identifiers if each.get("value")), None)
+        return _uuid(self.study, value, role) if value else self.at(place, role)
+
+    def named(self, identifiers: Iterable[JsonObject], role: Role) -> str | None:
+        """Return the id of what the first identifier with a system names; None where none has one."""
+        found = (each for each in identifiers if each.get("system") and each.get("value"))
+        return next((_uuid(each["system"], each["value"], role) for each in found), None)
+
+    def content(self, role: Role, *parts: object) -> str:
+        """Return an id made of content: the same in all documents, another one for other content."""
+        return _uuid(json.dumps([bare(part) for part in parts], ensure_ascii=False, sort_keys=True), role)
+
+    def lesion(self, patient: str, uid: str) -> str:
+        """Return the id of a lesion that is tracked, by the id of the patient and the tracking UID."""
+        return _uuid(patient, uid, "finding-site")
+
+    def unique(self, *candidates: str) -> str:
+        """Return the first id that was not given to another thing of the document; the last one may be."""
+        chosen = next((each for each in candidates if each not in self._given), candidates[-1])
+        self._given.add(chosen)
+        return chosen
+
+
+def bare(value: Any) -> Any:
+    """Return a part of the logical model without lineage."""
+    if isinstance(value, dict):
+        return {
+            name: bare(member) for name, member in value.items() if name != "id" and not name.startswith("_")
+        }
+    return [bare(member) for member in value] if isinstance(value, list) else value
 
 
 def _uuid(*parts: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import FindingLog
@@ -16,7 +16,7 @@ from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes
 from sr2fhir.model.context import Changes, Uses
 from sr2fhir.model.datatypes import filled, human_names, report_further_names, text_name, traced
-from sr2fhir.model.identifiers import Ids, uid_identifier
+from sr2fhir.model.identifiers import Ids, bare, uid_identifier
 from sr2fhir.model.tree import Item, text_of
 
 PartyRole = Literal["observer", "participant", "attester", "author", "verifier"]
@@ -69,7 +69,6 @@ class Parties:
         self._uses = uses
         self._persons: dict[str, Party] = {}
         self._devices: dict[str, Party] = {}
-        self._taken: set[str] = {equipment["id"]}
 
     @property
     def persons(self) -> list[Party]:
@@ -85,9 +84,9 @@ class Parties:
         self,
         named: list[JsonObject],
         numbers: list[JsonObject],
-        where: str,
         role: PartyRole,
         items: Sequence[Item] = (),
+        organization: str | None = None,
     ) -> str:
         """Return the id of a person.
 
@@ -95,36 +94,46 @@ class Parties:
         ----------
         named, numbers
             HumanNames and Identifiers.
-        where
-            Content item identifier or keyword path where the document names the person.
         role
             In which capacity.
         items
             Content items that name the person here.
+        organization
+            Of the person. With the institution it keeps apart persons whose numbers have no system. Who is
+            known by name only may be anybody of that name, and is a person of this document (decision D33).
         """
         body = filled({"name": named, "identifier": numbers})
-        key = repr((_bare(named), _bare(numbers)))
+        key = repr((bare(named), bare(numbers)))
         if key not in self._persons:
-            self._persons[key] = Party(self._free(numbers, where, "person"), body)
+            around = (
+                self._equipment.get("institutionName"),
+                organization,
+                None if numbers else self._ids.document,
+            )
+            content = self._ids.content("person", body, *around)
+            made = self._ids.unique(self._ids.named(numbers, "person") or content, content)
+            self._persons[key] = Party(made, body)
         return self._named(self._persons[key], body, role, items)
 
-    def device(self, body: JsonObject, where: str, role: PartyRole, items: Sequence[Item] = ()) -> str:
+    def device(self, body: JsonObject, role: PartyRole, items: Sequence[Item] = ()) -> str:
         """Return the id of a device; that of the equipment where it is the same.
 
         Parameters
         ----------
         body
             Members of the logical model: identifier, name, manufacturer, model, serialNumber.
-        where, role, items
+        role, items
             As for a person.
         """
         if self._is_equipment(body):
             self._repeat(body, self._equipment)
             return self._used(items, str(self._equipment["id"]))
         numbers = [body["identifier"]] if "identifier" in body else []
-        key = repr((_bare(numbers), [body.get(name) for name in _DEVICE_FIELDS]))
+        key = repr((bare(numbers), [body.get(name) for name in _DEVICE_FIELDS]))
         if key not in self._devices:
-            self._devices[key] = Party(self._free(numbers, where, "device"), body)
+            content = self._ids.content("device", body)
+            made = self._ids.unique(self._ids.named(numbers, "device") or content, content)
+            self._devices[key] = Party(made, body)
         return self._named(self._devices[key], body, role, items)
 
     def report_names(self, log: FindingLog) -> None:
@@ -167,18 +176,6 @@ class Parties:
             return bool(value == own)
         mine, its = ([of.get(name) for name in _DEVICE_FIELDS[1:]] for of in (self._equipment, body))
         return all(mine) and mine == its
-
-    def _free(self, numbers: list[JsonObject], where: str, kind: Literal["person", "device"]) -> str:
-        """Return an id; by its place where two different persons or devices carry one identifier."""
-        chosen = self._ids.of(numbers, where, kind)
-        if chosen in self._taken:
-            chosen = self._ids.at(where, kind)
-        self._taken.add(chosen)
-        return chosen
-
-
-def _bare(values: list[JsonObject]) -> list[JsonObject]:
-    return [{name: part for name, part in value.items() if name != "id"} for value in values]
 
 
 def _lineage(body: JsonObject) -> Iterator[tuple[str, str]]:
@@ -262,8 +259,8 @@ def _person(observer: _Observer, parties: Parties) -> list[str]:
     used = [item for item in (kind, name if named else None, *(item for item, _ in stated)) if item]
     if not (named or numbers):
         return []
-    where = (name if named and name else stated[0][0]).identifier
-    return [parties.person(named, numbers, where, "observer", used)]
+    organization = observer.find("observer.organization")
+    return [parties.person(named, numbers, "observer", used, text_of(organization) if organization else None)]
 
 
 def _human_names(item: Item) -> list[JsonObject]:
@@ -300,7 +297,7 @@ def _device(observer: _Observer, parties: Parties) -> list[str]:
         return []
     kind = observer.find("observer.type")
     used = [*([kind] if kind else ()), *described]
-    return [parties.device(body, described[0].identifier, "observer", used)]
+    return [parties.device(body, "observer", used)]
 
 
 # ---- the header (PS3.3 Table C.17-3b: Identified Person or Device Macro) -----------------------------------
@@ -310,10 +307,22 @@ _AUTHORS = tag("AuthorObserverSequence")
 _VERIFIERS = tag("VerifyingObserverSequence")
 _OBSERVER_TYPE = tag("ObserverType")
 _PARTICIPATION = tag("ParticipationType")
-_NAME = tag("PersonName")
-_IDENTIFICATION = tag("PersonIdentificationCodeSequence")
-_VERIFIER_NAME = tag("VerifyingObserverName")
-_VERIFIER_IDENTIFICATION = tag("VerifyingObserverIdentificationCodeSequence")
+
+
+class _PersonTags(NamedTuple):
+    """Attributes of an item that names a person."""
+
+    name: int
+    identification: int
+    organization: int
+
+
+_PERSON = _PersonTags(tag("PersonName"), tag("PersonIdentificationCodeSequence"), tag("InstitutionName"))
+_VERIFIER = _PersonTags(
+    tag("VerifyingObserverName"),
+    tag("VerifyingObserverIdentificationCodeSequence"),
+    tag("VerifyingOrganization"),
+)
 _DEVICE_UID = tag("DeviceUID")
 _DEVICE_TEXTS = {
     "manufacturer": tag("Manufacturer"),
@@ -343,7 +352,7 @@ def participants(header: Attributes, codes: Codes, parties: Parties) -> Fallback
     authors = reader.sequence(header, _AUTHORS, "author")
     for n, item in enumerate(header.items(_VERIFIERS), 1):
         path = f"VerifyingObserverSequence.{n}"
-        reader.person(item, _VERIFIER_NAME, _VERIFIER_IDENTIFICATION, path, "verifier")
+        reader.person(item, _VERIFIER, path, "verifier")
     persons = _of(participating, "participant") or _of(authors, "author")
     return Fallback(persons, _of(participating, "device"))
 
@@ -371,13 +380,12 @@ class _Reader:
                 named += [("device", made) for made in self.device(item, path, stated or "participant")]
             else:
                 role: PartyRole = stated or _participation(item)
-                named += [(role, made) for made in self.person(item, _NAME, _IDENTIFICATION, path, role)]
+                named += [(role, made) for made in self.person(item, _PERSON, path, role)]
         return named
 
-    def person(
-        self, item: Attributes, name: int, identification: int, path: str, role: PartyRole
-    ) -> list[str]:
+    def person(self, item: Attributes, tags: _PersonTags, path: str, role: PartyRole) -> list[str]:
         """Return the id of the person; none where there is neither a name nor an identifier."""
+        name, identification, organization = tags
         text = item.text(name)
         named = human_names(text, f"{path}.{keyword_path(name)}") if text else []
         identified = f"{path}.{keyword_path(identification)}"
@@ -387,7 +395,9 @@ class _Reader:
             for coding in concept.codings[:1]
             if "code" in coding
         ]
-        return [self._parties.person(named, numbers, path, role)] if named or numbers else []
+        if not (named or numbers):
+            return []
+        return [self._parties.person(named, numbers, role, organization=item.text(organization))]
 
     def device(self, item: Attributes, path: str, role: PartyRole) -> list[str]:
         """Return the id of the device; none where nothing describes it."""
@@ -396,7 +406,7 @@ class _Reader:
         texts = {name: item.text(number) for name, number in _DEVICE_TEXTS.items()}
         places = {name: f"{path}.{keyword_path(number)}" for name, number in _DEVICE_TEXTS.items()}
         body |= traced(texts, places)
-        return [self._parties.device(body, path, role)] if body else []
+        return [self._parties.device(body, role)] if body else []
 
 
 def _participation(item: Attributes) -> PartyRole:

@@ -103,6 +103,8 @@ class ItemRecord:
         What it was used for.
     same_as
         Position of an item that said the same before, and whose lineage therefore holds for this one.
+    left_out
+        Why the maps are not to see it, if so.
     """
 
     position: str
@@ -112,6 +114,7 @@ class ItemRecord:
     terms: tuple[str, ...] = ()
     use: Use | None = None
     same_as: str | None = None
+    left_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,8 @@ class HeaderRecord:
     same_as: str | None = None
 
 
-def item_records(items: Iterable[Item], uses: Uses) -> tuple[ItemRecord, ...]:
-    """Return a record for each content item, in document order."""
+def item_records(items: Iterable[Item], uses: Uses, left_out: Mapping[Item, str]) -> tuple[ItemRecord, ...]:
+    """Return a record for each content item, in document order; reasons for those that are left out."""
     return tuple(
         ItemRecord(
             item.position,
@@ -147,6 +150,7 @@ def item_records(items: Iterable[Item], uses: Uses) -> tuple[ItemRecord, ...]:
             item.terms,
             uses.of.get(item),
             uses.same.get(item.position),
+            left_out.get(item),
         )
         for item in items
     )

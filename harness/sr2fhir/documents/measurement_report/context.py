@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sr2fhir.documents.measurement_report.structure import Part, is_group
 from sr2fhir.findings import FindingLog
@@ -11,7 +12,7 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.context import Changes, Moment, Scope, Uses
 from sr2fhir.model.datatypes import filled, joined, traced
 from sr2fhir.model.environment import Environment
-from sr2fhir.model.identifiers import Ids, uid_identifier
+from sr2fhir.model.identifiers import Ids, bare, uid_identifier
 from sr2fhir.model.tree import IMAGES, REGIONS, Item, coded_json, first, text_of
 from sr2fhir.model.values import Values
 
@@ -21,21 +22,27 @@ from sr2fhir.model.values import Values
 class Sites:
     """Collect the finding sites of a document, one entry for each content item that states any.
 
+    Groups with one tracking UID share an entry, unless they state different sites (decision D34).
+
     Parameters
     ----------
     ids
         Makes their ids.
+    patient
+        Id of the patient, within whom a tracking UID names a lesion.
     uses
         Notes what the items are used for.
     log
-        Receives tracking identifiers beyond the first.
+        Receives tracking identifiers beyond the first, and lesions that are said to have several sites.
     """
 
-    def __init__(self, ids: Ids, uses: Uses, log: FindingLog) -> None:
+    def __init__(self, ids: Ids, patient: str, uses: Uses, log: FindingLog) -> None:
         self._ids = ids
+        self._patient = patient
         self._uses = uses
         self._log = log
         self._found: list[tuple[JsonObject, Item]] = []
+        self._lesions: dict[str, list[JsonObject]] = {}
 
     def as_json(self, scopes: Mapping[Item, Scope]) -> list[JsonObject]:
         """Return the entries in document order, each in the language that holds for what was stated."""
@@ -56,28 +63,50 @@ class Sites:
         tracking = [child for child in (identifier, uid) if child]
         if not (sites or tracking):
             return {}
-        made = self._ids.at([*sites, *tracking][0].identifier, "finding-site")
-        self._uses.add("tracking", tracking, made)
-        structures = [self._structure(site, made) for site in sites]
-        return {"finding_site": self._entry(made, [*sites, *tracking][0], structures, identifier, uid)}
-
-    def _entry(
-        self, made: str, of: Item, structures: list[JsonObject], identifier: Item | None, uid: Item | None
-    ) -> JsonObject:
-        flags = {
-            "tracked": bool(identifier or uid),
-            "qualified": any("laterality" in one or "modifier" in one for one in structures),
-        }
-        tracking = {
-            "trackingIdentifier": [{"id": identifier.position, "value": text_of(identifier)}]
-            if identifier
-            else None,
-            "trackingUid": [uid_identifier(text_of(uid) or "", uid.position)] if uid else None,
-        }
-        self._found.append((filled({"id": made, **flags, **tracking, "structure": structures}), of))
+        stated = _stated(sites, identifier, uid)
+        entry = self._entry(stated, [*sites, *tracking][0], text_of(uid) if uid else None)
+        named = (child for child in tracking if not self._is_another_name(child, entry))
+        self._uses.add("tracking", named, entry["id"])
+        self._uses.add(
+            "findingSite", [one for site in sites for one in (site, *_qualifiers(site))], entry["id"]
+        )
+        flags = {name: stated[name] for name in ("tracked", "qualified")}
         # a tracked or qualified site is written once, above: repeating it on each item costs the engine time
-        plain = [] if any(flags.values()) else [one["site"] for one in structures]
-        return filled({"id": made, **flags, "site": plain})
+        plain = [] if any(flags.values()) else [one["site"] for one in stated.get("structure", ())]
+        return {"finding_site": filled({"id": entry["id"], **flags, "site": plain})}
+
+    def _entry(self, stated: JsonObject, of: Item, uid: str | None) -> JsonObject:
+        """Return the entry of what is stated: that of the lesion, if it is known, else a new one."""
+        known = self._lesions.setdefault(uid, []) if uid else []
+        shared = next((entry for entry in known if _is_same_site(entry, stated)), None)
+        if shared is not None:
+            self._share(stated, shared)
+            return shared
+        if known:
+            self._log.add("warning", "conflict", of.position, _ANOTHER_SITE)
+        made = self._ids.lesion(self._patient, uid) if uid and not known else None
+        entry = {"id": made or self._ids.at(of.identifier, "finding-site"), **stated}
+        known.append(entry)
+        self._found.append((entry, of))
+        return entry
+
+    def _share(self, stated: JsonObject, entry: JsonObject) -> None:
+        """Add to the entry of a lesion what it does not hold yet; what it holds was said before."""
+        for name in ("trackingIdentifier", "trackingUid", "structure"):
+            if name not in entry and name in stated:
+                entry[name] = stated[name]
+            elif bare(entry.get(name)) == bare(stated.get(name)):
+                self._uses.same.update(_places(stated.get(name), entry.get(name)))
+        entry["qualified"] = entry["qualified"] or stated["qualified"]
+
+    def _is_another_name(self, child: Item, entry: JsonObject) -> bool:
+        """Tell whether a Tracking Identifier is another one than that of the lesion, and report it."""
+        if not child.means("tracking.identifier"):
+            return False
+        if entry["trackingIdentifier"][0]["value"] == text_of(child):
+            return False
+        self._log.add("warning", "multiplicity", child.position, _ANOTHER_NAME)
+        return True
 
     def _tracking(self, item: Item, children: list[Item], term: str) -> Item | None:
         if not is_group(item):
@@ -88,22 +117,63 @@ class Sites:
             self._log.add("warning", "multiplicity", further.position, message)
         return stated[0] if stated else None
 
-    def _structure(self, site: Item, made: str) -> JsonObject:
-        self._uses.add("findingSite", [site], made)
-        return filled(
-            {
-                "id": site.position,
-                "site": coded_json(site),
-                "laterality": self._qualifiers(site, "finding-site.laterality", made, 1),
-                "modifier": self._qualifiers(site, "finding-site.modifier", made),
-            }
-        )
 
-    def _qualifiers(self, site: Item, term: str, made: str, most: int | None = None) -> list[JsonObject]:
-        items = [child for child in site.children if child.means(term)]
-        found = [(child, value) for child in items if (value := coded_json(child))][:most]
-        self._uses.add("findingSite", [child for child, _ in found], made)
-        return [value for _, value in found]
+_ANOTHER_SITE = "another site was stated for the same tracking UID: this one is a body structure of its own"
+_ANOTHER_NAME = "another tracking identifier was stated for the same tracking UID; the first was taken"
+_LATERALITY = "finding-site.laterality"
+_MODIFIER = "finding-site.modifier"
+
+
+def _stated(sites: list[Item], identifier: Item | None, uid: Item | None) -> JsonObject:
+    """Return what is stated, as the logical model writes it."""
+    structures = [_structure(site) for site in sites]
+    names = [{"id": identifier.position, "value": text_of(identifier)}] if identifier else None
+    return filled(
+        {
+            "tracked": bool(identifier or uid),
+            "qualified": any("laterality" in one or "modifier" in one for one in structures),
+            "trackingIdentifier": names,
+            "trackingUid": [uid_identifier(text_of(uid) or "", uid.position)] if uid else None,
+            "structure": structures,
+        }
+    )
+
+
+def _structure(site: Item) -> JsonObject:
+    qualifiers = _qualifiers(site)
+    return filled(
+        {
+            "id": site.position,
+            "site": coded_json(site),
+            "laterality": [coded_json(one) for one in qualifiers if one.means(_LATERALITY)],
+            "modifier": [coded_json(one) for one in qualifiers if one.means(_MODIFIER)],
+        }
+    )
+
+
+def _qualifiers(site: Item) -> list[Item]:
+    """Return the first laterality and all modifiers of a site, where they have a code."""
+    stated = [child for child in site.children if coded_json(child)]
+    laterality = [child for child in stated if child.means(_LATERALITY)][:1]
+    return [*laterality, *(child for child in stated if child.means(_MODIFIER))]
+
+
+def _is_same_site(entry: JsonObject, stated: JsonObject) -> bool:
+    """Tell whether what is stated of a lesion agrees with an entry; one of them may have no site."""
+    ours, theirs = entry.get("structure"), stated.get("structure")
+    return not (ours and theirs) or bool(bare(ours) == bare(theirs))
+
+
+def _places(value: Any, earlier: Any) -> Iterator[tuple[str, str]]:
+    """Yield where each part of a value comes from, with where an equal value does."""
+    if isinstance(value, dict) and isinstance(earlier, dict):
+        if "id" in value and "id" in earlier:
+            yield value["id"], earlier["id"]
+        for name in value:
+            yield from _places(value[name], earlier.get(name))
+    elif isinstance(value, list) and isinstance(earlier, list):
+        for one, other in zip(value, earlier, strict=False):
+            yield from _places(one, other)
 
 
 def _language(scope: Scope) -> JsonObject:

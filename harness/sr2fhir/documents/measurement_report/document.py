@@ -5,13 +5,14 @@ Each pass takes what it needs and returns what it found; a content item does not
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sr2fhir.documents.measurement_report.context import EffectiveTimes, Sites
 from sr2fhir.documents.measurement_report.items import Found, content, repeated
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
 from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, roles, structure
+from sr2fhir.errors import IdentityError
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import header
@@ -56,13 +57,13 @@ def render(
     env = prepare(attributes, options, log, roles())
     items = walk(attributes, env.codes, log)
     values = read_values(items, env)
-    document, uses, observations = _document(env, items, values)
+    document, uses, observations, foreign = _document(env, items, values)
     findings = (*known, *log.frozen())
     return Rendering(
         document_type,
         document,
         findings,
-        item_records(items, uses),
+        item_records(items, uses, dict.fromkeys(foreign, "different-subject")),
         header_records(attributes, findings, HEADER, uses.same),
         not_held(items, values, observations),
     )
@@ -70,15 +71,18 @@ def render(
 
 def _document(
     env: Environment, items: list[Item], values: Values
-) -> tuple[JsonObject, Uses, Collection[Item]]:
-    """Return the document, what items were used for, and which become Observations."""
+) -> tuple[JsonObject, Uses, Collection[Item], Collection[Item]]:
+    """Return the document, what items were used for, and which become Observations or are left out."""
     head = header.read(env, HEADER)
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
     parts = structure(items)
 
     # what is stated for other items: it makes the context of each, and the entities that the context names
     parties = Parties(env.ids, head.equipment, uses)
-    algorithms, sites = Algorithms(env.ids, uses, env.log), Sites(env.ids, uses, env.log)
+    algorithms, sites = (
+        Algorithms(env.ids, head.equipment["id"], uses, env.log),
+        Sites(env.ids, head.patient["id"], uses, env.log),
+    )
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
     studies = Studies(env.ids, head.study, head.requests, env.evidence, uses)
     aspects = {
@@ -98,10 +102,12 @@ def _document(
     times = EffectiveTimes(env, items, values, parts, head.moments.get("started"))
     references = ReferenceSets(env, values, parts, studies.of_instances)
     of_items = item_roles(items, parts, uses.of, references.are_of)
+    foreign = of_another_patient(items, scoped)
+    of_items = of_header_patient(of_items, foreign)
     observations = dict.fromkeys(item for item, role in of_items.items() if role in OBSERVATIONS)
     effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}
-    found = Found(values, scoped, uses, sets, of_items, effective, fallback)
+    found = Found(values, scoped, uses, sets, of_items, effective, fallback, foreign)
     tree = content(items, found, env.ids)
     document = {
         "resourceType": RESOURCE_TYPE,
@@ -122,7 +128,39 @@ def _document(
         "content": tree,
     }
     parties.report_names(env.log)
-    return filled(document), uses, observations
+    return filled(document), uses, observations, foreign
+
+
+def of_another_patient(items: Iterable[Item], scoped: Mapping[Item, Scope]) -> frozenset[Item]:
+    """Return the items that are about another patient than the header, or refer to one that is."""
+    return frozenset(
+        item for item in items if scoped[item].foreign or (item.target and scoped[item.target].foreign)
+    )
+
+
+def _is_section(item: Item, role: str) -> bool:
+    """Tell whether an item only holds others, which may state the header's patient again."""
+    return item.value_type == "CONTAINER" and role not in OBSERVATIONS
+
+
+def of_header_patient(found: Mapping[Item, str], foreign: Collection[Item]) -> dict[Item, str]:
+    """Return the roles without those of items about another patient (decision D35).
+
+    Raises
+    ------
+    IdentityError
+        Nothing else is observed.
+    """
+    sections = {item for item, role in found.items() if _is_section(item, role)}
+    kept = {item: role for item, role in found.items() if item not in foreign or item in sections}
+    left_out = [item for item, role in found.items() if role in OBSERVATIONS and item in foreign]
+    if left_out and OBSERVATIONS.isdisjoint(kept.values()):
+        raise IdentityError(
+            "all results are about another patient than the header",
+            where=left_out[0].position,
+            hint="Check the document: header and content tree do not agree whose results these are",
+        )
+    return kept
 
 
 def _stated(name: str, value: object) -> Changes:

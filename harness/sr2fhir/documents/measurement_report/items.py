@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sr2fhir.documents.measurement_report.structure import GROUP, MEASURED, OBSERVATIONS, is_group
@@ -39,6 +39,8 @@ class Found:
         Effective times of what becomes an Observation.
     fallback
         Observers where the content tree states none.
+    foreign
+        What is about another patient; a reference to it leads nowhere.
     """
 
     values: Values
@@ -48,6 +50,7 @@ class Found:
     roles: Mapping[Item, str]
     effective: Mapping[Item, Moment]
     fallback: Fallback
+    foreign: Collection[Item] = ()
 
 
 def repeated(items: list[Item]) -> dict[Item, Item]:
@@ -80,7 +83,7 @@ def content(items: list[Item], found: Found, ids: Ids) -> JsonObject:
     writer = _Writer(found, ids)
     made = {item: writer.own(item) for item in items}
     for item, body in made.items():
-        body |= _lists(_visible_children(item), made)
+        body |= _lists(_visible_children(item), made, found.foreign)
     return made[items[0]]
 
 
@@ -125,7 +128,7 @@ class _Writer:
     def _target(self, item: Item) -> JsonObject | None:
         if item.reference is None:
             return None
-        if item.target is None:
+        if item.target is None or item in self._found.foreign:
             return self._nowhere(item.reference)
         role = self._found.roles.get(item.target)
         group = self._source_group(item, item.target)
@@ -203,8 +206,10 @@ def _visible_children(item: Item) -> list[Item]:
     return [*item.children, *(child for child in item.target.children if child.value_type in IMAGES)]
 
 
-def _lists(children: list[Item], made: Mapping[Item, JsonObject]) -> JsonObject:
+def _lists(children: list[Item], made: Mapping[Item, JsonObject], foreign: Collection[Item]) -> JsonObject:
     found: dict[str, list[JsonObject]] = {}
     for child in children:
-        found.setdefault(LISTS.get(child.value_type, _UNKNOWN_LIST), []).append(made[child])
+        leads_nowhere = child.by_reference and child in foreign
+        name = _UNKNOWN_LIST if leads_nowhere else LISTS.get(child.value_type, _UNKNOWN_LIST)
+        found.setdefault(name, []).append(made[child])
     return {name: found[name] for name in _LIST_ORDER if name in found}
