@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from sr2fhir.cli.main import prepare_worker
 from sr2fhir.cli.options import settings_of
 from sr2fhir.cli.transform import Destination, names_file
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
+from sr2fhir.errors import UsageError
 from sr2fhir.runs import LIST_SIGN, STANDARD, FileResult, Summary
 from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.inputs import Input, Skipped
@@ -47,6 +49,8 @@ def transforming(
         target=TARGETS[arguments.fhir],
     )
     items = find(arguments.inputs, destination, summary.skip, settings.limits)
+    if settings.packaging.fixed:
+        items = single(items, settings.packaging.fixed)
     if destination.place is None or not destination.is_shared:
         work = make_work(settings, sink_of(destination), engine)
         yield (work(Task(item)).result for item in items)
@@ -79,6 +83,23 @@ def find(
     """Find the inputs, but none in the folder of the results."""
     left_out = [destination.place] if destination.place else []
     return discover(inputs, leave_out=left_out, limits=limits, skipped=skipped)
+
+
+def single(items: Iterator[Input], option: str) -> Iterator[Input]:
+    """Return the only input: a patient, order or study that the caller names is that of one document.
+
+    Raises
+    ------
+    UsageError
+        There are several.
+    """
+    found = list(islice(items, 2))
+    if len(found) > 1:
+        raise UsageError(
+            f"the policy `fixed` of {option} is for the results of one document, and there are several",
+            hint="Name one document, or choose another policy",
+        )
+    return iter(found)
 
 
 def count_inputs(inputs: list[str], destination: Destination) -> int | None:

@@ -219,24 +219,18 @@ def destination_of(arguments: argparse.Namespace) -> Destination:
 
 
 def check_policies(arguments: argparse.Namespace) -> None:
-    """Refuse policies where nothing is sent, and one resource of the server for several documents.
+    """Refuse policies where nothing is sent.
 
     Raises
     ------
     UsageError
-        A policy is given for a collection, or a fixed one for several inputs.
+        A policy is given for a collection.
     """
-    given = {name: value for name in POLICY_OPTIONS if (value := getattr(arguments, name))}
+    given = [name for name in POLICY_OPTIONS if getattr(arguments, name)]
     if given and arguments.bundle == "collection":
         raise UsageError(
-            f"--{next(iter(given)).replace('_', '-')} is about transactions, and a collection is asked for",
+            f"--{given[0].replace('_', '-')} is about transactions, and a collection is asked for",
             hint="Add --bundle transaction",
-        )
-    fixed = next((name for name, value in given.items() if value.startswith("fixed=")), None)
-    if fixed and not is_single(arguments.inputs):
-        raise UsageError(
-            f"--{fixed} fixed=… is for the results of one document, and there may be several",
-            hint="Name one file, or choose another policy",
         )
 
 

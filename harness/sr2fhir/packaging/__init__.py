@@ -93,6 +93,13 @@ class Packaging:
             )
         self._plan  # noqa: B018 - reads the policies
 
+    @property
+    def fixed(self) -> str | None:
+        """The first policy, if any, that names a resource of the server: it is for one document only."""
+        if self.bundle == "collection":
+            return None
+        return next((option for option, chosen in self._plan.policies.items() if chosen.target), None)
+
     @cached_property
     def _plan(self) -> Plan:
         chosen = {option: policy(option, getattr(self, option)) for option in CHOICES}

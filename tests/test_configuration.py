@@ -1,0 +1,143 @@
+"""The settings file of a site: one schema, each mistake told with file, line and key, in Python as on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from sr2fhir import Packaging, RenderOptions, Settings, Transformer
+from sr2fhir.configuration import KEYS, shown
+from sr2fhir.dicom import Limits
+from sr2fhir.errors import UsageError
+
+WHOLE = """
+# Comments may name keys: orders = "none"
+patients = "existing"
+orders = "create"
+studies = "fixed=ImagingStudy/1"
+ids = "server"
+timezone = "+0100"
+
+[systems]
+patient-id = "urn:oid:1.2.3"
+accession = "http://ris.example/accession"
+
+[issuers]
+HOSP_B = "urn:oid:1.2.5"
+"test-hospital.org" = "http://test-hospital.org"
+
+[coding-schemes]
+99SITE = "http://site.example/codes"
+
+[limits]
+max-file-size = "64M"
+max-items = 1000
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "sr2fhir.toml"
+
+
+def test_everything_that_a_file_may_hold(file: Path) -> None:
+    file.write_text(WHOLE)
+    settings = Settings.read(file)
+    assert settings.packaging == Packaging(
+        patients="existing", orders="create", studies="fixed=ImagingStudy/1", ids="server"
+    )
+    assert settings.options == RenderOptions(
+        default_timezone="+01:00",
+        patient_id_system="urn:oid:1.2.3",
+        accession_system="http://ris.example/accession",
+        issuers={"HOSP_B": "urn:oid:1.2.5", "test-hospital.org": "http://test-hospital.org"},
+        coding_schemes={"99SITE": "http://site.example/codes"},
+    )
+    assert settings.limits == Limits(max_file_size=64 << 20, max_items=1000)
+
+
+def test_an_empty_file_changes_nothing(file: Path) -> None:
+    file.write_text("")
+    assert Settings.read(file) == Settings()
+
+
+def test_the_schema_holds_all_limits() -> None:
+    assert [key.member for key in KEYS.values() if key.part == "limits"] == [
+        each.name for each in fields(Limits)
+    ]
+
+
+MISTAKES = {
+    'patient = "existing"': ("line 3, patient", "not a setting", "Is patients meant?"),
+    'time-zone = "+01:00"': ("line 3, time-zone", "not a setting", "Is timezone meant?"),
+    '[systems]\npatientid = "urn:oid:1.2"': (
+        "line 4, systems.patientid",
+        "not a setting",
+        "Is systems.patient-id meant?",
+    ),
+    '[limits]\nmax-file-sise = "1M"': (
+        "line 4, limits.max-file-sise",
+        "not a setting",
+        "Is limits.max-file-size meant?",
+    ),
+    "[zzz]\nq = 1": ("line 3, zzz", "not a setting", "The keys are"),
+    'patients = "update"': (
+        "line 3, patients",
+        "not a policy for Patient",
+        "existing, logical, fixed=Patient/ID",
+    ),
+    'studies = "logical"': ("line 3, studies", "not a policy for ImagingStudy", "create, existing"),
+    'ids = "both"': ("line 3, ids", "not one of client, server", "The keys are"),
+    'timezone = "CET"': ("line 3, timezone", "not an offset", "The keys are"),
+    "timezone = 1": ("line 3, timezone", "not an offset", "The keys are"),
+    '[issuers]\nA = "urn:oid:1.2"\nB = "b"': ("line 5, issuers.B", "not an absolute URI", "The keys are"),
+    'issuers = "issuers.json"': ("line 3, issuers", "not a table", "The keys are"),
+    'systems = "urn:oid:1.2"': ("line 3, systems", "not a setting", "The keys are"),
+    '[limits]\nmax-items = "many"': ("line 4, limits.max-items", "not a size", "The keys are"),
+    '[systems]\naccession = "ris"': ("line 4, systems.accession", "not an absolute URI", "The keys are"),
+    "orders = logical": ("line 3", "Invalid value", "The keys are"),
+    'orders = "create"\norders = "create"': ("line 4", "Cannot overwrite a value", "The keys are"),
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_told_with_file_line_and_key(text: str, file: Path) -> None:
+    where, what, hint = MISTAKES[text]
+    file.write_text(f"# a comment\n# patients = x, orders = x\n{text}\n")
+    with pytest.raises(UsageError, match=what) as raised:
+        Settings.read(file)
+    assert raised.value.source == str(file)
+    assert raised.value.where == where
+    assert hint in (raised.value.hint or "")
+
+
+def test_a_file_that_is_not_there(file: Path) -> None:
+    with pytest.raises(UsageError, match="FileNotFoundError") as raised:
+        Settings.read(file)
+    assert raised.value.source == str(file)
+
+
+def test_a_variable_comes_before_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("[limits]\nmax-items = 10\nmax-members = 20")
+    monkeypatch.setenv("SR2FHIR_MAX_ITEMS", "5")
+    assert Settings.read(file).limits == Limits(max_items=5, max_members=20)
+
+
+def test_what_holds_is_shown_by_the_keys_of_the_file(file: Path) -> None:
+    file.write_text('patients = "logical"')
+    found = shown(Settings.read(file))
+    assert list(found) == list(KEYS)
+    assert (found["patients"], found["orders"], found["timezone"]) == ("logical", "logical", "+00:00")
+    assert found["limits.max-nesting"] == Limits().max_nesting
+
+
+def test_arguments_in_python_come_before_the_file(file: Path) -> None:
+    file.write_text(WHOLE)
+    settings = Settings.read(file)
+    assert Transformer(settings=settings).settings == settings
+    chosen = Transformer(settings=settings, packaging=Packaging("transaction"), validate=True).settings
+    assert chosen.packaging == Packaging("transaction")
+    assert chosen.options == settings.options
+    assert chosen.validate
+    assert Transformer().settings == Settings()
