@@ -10,6 +10,15 @@ from dataclasses import dataclass
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
 
+PRIVATE_SYSTEM = "urn:x-dicom-csd:"
+"""Begins the system of a coding scheme that nobody identifies; followed by its designator."""
+
+
+def is_known_system(system: str | None) -> bool:
+    """Tell whether a system says who gave an identifier; two sites may use one designator."""
+    return bool(system) and not str(system).startswith(PRIVATE_SYSTEM)
+
+
 ENGINE_VARIABLE = "SR2FHIR_ENGINE"
 URL_VARIABLE = "SR2FHIR_ENGINE_URL"
 

@@ -69,6 +69,36 @@ def test_an_algorithm_on_other_equipment_is_another_device():
     assert one["device"][0]["id"] == other["device"][0]["id"]
 
 
+def test_two_devices_with_one_uid_are_two_with_a_finding():
+    """W7: in a transaction they become one (section 1.2)."""
+    stated = [
+        each
+        for name in ("One", "Other")
+        for each in (
+            b.code(b.OBSERVER_TYPE, b.DEVICE, relationship=CONTEXT),
+            b.uidref(b.DEVICE_OBSERVER_UID, "1.2.9", relationship=CONTEXT),
+            b.text(b.Code("121013", "DCM", "Device Observer Name"), name, relationship=CONTEXT),
+        )
+    ]
+    rendering = rendered(*stated)
+    assert len({each["id"] for each in rendering.document["device"]}) == 2
+    assert ("conflict", "1.5") in codes(rendering)
+
+
+def test_a_private_number_of_a_person_is_one_of_an_institution():
+    """No one identifies the scheme 99STAFF: number 77 of another institution is another person."""
+    ids = set()
+    for institution in ("House", "Elsewhere", "House"):
+        identified = b.sequence_item(
+            ObserverType="PSN",
+            PersonName="Doe^Jane",
+            PersonIdentificationCodeSequence=[b.Code("77", "99STAFF", "Jane").as_item()],
+        )
+        document = rendered(ParticipantSequence=[identified], InstitutionName=institution).document
+        ids.add(document["person"][0]["id"])
+    assert len(ids) == 2
+
+
 def persons(*, login: str | None = None, organization: str | None = None, **header: object) -> list[Json]:
     stated = [
         b.pname(b.PERSON_OBSERVER_NAME, "Doe^Jane", relationship=CONTEXT),

@@ -246,6 +246,13 @@ def test_what_is_no_policy_is_refused_at_once(options: dict[str, Any]) -> None:
 # ---- what the document itself states -----------------------------------------------------------------------
 
 
+def test_the_designator_of_a_coding_scheme_alone_is_no_system_to_match_by() -> None:
+    """Two sites may call their staff numbers 99STAFF: the rule of section 4 for schemes that nobody identifies."""
+    private = {"system": "urn:x-dicom-csd:99STAFF", "value": "77"}
+    entries, _ = packed(collection(resource("Practitioner", "x", private)))
+    assert entries["x"]["request"] == put("Practitioner", "x")
+
+
 @pytest.mark.parametrize("kind", ["Practitioner", "Device", "Specimen"])
 def test_persons_and_things_with_an_identifier_are_created_unless_they_exist(kind: str) -> None:
     known = resource(kind, "x", {"value": "login"}, STUDY_UID)

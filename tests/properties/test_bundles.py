@@ -94,6 +94,18 @@ def needless(one: Made, known: frozenset[str] = frozenset()) -> Iterator[str]:
             yield f"{name} ({profile})"
 
 
+def test_no_transaction_updates_what_belongs_to_others(bundles: list[Made]) -> None:
+    """Section 1.2: patient, orders and studies are referred to, or created where they do not exist."""
+    entries = [entry for one in bundles for entry in one.result.bundle["entry"] if "request" in entry]
+    assert len(entries) > 100
+    updated = {entry["resource"]["resourceType"] for entry in entries if entry["request"]["method"] == "PUT"}
+    assert updated
+    assert not updated & {"Patient", "ServiceRequest", "ImagingStudy"}
+    assert all(
+        entry["request"].get("ifNoneExist") for entry in entries if entry["request"]["method"] == "POST"
+    )
+
+
 def test_every_reference_leads_to_an_entry(bundles: list[Made]) -> None:
     """References are to entries of the Bundle; what is not in it is named by identifier only."""
     assert sum(len(targets) for one in bundles for targets in one.targets.values()) > 1000

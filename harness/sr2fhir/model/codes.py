@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.settings import PRIVATE_SYSTEM
 
 # ---- what concepts are for --------------------------------------------------------------------------------
 
@@ -86,8 +87,6 @@ _URI_SYSTEM = "urn:ietf:rfc:3986"
 _SCT = "SCT"
 _UNVERSIONED = {"DCM"}
 
-
-PRIVATE_SYSTEM = "urn:x-dicom-csd:"
 
 _IDENTIFICATION = tag("CodingSchemeIdentificationSequence")
 _RESOURCES = tag("CodingSchemeResourcesSequence")

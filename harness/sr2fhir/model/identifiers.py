@@ -38,6 +38,7 @@ from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.datatypes import filled
+from sr2fhir.settings import is_known_system
 
 Role = Literal[
     "item", "source", "finding-site", "algorithm", "subject",
@@ -84,7 +85,7 @@ class Ids:
 
     def named(self, identifiers: Iterable[JsonObject], role: Role) -> str | None:
         """Return the id of what the first identifier with a system names; None where none has one."""
-        found = (each for each in identifiers if each.get("system") and each.get("value"))
+        found = (each for each in identifiers if is_known_system(each.get("system")) and each.get("value"))
         return next((_uuid(each["system"], each["value"], role) for each in found), None)
 
     def content(self, role: Role, *parts: object) -> str:

@@ -69,6 +69,7 @@ class Parties:
         self._uses = uses
         self._persons: dict[str, Party] = {}
         self._devices: dict[str, Party] = {}
+        self._conflicts: list[str] = []
 
     @property
     def persons(self) -> list[Party]:
@@ -111,7 +112,7 @@ class Parties:
                 None if numbers else self._ids.document,
             )
             content = self._ids.content("person", body, *around)
-            made = self._ids.unique(self._ids.named(numbers, "person") or content, content)
+            made = self._made("person", numbers, content)
             self._persons[key] = Party(made, body)
         return self._named(self._persons[key], body, role, items)
 
@@ -132,14 +133,24 @@ class Parties:
         key = repr((bare(numbers), [body.get(name) for name in _DEVICE_FIELDS]))
         if key not in self._devices:
             content = self._ids.content("device", body)
-            made = self._ids.unique(self._ids.named(numbers, "device") or content, content)
+            made = self._made("device", numbers, content)
             self._devices[key] = Party(made, body)
         return self._named(self._devices[key], body, role, items)
 
-    def report_names(self, log: FindingLog) -> None:
-        """Report the names that have more groups than a Practitioner of the profile."""
+    def report(self, log: FindingLog) -> None:
+        """Report identifiers that several have, and names with more groups than a Practitioner may have."""
+        for where in self._conflicts:
+            log.add("warning", "conflict", where, _ONE_IDENTIFIER)
         for person in self.persons:
             report_further_names(person.body.get("name", []), log)
+
+    def _made(self, role: Literal["person", "device"], numbers: list[JsonObject], content: str) -> str:
+        """Return the id by an identifier; by the content where another party has this identifier, too."""
+        named = self._ids.named(numbers, role) or content
+        made = self._ids.unique(named, content)
+        if made != named:
+            self._conflicts.append(numbers[0]["id"])
+        return made
 
     def _named(self, party: Party, body: JsonObject, role: PartyRole, items: Sequence[Item]) -> str:
         """Note that the document names a party here, too."""
@@ -176,6 +187,11 @@ class Parties:
             return bool(value == own)
         mine, its = ([of.get(name) for name in _DEVICE_FIELDS[1:]] for of in (self._equipment, body))
         return all(mine) and mine == its
+
+
+_ONE_IDENTIFIER = (
+    "another one that differs has the same identifier: both stand in a collection, in a transaction the first"
+)
 
 
 def _lineage(body: JsonObject) -> Iterator[tuple[str, str]]:

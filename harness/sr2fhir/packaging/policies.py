@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sr2fhir.errors import UsageError
 from sr2fhir.jsontext import JsonObject
+from sr2fhir.settings import is_known_system
 
 Way = Literal["existing", "create", "logical", "fixed"]
 """
@@ -153,8 +154,9 @@ def choices(option: str) -> str:
 
 
 def with_system(identifiers: Iterable[JsonObject]) -> JsonObject | None:
-    """Return the first identifier that has both system and value."""
-    return next((each for each in identifiers if each.get("system") and each.get("value")), None)
+    """Return the first identifier that has a value, and a system that says who gave it."""
+    found = (each for each in identifiers if is_known_system(each.get("system")) and each.get("value"))
+    return next(found, None)
 
 
 def search(identifier: JsonObject) -> str:

@@ -127,7 +127,7 @@ def _document(
         "subject": subjects.as_json(),
         "content": tree,
     }
-    parties.report_names(env.log)
+    parties.report(env.log)
     return filled(document), uses, observations, foreign
 
 
