@@ -102,7 +102,7 @@ def _ids(value: object) -> str:
 
 
 def _size(value: object) -> int:
-    from sr2fhir.dicom.source import size  # noqa: PLC0415 - loads pydicom
+    from sr2fhir.dicom.source import size  # loads pydicom
 
     return size(str(value))
 
@@ -145,7 +145,7 @@ def read(file: Path) -> Parts:
 
 def shown(settings: Settings) -> dict[str, Any]:
     """Return what holds, by the keys of the file."""
-    from sr2fhir.dicom.source import in_force  # noqa: PLC0415 - loads pydicom
+    from sr2fhir.dicom.source import in_force  # loads pydicom
 
     limits = in_force(settings.limits)
     parts = {"options": settings.options, "packaging": settings.packaging, "limits": limits}

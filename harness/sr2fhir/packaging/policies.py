@@ -47,7 +47,7 @@ class Kind:
     option
         Member of `Packaging` that chooses; None where there is nothing to choose.
     ways
-        What may be chosen, the default first.
+        What may be chosen, the default first; none where it is stored under its own id.
     identifier_type
         Code of the type of the only identifier that names it to others; None where any does.
     attribute
@@ -80,6 +80,7 @@ class Kind:
         return next((text for text in found if text), f"{resource['resourceType']} without identifier")
 
 
+OWN = Kind(ways=())
 KINDS = {
     "Patient": Kind(
         "patients",
@@ -101,8 +102,10 @@ KINDS = {
     "Specimen": Kind(),
     # Tracking Unique Identifier (112040, DCM); the same lesion with another site stays apart (decision D34)
     "BodyStructure": Kind(identifier_type="112040", merges=False),
+    "ImagingSelection": OWN,
+    "Observation": OWN,
 }
-"""Type of resource to how it is sent; what is not in the table is stored under its own id."""
+"""Each type of resource that the maps make, to how it is sent."""
 
 CHOICES = {kind.option: (name, kind) for name, kind in KINDS.items() if kind.option}
 """Option to the type of resource that it is about."""

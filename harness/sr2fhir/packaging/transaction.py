@@ -9,7 +9,7 @@ from typing import Any
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.packaging.policies import KINDS, IdsOf, Kind, Policy, search
+from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, search
 
 _URI = "urn:ietf:rfc:3986"
 _NOT_COMPARED = frozenset({"id", "meta"})
@@ -78,8 +78,8 @@ class _Packing:
     def entry(self, entry: JsonObject) -> JsonObject | None:
         """Return an entry with its request; None if the resource is not sent."""
         resource = entry["resource"]
-        kind = KINDS.get(resource["resourceType"])
-        if kind is None:
+        kind = KINDS.get(resource["resourceType"], OWN)
+        if not kind.ways:
             return self.stored(entry)
         policy = self.policy(kind)
         identifier = kind.matching(resource)

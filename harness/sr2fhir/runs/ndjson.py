@@ -18,7 +18,7 @@ from sr2fhir.errors import Sr2FhirError
 from sr2fhir.files import replacing
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.outcome import from_error, plural
-from sr2fhir.packaging import POLICIES
+from sr2fhir.packaging.policies import KINDS
 from sr2fhir.runs import Line, Written, digest_of
 from sr2fhir.runs.sinks import LINES, REPORTS, SharedSink, writing
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 AGAIN = "Start all commands again with --resume: what is done is kept"
 OUTCOMES = f"OperationOutcome{LINES}"
 # What a run may write: files of these names are left over from an earlier run where this one writes none.
-FILES = frozenset({*(f"{kind}{LINES}" for kind in POLICIES), OUTCOMES, REPORTS})
+FILES = frozenset({*(f"{kind}{LINES}" for kind in KINDS), OUTCOMES, REPORTS})
 
 
 class NdjsonSink(SharedSink):
