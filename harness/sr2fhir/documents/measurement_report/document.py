@@ -84,7 +84,8 @@ def _document(
         Sites(env.ids, head.patient["id"], uses, env.log),
     )
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
-    studies = Studies(env.ids, head.study, head.requests, env.evidence, uses)
+    system = env.options.accession_system
+    studies = Studies(env.ids, head.study, head.requests, env.evidence, uses, system)
     aspects = {
         "observer": lambda _, children: observers(children, parties, env.log),
         "subject": subjects.state,
