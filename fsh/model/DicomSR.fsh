@@ -97,6 +97,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
   * manufacturer 0..1 string "Algorithm Manufacturer (122405, DCM)"
   * family 0..1 CodeableConcept "Algorithm Family (111000, DCM)"
   * parameter 0..* string "Algorithm Parameters (111002, DCM)"
+  * parent 0..1 string "Id of the device observer in effect where the algorithm is stated, else of the first participating device"
 * findingSite 0..* BackboneElement "Finding sites of one content item, with the lesion that is tracked there (TID 1419, 301, 1410, 1411, 1501)"
   * id 1..1 id "UUID of the resource that it becomes"
   * tracked 1..1 boolean "Is a tracking identifier or tracking UID stated"

@@ -54,7 +54,7 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     content = parse(bundle)
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
-    remove_orphans(content)
+    remove_orphans(content, rendering.document["equipment"]["id"])
     content["entry"].sort(key=_is_observation)
     lineage = collect(content, sources, keep=keep_lineage)
     findings = rendering.all_findings(lineage.seen)

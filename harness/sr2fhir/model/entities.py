@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
-from sr2fhir.model.context import Changes, Uses
+from sr2fhir.model.context import Changes, Scope, Uses
 from sr2fhir.model.datatypes import filled, traced
 from sr2fhir.model.environment import Evidence
 from sr2fhir.model.header import request_id
@@ -47,7 +47,7 @@ class _Description:
 
 
 class Algorithms:
-    """Collect the distinct algorithms of a document.
+    """Collect the distinct algorithms of a document, by what describes them and the device that each ran on.
 
     Parameters
     ----------
@@ -69,15 +69,25 @@ class Algorithms:
         self._found: dict[str, JsonObject] = {}
         self._first: dict[str, _Description] = {}
 
-    def as_json(self) -> list[JsonObject]:
-        """Return the algorithms in the order in which they were met."""
-        return list(self._found.values())
+    def as_json(self, participating: Sequence[str]) -> list[JsonObject]:
+        """Return the algorithms in the order in which they were met.
 
-    def state(self, _: Item, children: list[Item]) -> Changes:
-        """Return the ids of the algorithms with a name that an item's children state."""
+        Parameters
+        ----------
+        participating
+            Ids of the devices that hold where no observer does.
+        """
+        parent = {"parent": participating[0]} if participating else {}
+        return [body if "parent" in body else body | parent for body in self._found.values()]
+
+    def state(self, _: Item, children: list[Item], scope: Scope) -> Changes:
+        """Return the ids of the algorithms with a name that an item's children state.
+
+        The device observer in effect there is what they ran on (decision D49).
+        """
         stated: dict[str, Item] = {}
         for description in _descriptions(children):
-            made = self._made(description)
+            made = self._made(description, next(iter(scope.devices), None))
             if made:
                 stated.setdefault(made, description.single[_NAME])
         for name in list(stated.values())[1:]:
@@ -85,11 +95,11 @@ class Algorithms:
             self._log.add("warning", "multiplicity", name.position, message)
         return {"algorithms": tuple(stated)} if stated else {}
 
-    def _made(self, description: _Description) -> str | None:
-        body = _body(description)
+    def _made(self, description: _Description, parent: str | None) -> str | None:
+        body = filled({**_body(description), "parent": parent})
         if "name" not in body:
             return None
-        texts = [body.get(name) for name in ("name", "version", "manufacturer", "parameter")]
+        texts = [body.get(name) for name in ("name", "version", "manufacturer", "parameter", "parent")]
         key = repr([*texts, body.get("family", {}).get("coding")])
         if key in self._found:
             for item, earlier in zip(description.items(), self._first[key].items(), strict=False):
@@ -194,7 +204,7 @@ class Subjects:
         """Return the subjects in the order in which they were met."""
         return list(self._found.values())
 
-    def state(self, _: Item, children: list[Item]) -> Changes:
+    def state(self, _: Item, children: list[Item], __: Scope) -> Changes:
         """Return the subjects that an item's children state."""
         kind = _kind(children)
         if kind == _PATIENT:
@@ -365,7 +375,7 @@ class Studies:
         study = self._own if self._is_own(uid) else self._study(uid, self._evidence.listed_in(uid))
         return filled({"id": study["id"], "uid": study.get("uid"), "identifier": study["identifier"]})
 
-    def state(self, _: Item, children: list[Item]) -> Changes:
+    def state(self, _: Item, children: list[Item], __: Scope) -> Changes:
         """Return what an item's children state, None for what is the header's."""
         stated = {"study": self._stated_study(children), "request": self._stated_request(children)}
         return {name: value or None for name, value in stated.items() if value is not None}

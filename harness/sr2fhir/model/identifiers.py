@@ -41,7 +41,7 @@ from sr2fhir.model.datatypes import filled
 from sr2fhir.settings import is_known_system
 
 Role = Literal[
-    "item", "source", "finding-site", "algorithm", "subject",
+    "item", "source", "selection", "finding-site", "algorithm", "subject",
     "patient", "request", "person", "study", "equipment", "device",
 ]  # fmt: skip
 

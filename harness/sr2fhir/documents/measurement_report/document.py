@@ -86,14 +86,14 @@ def _document(
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
     studies = Studies(env.ids, head.study, head.requests, env.evidence, uses)
     aspects = {
-        "observer": lambda _, children: observers(children, parties, env.log),
+        "observer": lambda _, children, __: observers(children, parties, env.log),
         "subject": subjects.state,
         "procedure": studies.state,
-        "language": lambda _, children: _stated("language", language(children, uses, env.log)),
+        "language": lambda _, children, __: _stated("language", language(children, uses, env.log)),
         "algorithm": algorithms.state,
         "finding-site": sites.state,
         "tracking": sites.state,
-        "method": lambda _, children: _stated("method", _coded(children)),
+        "method": lambda _, children, __: _stated("method", _coded(children)),
     }
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties)
@@ -122,7 +122,7 @@ def _document(
         "evidence": env.evidence.as_json(),
         "person": [person.as_json() for person in parties.persons],
         "device": [device.as_json() for device in parties.devices],
-        "algorithm": algorithms.as_json(),
+        "algorithm": algorithms.as_json(fallback.devices),
         "findingSite": sites.as_json(scoped),
         "subject": subjects.as_json(),
         "content": tree,
