@@ -53,10 +53,7 @@ UNMAPPED = {
     "SeriesTime",
     "SeriesNumber",
     "InstanceNumber",
-    "ReferringPhysicianName",
     "VerifyingObserverSequence",
-    "CompletionFlag",
-    "VerificationFlag",
     "1.4.1.7",
 }
 
@@ -409,13 +406,13 @@ def test_observers_who_are_not_needed_are_unmapped(transformer: Transformer) -> 
 
 
 def test_empty_attributes(transformer: Transformer) -> None:
-    """Empty sequences are absent (3.1); an empty attribute with a target has nothing to carry over."""
+    """Empty sequences are absent (3.1); an empty attribute has nothing to carry over (section 8)."""
     header = {"PatientBirthDate": "", "ReferringPhysicianName": "", "PerformedProcedureCodeSequence": []}
     found = classes(
         transformer.transform(b.measurement_report(b.imaging_measurements(b.group(volume())), **header))
     )
     assert found["PatientBirthDate"] == ("CONTEXT", "empty")
-    assert found["ReferringPhysicianName"] == ("UNM", "no-target")
+    assert found["ReferringPhysicianName"] == ("CONTEXT", "empty")
     assert "PerformedProcedureCodeSequence" not in found
 
 

@@ -25,7 +25,9 @@ from tests.properties.bundles import Made, inputs, items, made, report_of
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
-MAY_STAND_ALONE = frozenset({"Observation", "Patient", "ImagingStudy", "ServiceRequest"})
+MAY_STAND_ALONE = frozenset(
+    {"Observation", "Patient", "ImagingStudy", "ServiceRequest", "DiagnosticReport", "Provenance"}
+)
 EQUIPMENT = "dicom-general-equipment"
 KNOWN_LOST = ["corpus/rows/3_7.region_in_three_dimensions.1 1.1.1.4"]
 OTHER_PROCESS = """

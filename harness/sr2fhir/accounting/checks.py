@@ -24,7 +24,9 @@ URN = "urn:uuid:"
 REQUIRED = {"patient": "Patient", "study": "ImagingStudy", "equipment": "Device"}
 ONCE = ("Patient",)
 # what says something by itself; the equipment does, too
-INDEPENDENT = frozenset({"Patient", "ServiceRequest", "ImagingStudy", "Observation"})
+INDEPENDENT = frozenset(
+    {"Patient", "ServiceRequest", "ImagingStudy", "Observation", "DiagnosticReport", "Provenance"}
+)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NESTED = (dict, list)
 RESOURCE_ID_KEYS = ("id", "sourceId")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sr2fhir.findings import FindingLog
@@ -54,7 +54,7 @@ class Algorithms:
     ids
         Makes their ids.
     parent
-        Id of the equipment on which they ran.
+        Id of the device on which they ran where no device observer is in effect (decision D49).
     uses
         Notes what the items are used for.
     log
@@ -69,25 +69,15 @@ class Algorithms:
         self._found: dict[str, JsonObject] = {}
         self._first: dict[str, _Description] = {}
 
-    def as_json(self, participating: Sequence[str]) -> list[JsonObject]:
-        """Return the algorithms in the order in which they were met.
-
-        Parameters
-        ----------
-        participating
-            Ids of the devices that hold where no observer does.
-        """
-        parent = {"parent": participating[0]} if participating else {}
-        return [body if "parent" in body else body | parent for body in self._found.values()]
+    def as_json(self) -> list[JsonObject]:
+        """Return the algorithms in the order in which they were met."""
+        return list(self._found.values())
 
     def state(self, _: Item, children: list[Item], scope: Scope) -> Changes:
-        """Return the ids of the algorithms with a name that an item's children state.
-
-        The device observer in effect there is what they ran on (decision D49).
-        """
+        """Return the ids of the algorithms with a name that an item's children state."""
         stated: dict[str, Item] = {}
         for description in _descriptions(children):
-            made = self._made(description, next(iter(scope.devices), None))
+            made = self._made(description, next(iter(scope.devices), self._parent))
             if made:
                 stated.setdefault(made, description.single[_NAME])
         for name in list(stated.values())[1:]:
@@ -95,22 +85,22 @@ class Algorithms:
             self._log.add("warning", "multiplicity", name.position, message)
         return {"algorithms": tuple(stated)} if stated else {}
 
-    def _made(self, description: _Description, parent: str | None) -> str | None:
-        body = filled({**_body(description), "parent": parent})
+    def _made(self, description: _Description, parent: str) -> str | None:
+        body = _body(description)
         if "name" not in body:
             return None
-        texts = [body.get(name) for name in ("name", "version", "manufacturer", "parameter", "parent")]
-        key = repr([*texts, body.get("family", {}).get("coding")])
+        texts = [body.get(name) for name in ("name", "version", "manufacturer", "parameter")]
+        key = repr([parent, *texts, body.get("family", {}).get("coding")])
         if key in self._found:
             for item, earlier in zip(description.items(), self._first[key].items(), strict=False):
                 self._uses.same[item.position] = earlier.position
         else:
             self._first[key] = description
             # the resource that it becomes names its parent, too
-            self._found[key] = {"id": self._ids.content("algorithm", body, self._parent), **body}
-        made = str(self._found[key]["id"])
-        self._uses.add("algorithm", description.items(), made)
-        return made
+            made = self._ids.content("algorithm", body, parent)
+            self._found[key] = {"id": made, **body, "parent": parent}
+        self._uses.add("algorithm", description.items(), self._found[key]["id"])
+        return str(self._found[key]["id"])
 
 
 def _descriptions(children: list[Item]) -> list[_Description]:

@@ -16,7 +16,7 @@ from sr2fhir.model.codes import table
 from sr2fhir.model.context import Use, Uses
 from sr2fhir.model.datatypes import is_instant
 from sr2fhir.model.environment import RenderOptions
-from sr2fhir.model.header import HeaderTable
+from sr2fhir.model.header import Disposition as Target, HeaderTable
 from sr2fhir.model.tree import Item
 from sr2fhir.model.values import Values
 
@@ -163,7 +163,7 @@ def header_records(
 
     Those of the root content item are counted as item 1.
 
-    An empty sequence is absent. An empty attribute that would have a target has nothing to map: context.
+    An empty sequence is absent. An empty attribute has nothing to map: context.
 
     Parameters
     ----------
@@ -177,7 +177,10 @@ def header_records(
         Path → lineage id that said the same before.
     """
     invalid = {finding.where for finding in findings if finding.code == "invalid-value"}
-    return tuple(_record(attribute, table, invalid, same) for attribute in _attributes(header, table))
+    return tuple(
+        _record(attribute, table.disposition(attribute.name, header), invalid, same)
+        for attribute in _attributes(header, table)
+    )
 
 
 class _Attribute(NamedTuple):
@@ -189,11 +192,10 @@ class _Attribute(NamedTuple):
 
 
 def _record(
-    attribute: _Attribute, table: HeaderTable, invalid: set[str], same: Mapping[str, str]
+    attribute: _Attribute, disposition: Target | None, invalid: set[str], same: Mapping[str, str]
 ) -> HeaderRecord:
-    path, name, is_empty = attribute
-    disposition = table.dispositions.get(name)
-    if disposition == "mapped" and is_empty:
+    path, _, is_empty = attribute
+    if is_empty:
         return HeaderRecord(path, "context", "empty")
     if disposition == "mapped" and path in invalid:
         return HeaderRecord(path, "unmapped", "invalid-value", same.get(path))

@@ -26,6 +26,7 @@ from sr2fhir.model.header import Header, HeaderTable
 from sr2fhir.model.identifiers import sop_class_coding
 from sr2fhir.model.parties import Parties, observers, participants
 from sr2fhir.model.rendering import Rendering, header_records, item_records, not_held
+from sr2fhir.model.requested import requested
 from sr2fhir.model.tree import Item, coded_json, walk
 from sr2fhir.model.values import Values, read_values
 
@@ -80,7 +81,7 @@ def _document(
     # what is stated for other items: it makes the context of each, and the entities that the context names
     parties = Parties(env.ids, head.equipment, uses)
     algorithms, sites = (
-        Algorithms(env.ids, head.equipment["id"], uses, env.log),
+        Algorithms(env.ids, _unit(env, head), uses, env.log),
         Sites(env.ids, head.patient["id"], uses, env.log),
     )
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
@@ -108,10 +109,21 @@ def _document(
     effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}
     found = Found(values, scoped, uses, sets, of_items, effective, fallback, foreign)
+    performers = [
+        each for item in observations for each in scoped[item].persons or fallback.persons
+    ] or fallback.persons
+    whole = requested(
+        env,
+        _issued(head),
+        dict.fromkeys(performers),
+        fallback.verifiers,
+        has_observations=bool(observations),
+    )
     tree = content(items, found, env.ids)
     document = {
         "resourceType": RESOURCE_TYPE,
         **_general(env, head),
+        **whole,
         "patient": head.patient,
         "study": head.study,
         "otherStudy": studies.studies,
@@ -122,7 +134,7 @@ def _document(
         "evidence": env.evidence.as_json(),
         "person": [person.as_json() for person in parties.persons],
         "device": [device.as_json() for device in parties.devices],
-        "algorithm": algorithms.as_json(fallback.devices),
+        "algorithm": algorithms.as_json(),
         "findingSite": sites.as_json(scoped),
         "subject": subjects.as_json(),
         "content": tree,
@@ -161,6 +173,15 @@ def of_header_patient(found: Mapping[Item, str], foreign: Collection[Item]) -> d
             hint="Check the document: header and content tree do not agree whose results these are",
         )
     return kept
+
+
+def _unit(env: Environment, head: Header) -> str:
+    """Return the id of the device that holds where the content tree names none.
+
+    It is a participating device, else the equipment. Participants are read for their id alone: persons and devices of the content tree come before them.
+    """
+    found = participants(env.header, env.codes, Parties(env.ids, head.equipment, Uses()))
+    return next(iter(found.devices), str(head.equipment["id"]))
 
 
 def _stated(name: str, value: object) -> Changes:
