@@ -105,6 +105,8 @@ class ItemRecord:
         Position of an item that said the same before, and whose lineage therefore holds for this one.
     left_out
         Why the maps are not to see it, if so.
+    code
+        ``code, scheme, "meaning"`` of its value, where that is a code.
     """
 
     position: str
@@ -115,6 +117,7 @@ class ItemRecord:
     use: Use | None = None
     same_as: str | None = None
     left_out: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ def item_records(items: Iterable[Item], uses: Uses, left_out: Mapping[Item, str]
             uses.of.get(item),
             uses.same.get(item.position),
             left_out.get(item),
+            item.origin.coded.label if item.value_type == "CODE" and item.origin.coded else None,
         )
         for item in items
     )

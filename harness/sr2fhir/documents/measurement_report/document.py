@@ -178,7 +178,8 @@ def of_header_patient(found: Mapping[Item, str], foreign: Collection[Item]) -> d
 def _unit(env: Environment, head: Header) -> str:
     """Return the id of the device that holds where the content tree names none.
 
-    It is a participating device, else the equipment. Participants are read for their id alone: persons and devices of the content tree come before them.
+    It is a participating device, else the equipment. Participants are read for their id alone: persons and
+    devices of the content tree come before them.
     """
     found = participants(env.header, env.codes, Parties(env.ids, head.equipment, Uses()))
     return next(iter(found.devices), str(head.equipment["id"]))
