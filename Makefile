@@ -7,6 +7,7 @@ OUT ?= out
 ENGINE ?=
 BUNDLE ?=
 BENCH ?=
+IDENTITY ?=
 
 BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
@@ -23,7 +24,8 @@ help: ## list what can be made
 	@echo "make coverage    all tests, and how much of the package they run"
 	@echo "make typecheck   mypy --strict"
 	@echo "make bench       measure start, warm transforms and growth with size"
-	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher"
+	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher;"
+	@echo "                 under HL7's name: IDENTITY=fsh/guide/hl7.toml"
 	@echo "make wheel       build a wheel that needs neither Node nor a checkout: build/dist"
 	@echo "make fml-engine  build the independent engine fml with Rust's cargo: build/fml"
 	@echo "make docs        write build/docs: the mapping rule by rule, with an index of concepts, and the table of rows"
@@ -69,7 +71,7 @@ bench: dev
 
 ig: runtime
 	@$(BIN)/sr2fhir setup --quiet
-	@$(BIN)/python -m tools.guide
+	@$(BIN)/python -m tools.guide $(if $(IDENTITY),--identity "$(IDENTITY)")
 
 wheel: runtime
 	@$(BIN)/sr2fhir setup --quiet

@@ -4,15 +4,11 @@
 
 // A StructureDefinition or CodeSystem of the guide.
 RuleSet: Metadata
-* ^version = "1.0.0"
+* ^version = "1.0.0-sr2fhir.1"
 * ^status = #active
-* ^experimental = false
-* ^publisher = "HL7 International / Imaging Integration"
-* ^contact.telecom.system = #url
-* ^contact.telecom.value = "http://www.hl7.org/Special/committees/imagemgt"
+* ^experimental = true
+* ^publisher = "sr2fhir"
 * ^jurisdiction = $M49#001 "World"
-* ^extension[0].url = $WorkGroup
-* ^extension[0].valueCode = #ii
 
 // A code system that lists all of its codes.
 RuleSet: CodeSystemMetadata
@@ -166,23 +162,20 @@ RuleSet: ReferencedInstanceSources
 
 // ---- ConceptMap -----------------------------------------------------------------------------------------------------------
 
-RuleSet: ConceptMapMetadata
-* version = "1.0.0"
+// The same for definitions that are instances: ConceptMaps, SearchParameters.
+RuleSet: InstanceMetadata
+* version = "1.0.0-sr2fhir.1"
 * status = #active
-* experimental = false
-* publisher = "HL7 International / Imaging Integration"
-* contact.telecom.system = #url
-* contact.telecom.value = "http://www.hl7.org/Special/committees/imagemgt"
+* experimental = true
+* publisher = "sr2fhir"
 * jurisdiction = $M49#001 "World"
-* extension[0].url = $WorkGroup
-* extension[0].valueCode = #ii
 
 RuleSet: ConceptMapNames(id, name, title, description)
 * url = "http://hl7.org/fhir/uv/dicom-sr/ConceptMap/{id}"
 * name = "{name}"
 * title = "{title}"
 * description = "{description}"
-* insert ConceptMapMetadata
+* insert InstanceMetadata
 
 RuleSet: IdentifierTypeAttribute
 * additionalAttribute[+].code = #IdentifierType

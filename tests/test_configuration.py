@@ -18,6 +18,8 @@ orders = "create"
 studies = "fixed=ImagingStudy/1"
 ids = "server"
 timezone = "+0100"
+diagnostic-report = true
+provenance = true
 
 [systems]
 patient-id = "urn:oid:1.2.3"
@@ -53,6 +55,8 @@ def test_everything_that_a_file_may_hold(file: Path) -> None:
         accession_system="http://ris.example/accession",
         issuers={"HOSP_B": "urn:oid:1.2.5", "test-hospital.org": "http://test-hospital.org"},
         coding_schemes={"99SITE": "http://site.example/codes"},
+        diagnostic_report=True,
+        provenance=True,
     )
     assert settings.limits == Limits(max_file_size=64 << 20, max_items=1000)
 
@@ -90,6 +94,7 @@ MISTAKES = {
     'studies = "logical"': ("line 3, studies", "not a policy for ImagingStudy", "create, existing"),
     'ids = "both"': ("line 3, ids", "not one of client, server", "The keys are"),
     'timezone = "CET"': ("line 3, timezone", "not an offset", "The keys are"),
+    'provenance = "yes"': ("line 3, provenance", "neither true nor false", "The keys are"),
     "timezone = 1": ("line 3, timezone", "not an offset", "The keys are"),
     '[issuers]\nA = "urn:oid:1.2"\nB = "b"': ("line 5, issuers.B", "not an absolute URI", "The keys are"),
     'issuers = "issuers.json"': ("line 3, issuers", "not a table", "The keys are"),

@@ -28,8 +28,7 @@ def test_a_finding_says_what_where_why_and_how_to_mend_it() -> None:
             "severity": "warning",
             "code": "required",
             "details": {"text": "no offset, +00:00 assumed"},
-            "diagnostics": "assumed-offset; Give --timezone",
-            "expression": ["ContentDate"],
+            "diagnostics": "assumed-offset; at ContentDate; Give --timezone",
         }
     ]
 
@@ -43,8 +42,7 @@ def test_an_error_names_file_and_place() -> None:
             "severity": "fatal",
             "code": "required",
             "details": {"text": "the attribute is missing"},
-            "diagnostics": "a.dcm; Repair the file",
-            "expression": ["StudyInstanceUID"],
+            "diagnostics": "a.dcm; at StudyInstanceUID; Repair the file",
         }
     ]
 

@@ -101,6 +101,12 @@ def _ids(value: object) -> str:
     return str(value)
 
 
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")
+    return value
+
+
 def _size(value: object) -> int:
     from sr2fhir.dicom.source import size  # loads pydicom
 
@@ -115,6 +121,8 @@ KEYS = {
     "systems.accession": Key("options", "accession_system", uri),
     "issuers": Key("options", "issuers", uri, is_table=True),
     "coding-schemes": Key("options", "coding_schemes", uri, is_table=True),
+    "diagnostic-report": Key("options", "diagnostic_report", _switch),
+    "provenance": Key("options", "provenance", _switch),
     **{f"limits.{name.replace('_', '-')}": Key("limits", name, _size) for name in _LIMITS},
 }
 """Key of the file, with the table it stands in, to what it sets."""

@@ -42,6 +42,7 @@ REASONS: dict[str, str] = {
     # reasons of packaging
     "unmatched-patient": "not-found",
     "unmatched-order": "not-found",
+    "predecessor": "business-rule",
 }
 """Reason of a finding to the OperationOutcome issue type (http://hl7.org/fhir/issue-type) that states it."""
 

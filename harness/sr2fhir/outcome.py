@@ -39,29 +39,50 @@ def from_error(error: Exception) -> dict[str, Any]:
     return outcome([error_issue(error)])
 
 
-def finding_issue(finding: Finding) -> dict[str, Any]:
-    """Make the issue of one finding."""
+def finding_issue(finding: Finding, expressions: Sequence[str] = ()) -> dict[str, Any]:
+    """Make the issue of one finding.
+
+    Parameters
+    ----------
+    expressions
+        FHIRPath of the resources that were made of what the finding is about.
+    """
     kind = REASONS.get(finding.code, DEFAULT_ISSUE_TYPE)
-    return issue(finding.severity, kind, finding.message, sentence(finding.code, finding.hint), finding.where)
+    diagnostics = sentence(finding.code, place(finding.where), finding.hint)
+    return issue(finding.severity, kind, finding.message, diagnostics, expressions)
 
 
 def error_issue(error: Exception) -> dict[str, Any]:
     """Make the issue of an error; of an unexpected one, only its type is written."""
     if not isinstance(error, Sr2FhirError):
-        return issue("fatal", "exception", unexpected(error), None, None)
-    return issue(
-        "fatal", error.code, error.message, sentence(error.source, map_place(error), error.hint), error.where
-    )
+        return issue("fatal", "exception", unexpected(error), None)
+    diagnostics = sentence(error.source, place(error.where), map_place(error), error.hint)
+    return issue("fatal", error.code, error.message, diagnostics)
 
 
-def issue(severity: str, code: str, text: str, diagnostics: str | None, where: str | None) -> dict[str, Any]:
-    """Make an issue; what is absent is left out."""
+def issue(
+    severity: str, code: str, text: str, diagnostics: str | None, expressions: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Make an issue; what is absent is left out.
+
+    Parameters
+    ----------
+    diagnostics
+        Where in the document, and how to mend it: content items and attributes of DICOM have no FHIRPath.
+    expressions
+        FHIRPath into the Bundle.
+    """
     content: dict[str, Any] = {"severity": severity, "code": code, "details": {"text": text}}
     if diagnostics:
         content["diagnostics"] = diagnostics
-    if where:
-        content["expression"] = [where]
+    if expressions:
+        content["expression"] = list(expressions)
     return content
+
+
+def place(where: str | None) -> str | None:
+    """Say where in the document something is, by the position of the item or the keyword of the attribute."""
+    return f"at {where}" if where else None
 
 
 def sentence(*parts: str | None) -> str | None:

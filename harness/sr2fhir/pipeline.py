@@ -24,7 +24,8 @@ import pydicom
 
 from sr2fhir import configuration, documents
 from sr2fhir.accounting import Finished, Report, finish
-from sr2fhir.accounting.checks import parse
+from sr2fhir.accounting.checks import parse, resource_path
+from sr2fhir.accounting.classify import source_of
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 Source = Readable | pydicom.Dataset | SourceDocument
+
+_MOST_EXPRESSIONS = 3
+"""Resources that an issue of the outcome names: what is wrong with the header is in all of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +130,8 @@ class Result:
         What the HL7 validator found; None if it was not asked.
     xml
         The same Bundle as UTF-8 XML, indented; None if it was not asked for.
+    entries
+        Type and id of the resource of each entry: `Observation/<id>`.
     """
 
     name: str
@@ -134,6 +140,7 @@ class Result:
     findings: tuple[Finding, ...]
     validation: tuple[ValidationIssue, ...] | None = None
     xml: bytes | None = None
+    entries: tuple[str, ...] = ()
 
     @property
     def content(self) -> bytes:
@@ -149,8 +156,21 @@ class Result:
     @cached_property
     def outcome(self) -> dict[str, Any]:
         """The findings as OperationOutcome."""
-        issues = [finding_issue(finding) for finding in self.findings]
+        made = self._made
+        issues = [finding_issue(finding, made.get(source_of(finding), ())) for finding in self.findings]
         return outcome(issues + [issue.to_issue() for issue in self.validation or ()])
+
+    @cached_property
+    def _made(self) -> dict[str, list[str]]:
+        """FHIRPath of the resources that came from what findings are about; of many the first."""
+        sources = {source_of(finding) for finding in self.findings}
+        places = {name: f"Bundle.entry[{number}].resource" for number, name in enumerate(self.entries)}
+        found = {}
+        for line in self.report.lines:
+            if line.source in sources:
+                names = dict.fromkeys(element.partition(".")[0] for element in line.elements)
+                found[line.source] = [places[name] for name in names if name in places][:_MOST_EXPRESSIONS]
+        return found
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -201,13 +221,14 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
             bundle = in_version(finished.bundle, engine, settings.target)
             packed, told = settings.packaging.package(bundle)
             content = dumps(packed, indent=True) + b"\n"
+            entries = tuple(resource_path(entry["resource"]) for entry in packed["entry"])
         report = finished.report
         if packed is not bundle:
             report = report.sent(entry["resource"] for entry in packed["entry"])
         findings = (*finished.findings, *told, *unmapped_findings(report))
         with stage("xml", name):
             xml = as_xml(content, engine) if settings.format == "xml" else None
-        result = Result(name, content, report, findings, xml=xml)
+        result = Result(name, content, report, findings, xml=xml, entries=entries)
         with stage("validate", name):
             if not settings.validate:
                 return result

@@ -41,9 +41,7 @@ _STATUS = {
     "type": "code",
 }
 _RETIRED = {"code": "status", "valueCode": "retired"}
-_PUBLISHER = "HL7 International / Imaging Integration"
-_CONTACT = "http://www.hl7.org/Special/committees/imagemgt"
-_WORK_GROUP = "http://hl7.org/fhir/StructureDefinition/structuredefinition-wg"
+_PUBLISHER = "sr2fhir"
 _COPYRIGHT = (
     "DICOM® is the registered trademark of the National Electrical Manufacturers Association for its "
     "Standards publications relating to digital communications of medical information. The codes and their "
@@ -86,15 +84,13 @@ def _code_system(
     return {
         "resourceType": "CodeSystem",
         "id": id,
-        "extension": [{"url": _WORK_GROUP, "valueCode": "ii"}],
         "url": url,
         "version": version,
         "name": name,
         "title": title,
         "status": "active",
-        "experimental": False,
+        "experimental": True,
         "publisher": _PUBLISHER,
-        "contact": [{"telecom": [{"system": "url", "value": _CONTACT}]}],
         "description": (
             f"Codes of {source}, edition {version} of DICOM, as pydicom tabulates them. The system belongs "
             "to DICOM; the fragment stands here so that codes and meanings can be checked where no "

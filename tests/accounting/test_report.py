@@ -111,3 +111,62 @@ DIGESTED: dict[str, tuple[dict[str, Any], bytes]] = {
 @pytest.mark.parametrize(("content", "digested"), DIGESTED.values(), ids=DIGESTED)
 def test_a_digest_is_of_the_value_and_not_of_its_place(content: dict[str, Any], digested: bytes) -> None:
     assert report.value_digest(content) == hashlib.sha256(digested).hexdigest()[:16]
+
+
+# ---- codes in clear ----
+
+# label of a value as the renderer records it → what is shown
+CODES = {
+    '2667000, SCT, "Absent"': "2667000, SCT",
+    '2667000, SCT, "Mrs Roe"': "2667000, SCT",  # the meaning is the user's
+    'Mrs Roe, SCT, "Absent"': None,
+    "26670001234567890123, SCT, ": None,
+    '121071, DCM, "Finding"': "121071, DCM",
+    '999999, DCM, "Mrs Roe"': None,  # no code of the standard
+    'G-A185, SRT, "Present"': "G-A185, SRT",
+    'C45992, NCIt, "Subtlety score"': "C45992, NCIt",
+    'RID36042, RadLex, "Malignancy"': "RID36042, RadLex",
+    '18748-4, LN, "Report"': "18748-4, LN",
+    'C0034375, UMLS, "Evaluations"': "C0034375, UMLS",
+    '905, 99LIDCQIICR, "Highly Suspicious"': None,
+    'ROE, , "Mrs Roe"': None,
+}
+
+
+@pytest.mark.parametrize(("label", "shown"), CODES.items())
+def test_a_code_is_told_unless_somebody_may_have_made_it_up(label: str, shown: str | None) -> None:
+    assert report.code_in_clear(label) == shown
+    assert report.code_in_clear(None) is None
+
+
+# ---- blocks ----
+
+
+def line(source: str, value_type: str = "TEXT", reason: str = "no-target") -> report.Line:
+    return report.Line(source, "UNM", reason, (("valueType", value_type),))
+
+
+def test_a_container_is_one_line_with_a_count() -> None:
+    """But what is wrong in it, what stands beside it, and a container with little in it have their lines."""
+    lines = [
+        line("SeriesNumber"),
+        line("1.3", "CONTAINER"),
+        line("1.3.1", "CONTAINER", "out-of-scope-container"),
+        line("1.3.1.1", "IMAGE"),
+        line("1.3.1.1.1", "UIDREF", "invalid-value"),
+        line("1.3.1.2"),
+        line("1.30"),
+        line("1.4", "CONTAINER"),
+        line("1.4.1"),
+    ]
+    found = report.folded(lines)
+    assert [each["source"] for each in found] == ["SeriesNumber", "1.3", "1.3.1.1.1", "1.30", "1.4", "1.4.1"]
+    assert [each.get("count") for each in found] == [None, 4, None, None, None, None]
+
+
+def test_a_block_shows_each_change_in_it() -> None:
+    block = [line("1.3", "CONTAINER"), *(line(f"1.3.{n}") for n in range(1, 5))]
+    other = [*block[:-1], report.Line("1.3.4", "UNM", "no-target", digest="0123456789abcdef")]
+    one, two = (report.folded(lines)[0] for lines in (block, other))
+    assert one["digest"] != two["digest"]
+    assert {**one, "digest": ""} == {**two, "digest": ""}

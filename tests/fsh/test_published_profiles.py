@@ -16,7 +16,8 @@ Json = dict[str, Any]
 Facts = dict[str, Any]
 
 METADATA = (
-    *("url", "version", "name", "title", "status", "experimental"),
+    # not version, publisher and experimental: ours must not be taken for HL7's (specification, section 2.1)
+    *("url", "name", "title", "status"),
     *("fhirVersion", "kind", "abstract", "type", "baseDefinition", "derivation"),
 )
 PLAIN_FACTS = ("min", "max", "sliceName")

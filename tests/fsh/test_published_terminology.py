@@ -108,7 +108,6 @@ def test_code_systems_agree(name: str, definitions_dir: Path, official_dir: Path
         "content",
         "caseSensitive",
         "hierarchyMeaning",
-        "experimental",
         "count",
     )
     assert {key: mine[key] for key in keys} == {key: theirs[key] for key in keys}
@@ -185,7 +184,7 @@ def test_concept_maps_agree(maps: dict[str, Json], published_maps: dict[str, Jso
 def test_concept_maps_keep_their_names(maps: dict[str, Json], published_maps: dict[str, Json]) -> None:
     """URL, name, title and status of a ConceptMap are the published ones."""
     for name, published in published_maps.items():
-        for key in ("url", "name", "title", "status", "experimental"):
+        for key in ("url", "name", "title", "status"):
             assert maps[name][key] == published[key], (name, key)
 
 
@@ -267,7 +266,7 @@ def test_versions_and_urls(definitions_dir: Path) -> None:
     (version,) = re.findall(
         r"^version: (.+)$", layout().sushi_config.read_text(encoding="utf-8"), re.MULTILINE
     )
-    for kind in ("StructureDefinition", "CodeSystem", "ValueSet", "ConceptMap"):
+    for kind in ("StructureDefinition", "CodeSystem", "ValueSet", "ConceptMap", "SearchParameter"):
         for name, definition in _all(definitions_dir, kind).items():
             if name in of_dicom:
                 assert "dicom.nema.org" in definition["url"]

@@ -45,16 +45,22 @@ def test_dispositions():
         "InstanceNumber",
         "InstitutionName",
         "SeriesDescription",
-        "CompletionFlag",
-        "VerificationFlag",
     ):
         assert records[keyword] == ("unmapped", "no-target"), keyword
+
+
+def test_flags_are_used_where_they_decide_the_status():
+    """Decision D16: the Preliminary Flag wins."""
+    flags = ("CompletionFlag", "VerificationFlag")
+    assert {header()[keyword] for keyword in flags} == {("context", None)}
+    assert {header(PreliminaryFlag="FINAL")[keyword] for keyword in flags} == {("unmapped", "no-target")}
+    assert {header(PreliminaryFlag="")[keyword] for keyword in flags} == {("context", None)}
 
 
 def test_the_unmapped_report_of_the_worked_example(samples_dir):
     rendering = render(read(samples_dir / "real_hl7_dicom_sr_ig_example.json"))
     unmapped = {record.path for record in rendering.header if record.disposition == "unmapped"}
-    expected = "CompletionFlag VerificationFlag InstanceCreatorUID SeriesNumber InstanceNumber SeriesDate SeriesTime ReferringPhysicianName"
+    expected = "InstanceCreatorUID SeriesNumber InstanceNumber SeriesDate SeriesTime"
     assert set(expected.split()) <= unmapped
     assert "VerifyingObserverSequence" in {path.split(".")[0] for path in unmapped}
 
@@ -85,7 +91,7 @@ def test_empty_attributes_and_sequences():
         ReferencedRequestSequence=[],
     )
     assert records["PatientBirthDate"] == ("context", "empty")
-    assert records["ReferringPhysicianName"] == ("unmapped", "no-target")
+    assert records["ReferringPhysicianName"] == ("context", "empty")
     assert not {"PerformedProcedureCodeSequence", "ReferencedRequestSequence"} & set(records)
 
 

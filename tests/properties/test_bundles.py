@@ -1,10 +1,9 @@
 """What holds for every Bundle, shown on samples, the reports of the row tests and reports drawn at random.
 
 Resources that may stand alone, since they say something of the document itself: the Patient; the ImagingStudy
-(reports without an Observation have one, too); the ServiceRequest (the order that the document fulfils); Devices that
-are the equipment or a participant (mapping section 3.4: each participant has a resource, whether it observed or not);
-and Observations that no other has as member, which are what the document states. Everything else exists only
-because something refers to it.
+(reports without an Observation have one, too); the ServiceRequest (the order that the document fulfils); the Device that
+is the equipment; and Observations that no other has as member, which are what the document states. Everything else
+exists only because something refers to it.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from tests.properties.bundles import Made, inputs, items, made, report_of
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
-MAY_STAND_ALONE = frozenset({"Observation", "Patient", "ImagingStudy", "ServiceRequest"})
-DEVICES_OF_THE_DOCUMENT = frozenset({"dicom-general-equipment", "dicom-participant-device"})
-# what is known to be made without need; test_known_failures.py shows each on its own input
-KNOWN_ORPHANS = frozenset({"algorithm-identification", "source-image-for-segmentation"})
+MAY_STAND_ALONE = frozenset(
+    {"Observation", "Patient", "ImagingStudy", "ServiceRequest", "DiagnosticReport", "Provenance"}
+)
+EQUIPMENT = "dicom-general-equipment"
 KNOWN_LOST = ["corpus/rows/3_7.region_in_three_dimensions.1 1.1.1.4"]
 OTHER_PROCESS = """
 import json, sys
@@ -81,16 +80,15 @@ def lost_uids(one: Made) -> Iterator[str]:
 
 
 def test_nothing_is_made_that_nothing_refers_to(bundles: list[Made]) -> None:
-    found = Counter(f"{one.name}: {name}" for one in bundles for name in needless(one, KNOWN_ORPHANS))
+    found = Counter(f"{one.name}: {name}" for one in bundles for name in needless(one))
     assert not found
 
 
-def needless(one: Made, known: frozenset[str] = frozenset()) -> Iterator[str]:
+def needless(one: Made) -> Iterator[str]:
     """Yield the resources of a Bundle that nothing refers to, though they say nothing by themselves."""
     for name in one.orphans:
         profile = one.profile(name)
-        alone = name.partition("/")[0] in MAY_STAND_ALONE or profile in DEVICES_OF_THE_DOCUMENT
-        if not alone and profile not in known:
+        if name.partition("/")[0] not in MAY_STAND_ALONE and profile != EQUIPMENT:
             yield f"{name} ({profile})"
 
 

@@ -103,20 +103,17 @@ def test_site_with_laterality_in_a_private_container(engine: Engine) -> None:
     assert not list(needless(transformed(report, engine)))
 
 
-@fails("every algorithm becomes a Device (row 3.4.08): here what is measured names another")
 def test_algorithm_of_a_container_whose_content_has_its_own(engine: Engine) -> None:
     own = b.code(b.Code("E1", "99TEST", "Judged"), VALUE, b.text(b.ALGORITHM_NAME, "Own", **MODIFIES))
     report = b.measurement_report(b.evaluations(own, b.text(b.ALGORITHM_NAME, "Of all", **MODIFIES)))
     assert not list(needless(transformed(report, engine)))
 
 
-@fails("every algorithm becomes a Device (row 3.4.08): an Observation names one")
 def test_second_algorithm_of_a_group(engine: Engine) -> None:
     named = (b.text(b.ALGORITHM_NAME, name, **MODIFIES) for name in ("First", "Second"))
     assert not list(needless(transformed(in_group(*named, volume()), engine)))
 
 
-@fails("a source image becomes a selection though no segment or surface has it as source")
 def test_source_image_of_a_region_in_space(engine: Engine) -> None:
     report = in_group(b.scoord3d("POINT", [1, 2, 3]), b.image("1.2.3.4", concept=b.SOURCE_IMAGE))
     assert not list(needless(transformed(report, engine)))

@@ -286,8 +286,8 @@ def test_algorithm_uid_and_time(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.10.09")
-def test_a_device_observer_is_not_admitted(transform: Transform) -> None:
-    """Section 3.4: the profile admits an algorithm or the equipment."""
+def test_a_device_observer_is_the_device(transform: Transform) -> None:
+    """Decision D49: as of all others, though the profile names algorithm and equipment only."""
     observer = (
         b.code(b.OBSERVER_TYPE, b.DEVICE, relationship="HAS OBS CONTEXT"),
         b.uidref(b.DEVICE_OBSERVER_UID, "1.2.99", relationship="HAS OBS CONTEXT"),
@@ -298,7 +298,7 @@ def test_a_device_observer_is_not_admitted(transform: Transform) -> None:
     )
     result = transform(b.measurement_report(*observer, measurements, derived))
     assert claims(target(result, one(result, "Observation", GROUP)["device"]), "dicom-participant-device")
-    assert claims(target(result, one(result, "Observation", DERIVED)["device"]), "dicom-general-equipment")
+    assert claims(target(result, one(result, "Observation", DERIVED)["device"]), "dicom-participant-device")
 
 
 @pytest.mark.row("3.10.03", "3.11.01")

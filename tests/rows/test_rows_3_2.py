@@ -368,7 +368,7 @@ def test_completion_and_verification(transform: Transform) -> None:
         result = transform(measured(CompletionFlag=completion, VerificationFlag=verification))
         assert only(result)["status"] == status, (completion, verification)
         stated = {"CompletionFlag": completion, "VerificationFlag": verification}
-        assert {name for name, value in stated.items() if value} <= set(unmapped(result))
+        assert {category(result, name) for name, value in stated.items() if value} <= {"CONTEXT"}
         odd = (completion, verification) == ("PARTIAL", "VERIFIED")
         assert [severity for severity, _ in findings(result, "conflict")] == ["warning"] * odd
 
@@ -444,10 +444,27 @@ def test_further_attributes_of_the_equipment(transform: Transform) -> None:
     device = one(result, "Device")
     assert device["serialNumber"] == "SN-1"
     assert device["version"] == [{"value": "4.1"}, {"value": "B"}]
-    assert device["name"] == [{"value": "CT1", "type": "user-friendly-name"}]
+    assert device["name"] == [
+        {"value": "Model", "type": "user-friendly-name"},
+        {"value": "CT1", "type": "user-friendly-name"},
+    ]
     assert "Test Hospital" not in str(device)
     assert unmapped(result)["InstitutionName"] == "no-target"
-    assert not {"serialNumber", "version", "name"} & set(one(transform(b.measurement_report()), "Device"))
+    assert not {"serialNumber", "version"} & set(one(transform(b.measurement_report()), "Device"))
+
+
+@pytest.mark.row("3.2.13")
+def test_the_equipment_is_found_by_what_it_is_called(transform: Transform) -> None:
+    """R5 searches Device.name only, so that it has whatever the displayName has."""
+    for stated, name in (
+        ({}, "Model"),
+        ({"ManufacturerModelName": None, "StationName": "CT1"}, "CT1"),
+        ({"ManufacturerModelName": None}, "Maker"),
+        ({"ManufacturerModelName": None, "Manufacturer": None}, "Unidentified DICOM equipment"),
+    ):
+        device = one(transform(b.measurement_report(**stated)), "Device")
+        assert device["displayName"] == name
+        assert device["name"] == [{"value": name, "type": "user-friendly-name"}]
 
 
 CARRIERS = [

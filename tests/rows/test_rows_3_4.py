@@ -66,6 +66,7 @@ def test_name_version_and_parent(transform: Transform) -> None:
     result = transform(report(*algorithm("pylidc", "0.2.0")))
     (device,) = algorithms(result)
     assert device["displayName"] == "pylidc"
+    assert device["name"] == [{"value": "pylidc", "type": "user-friendly-name"}]
     assert device["version"] == [{"value": "0.2.0"}]
     equipment = one(result, "Device", "dicom-general-equipment")
     assert device["parent"] == {"reference": urn(equipment), "type": "Device"}
@@ -115,6 +116,59 @@ def observing(uid: str) -> list[Dataset]:
     return [b.observer(b.DEVICE), b.uidref(b.DEVICE_OBSERVER_UID, uid, relationship="HAS OBS CONTEXT")]
 
 
+@pytest.mark.row("3.4.03")
+def test_parameters_of_an_algorithm_at_the_number(transform: Transform) -> None:
+    """Also a component there: features that differ in nothing else are told apart without the device."""
+    parameters = [said(b.ALGORITHM_PARAMETERS, written) for written in ("wavelet-LLH", "bin width 25")]
+    result = transform(report(*algorithm("radiomics", "1.0", *parameters)))
+    kind = concept(DCM, "111002", "Algorithm Parameters")
+    assert observation(result, b.VOLUME.value)["component"] == [
+        {"code": kind, "valueString": "wavelet-LLH"},
+        {"code": kind, "valueString": "bin width 25"},
+    ]
+    assert [category(result, f"1.1.1.1.{n}") for n in (3, 4)] == ["IG", "IG"]
+    of_group = b.group(*algorithm("radiomics", "1.0", *parameters), b.num(b.VOLUME, "1", b.CUBIC_MM))
+    around = transform(b.measurement_report(b.imaging_measurements(of_group)))
+    assert not [each for each in resources(around, "Observation") if "component" in each]
+
+
+@pytest.mark.row("3.4.06")
+def test_the_device_observer_is_the_parent_of_its_algorithm(transform: Transform) -> None:
+    """Decision D49: the unit that ran the algorithm stays reachable; one algorithm on two units is two devices."""
+    first, second = (
+        b.group(*observing(uid), b.num(name, "1", b.CUBIC_MM, *algorithm("CAD")))
+        for uid, name in (("1.2.9", b.VOLUME), ("1.2.10", LENGTH))
+    )
+    elsewhere = b.num(MEAN, "1", b.CUBIC_MM, *algorithm("CAD"))
+    result = transform(b.measurement_report(b.imaging_measurements(first, second, elsewhere)))
+    made = {
+        name: target(result, observation(result, name)["device"])
+        for name in (b.VOLUME.value, LENGTH.value, MEAN.value)
+    }
+    assert len(algorithms(result)) == 3
+    assert {each["displayName"] for each in made.values()} == {"CAD"}
+    parents = [target(result, each["parent"]) for each in made.values()]
+    assert [each["identifier"][0]["value"] for each in parents[:2]] == ["urn:oid:1.2.9", "urn:oid:1.2.10"]
+    assert parents[2] == one(result, "Device", "dicom-general-equipment")
+    assert all(category(result, f"1.1.{n}.2") == "IG" for n in (1, 2))
+
+
+@pytest.mark.row("3.4.06")
+def test_a_participating_device_is_the_parent_where_none_observes(transform: Transform) -> None:
+    result = transform(report(*algorithm("CAD"), ParticipantSequence=[PARTICIPANT]))
+    (device,) = algorithms(result)
+    assert target(result, device["parent"]) == one(result, "Device", "dicom-participant-device")
+    assert not unmapped(result).keys() & {"ParticipantSequence.1.DeviceUID"}
+
+
+@pytest.mark.row("3.4.06")
+def test_an_observer_that_is_the_equipment_is_the_parent(transform: Transform) -> None:
+    group = b.group(*observing("1.2.9"), b.num(b.VOLUME, "1", b.CUBIC_MM, *algorithm("CAD")))
+    result = transform(b.measurement_report(b.imaging_measurements(group), DeviceUID="1.2.9"))
+    (device,) = algorithms(result)
+    assert target(result, device["parent"]) == one(result, "Device", "dicom-general-equipment")
+
+
 @pytest.mark.row("3.4.07")
 def test_the_nearest_algorithm_made_it(transform: Transform) -> None:
     """The item, its group, the container; an observer or a participant does not outrank any of them."""
@@ -153,7 +207,7 @@ def test_an_algorithm_of_the_other_containers(transform: Transform) -> None:
 
 @pytest.mark.row("3.4.07")
 def test_then_the_device_observer_then_a_participant_then_the_equipment(transform: Transform) -> None:
-    """None but the equipment for derived measurements: their profile admits no participating device."""
+    """Decision D49: derived measurements too, whose profile names algorithm and equipment only."""
     content = (
         b.imaging_measurements(
             b.group(*observing("1.2.9"), b.num(b.VOLUME, "1", b.CUBIC_MM)), b.num(LENGTH, "1", b.CUBIC_MM)
@@ -164,7 +218,7 @@ def test_then_the_device_observer_then_a_participant_then_the_equipment(transfor
     made = target(result, observation(result, b.VOLUME.value)["device"])
     assert made["identifier"][0]["value"] == "urn:oid:1.2.9"
     assert device_of(result, LENGTH.value) == "Participant"
-    assert device_of(result, MEAN.value) == "Model"
+    assert device_of(result, MEAN.value) == "Participant"
     neither = transform(
         b.measurement_report(*content[1:], b.imaging_measurements(b.num(LENGTH, "1", b.CUBIC_MM)))
     )
@@ -174,10 +228,13 @@ def test_then_the_device_observer_then_a_participant_then_the_equipment(transfor
 @pytest.mark.row("3.4.08")
 def test_several_algorithms_at_one_level(transform: Transform) -> None:
     result = transform(report(*algorithm("first"), *algorithm("second")))
-    first, second = algorithms(result)
-    assert (first["displayName"], second["displayName"]) == ("first", "second")
-    assert device_of(result, b.VOLUME.value) == "first"
+    (first,) = algorithms(result)
+    assert first["displayName"] == device_of(result, b.VOLUME.value) == "first"
     assert findings(result, "multiplicity") == [("warning", "1.1.1.1.3")]
+    assert {place: unmapped(result).get(place) for place in ("1.1.1.1.3", "1.1.1.1.4")} == {
+        "1.1.1.1.3": "multiplicity",
+        "1.1.1.1.4": "multiplicity",
+    }
 
 
 @pytest.mark.row("3.4.08")
@@ -187,10 +244,11 @@ def test_several_device_observers_at_one_level(transform: Transform) -> None:
             *observing("1.2.9"), *observing("1.2.10"), b.imaging_measurements(b.num(LENGTH, "1", b.CUBIC_MM))
         )
     )
-    first, second = resources(result, "Device", "dicom-participant-device")
+    first = one(result, "Device", "dicom-participant-device")
     assert observation(result, LENGTH.value)["device"]["reference"] == urn(first)
-    assert second["identifier"][0]["value"] == "urn:oid:1.2.10"
+    assert first["identifier"][0]["value"] == "urn:oid:1.2.9"
     assert findings(result, "multiplicity") == [("warning", "1.3")]
+    assert {unmapped(result).get(place) for place in ("1.3", "1.4")} == {"multiplicity"}
 
 
 @pytest.mark.row("3.4.08")

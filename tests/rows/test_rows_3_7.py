@@ -32,10 +32,12 @@ from tests.rows.look import (
     SOP_CLASS,
     Json,
     absent,
+    category,
     claims,
     coded,
     coding,
     concept,
+    elements,
     findings,
     observation,
     oid,
@@ -63,6 +65,8 @@ ORIGINAL = "source-sr-content-item"
 CT_CLASS = coding(SOP_CLASS, b.CT, "CT Image Storage")
 SEGMENTATION_CLASS = coding(SOP_CLASS, b.SEGMENTATION, "Segmentation Storage")
 SR_CLASS = coding(SOP_CLASS, b.COMPREHENSIVE_3D, "Comprehensive 3D SR Storage")
+SERIES_NAMED = b.uidref(b.SOURCE_SERIES, "1.2.90")
+SERIES_AND_IMAGES = [b.Instance("1.2.1", series="1.2.90"), b.Instance("1.2.2", series="1.2.90")]
 
 
 def selections(result: Result) -> list[Json]:
@@ -141,6 +145,13 @@ def test_graphic_types(transform: Transform) -> None:
     regions = [each["imageRegion2D"][0] for each in one(result, "ImagingSelection", REGION_2D)["instance"]]
     expected = [{"regionType": kind.lower(), "coordinate": data} for kind, data in graphics.items()]
     assert regions == expected
+
+
+@pytest.mark.row("3.7.01")
+def test_a_multipoint_of_one_point_loses_nothing(transform: Transform) -> None:
+    result = transform(grouped(b.scoord("MULTIPOINT", [1, 2], b.image("1.2.1"))))
+    assert one(result, "ImagingSelection", REGION_2D)["instance"][0]["imageRegion2D"] == [point(1, 2)]
+    assert not [each for each in result.report.losses if each.source == "1.1.1.1"]
 
 
 @pytest.mark.row("3.7.01")
@@ -272,6 +283,17 @@ def test_a_region_in_space_carried_by_the_segmented_image(transform: Transform) 
     assert [each["uid"] for each in instances] == ["1.2.1"]
 
 
+@pytest.mark.row("3.7.02", "3.7.07")
+def test_a_region_in_space_carried_by_the_segmented_series(transform: Transform) -> None:
+    """Decision D46: what the evidence lists of the source series; it is a carrier, not a selection of its own."""
+    result = transform(grouped(b.scoord3d("POINT", [1, 2, 3]), SERIES_NAMED, listed=SERIES_AND_IMAGES))
+    (found,) = selections(result)
+    assert claims(found, REGION_3D)
+    assert [each["uid"] for each in found["instance"]] == ["1.2.1"]
+    assert found["seriesUid"] == "1.2.90"
+    assert category(result, "1.1.1.2") == "IG"
+
+
 @pytest.mark.row("3.7.02")
 def test_frames_of_reference(transform: Transform) -> None:
     """Decision D11: the first has the profile, a further one a code without display and no profile."""
@@ -304,6 +326,9 @@ def test_graphics_in_space_that_are_none(transform: Transform) -> None:
     result = transform(grouped(*wrong))
     assert selections(result) == []
     assert [unmapped(result)[f"1.1.1.{n}"] for n in (1, 2, 3)] == ["invalid-value"] * 3
+    said = {each.where: each.message for each in result.findings if each.code == "invalid-value"}
+    assert said["1.1.1.1"] == "SCOORD3D has no Graphic Type CIRCLE (PS3.3 C.18.9.1.2)"
+    assert "CIRCLE" not in said["1.1.1.2"] + said["1.1.1.3"]
 
 
 @pytest.mark.row("3.7.03")
@@ -326,6 +351,27 @@ def test_volume_surface(transform: Transform) -> None:
     assert further["code"] == {"coding": [{"system": DCM, "code": "121231"}], "text": "Volume Surface"}
     assert "meta" not in further
     assert derived(result) == [found, further]
+
+
+@pytest.mark.row("3.7.03", "3.7.07")
+def test_series_of_a_volume_surface(transform: Transform) -> None:
+    """Decision D46: that of the source series; that of the document only where the document is the carrier."""
+    surface = b.scoord3d("POLYGON", TRIANGLE, concept=VOLUME_SURFACE)
+    source = b.image("1.2.1", concept=b.SOURCE_IMAGE)
+    for content, listed, uid, series in (
+        ((surface, SERIES_NAMED), SERIES_AND_IMAGES, "1.2.1", "1.2.90"),
+        ((surface, source, SERIES_NAMED), [], "1.2.1", "1.2.90"),
+        ((surface, source, SERIES_NAMED), [b.Instance("1.2.1")], "1.2.1", b.IMAGE_SERIES),
+        ((surface, SERIES_NAMED), [], b.INSTANCE, b.SERIES),
+        ((surface,), [], b.INSTANCE, b.SERIES),
+    ):
+        found = one(transform(grouped(*content, listed=listed)), "ImagingSelection", SURFACE)
+        assert [each["uid"] for each in found["instance"]] == [uid]
+        assert found["seriesUid"] == series
+    result = transform(grouped(surface, SERIES_NAMED, listed=SERIES_AND_IMAGES))
+    found, series = one(result, "ImagingSelection", SURFACE), one(result, "ImagingSelection", SEGMENTED)
+    assert series in [target(result, each) for each in found["focus"]]
+    assert f"ImagingSelection/{found['id']}.seriesUid" in elements(result, "1.1.1.2")
 
 
 # ---- segmentations ---------------------------------------------------------------------------------------
@@ -359,19 +405,46 @@ def test_segment_of_another_class(transform: Transform) -> None:
 
 @pytest.mark.row("3.7.05")
 def test_referenced_segmentation_frame(transform: Transform) -> None:
-    """Decision D12: the frame number; the segment number only where there is none."""
+    """Decision D12: the frame number; where neither a frame nor a segment is named, it is not known."""
     frames = segment(concept=SEGMENTATION_FRAME, frames=[3, 4], segments=[1])
-    number = segment("1.2.6", concept=SEGMENTATION_FRAME, segments=[2])
-    result = transform(grouped(frames, number))
+    unknown = segment("1.2.6", concept=SEGMENTATION_FRAME)
+    result = transform(grouped(frames, unknown))
     found = one(result, "ImagingSelection", SEGMENT_FRAME)
     assert found["code"] == concept(DCM, "121214", "Referenced Segmentation Frame")
     assert found["instance"] == [
         {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["3"]},
         {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["4"]},
-        {"uid": "1.2.6", "sopClass": SEGMENTATION_CLASS, "subset": ["2"]},
+        {"uid": "1.2.6", "sopClass": SEGMENTATION_CLASS, "_subset": [{"extension": absent("unknown")}]},
     ]
     assert derived(result) == [found]
     assert [where for _, where in findings(result, "no-target") if where.startswith("1.1.1.1")]
+
+
+@pytest.mark.row("3.7.05")
+def test_a_segmentation_frame_without_a_frame_is_the_segment(transform: Transform) -> None:
+    """Decision D47: the whole segment, in one selection with the segments that are named as such."""
+    whole = segment("1.2.6", concept=SEGMENTATION_FRAME, segments=[2])
+    result = transform(grouped(whole, segment(segments=[1])))
+    found = one(result, "ImagingSelection", SEGMENT)
+    assert not resources(result, "ImagingSelection", SEGMENT_FRAME)
+    assert found["code"]["coding"] == [coding(DCM, "121191", "Referenced Segment")]
+    assert found["instance"] == [
+        {"uid": "1.2.6", "sopClass": SEGMENTATION_CLASS, "subset": ["2"]},
+        {"uid": "1.2.5", "sopClass": SEGMENTATION_CLASS, "subset": ["1"]},
+    ]
+    assert derived(result) == [found]
+    assert findings(result, "degraded") == [("warning", "1.1.1.1")]
+
+
+@pytest.mark.row("3.7.05")
+def test_segments_and_frames_of_one_concept_are_two_selections(transform: Transform) -> None:
+    whole = segment("1.2.6", concept=SEGMENTATION_FRAME, segments=[2])
+    frame = segment("1.2.6", concept=SEGMENTATION_FRAME, segments=[2], frames=[7])
+    result = transform(grouped(frame, whole))
+    frames, segments = (one(result, "ImagingSelection", kind) for kind in (SEGMENT_FRAME, SEGMENT))
+    assert [each["subset"] for each in frames["instance"]] == [["7"]]
+    assert [each["subset"] for each in segments["instance"]] == [["2"]]
+    assert derived(result) == [frames, segments]
 
 
 @pytest.mark.row("3.7.06")
@@ -391,9 +464,6 @@ def test_source_image_for_segmentation(transform: Transform) -> None:
     segmentation = one(result, "ImagingSelection", SEGMENT)
     assert found in [target(result, each) for each in segmentation["focus"]]
     assert derived(result) == [segmentation]
-
-
-SERIES_NAMED = b.uidref(b.SOURCE_SERIES, "1.2.90")
 
 
 @pytest.mark.row("3.7.07")
@@ -610,6 +680,46 @@ def test_other_references(transform: Transform) -> None:
     ]
     assert derived(result) == found
     assert "1.1.1.4" in [where for _, where in findings(result, "no-target")]
+
+
+@pytest.mark.row("3.7.12")
+def test_other_references_over_several_series_and_studies(transform: Transform) -> None:
+    """Decision D48: one selection for each study and series; what is not listed is one more."""
+    source = b.Code("121112", "DCM", "Source of Measurement")
+    images = [b.image(f"1.2.{n}", concept=source) for n in (1, 2, 3, 4)]
+    listed = [
+        b.Instance("1.2.1"),
+        b.Instance("1.2.2", series="1.2.90"),
+        b.Instance("1.2.3"),
+    ]
+    result = transform(grouped(*images, listed=listed))
+    first, second, unlisted = selections(result)
+    assert (first["seriesUid"], second["seriesUid"]) == (b.IMAGE_SERIES, "1.2.90")
+    assert [[each["uid"] for each in found["instance"]] for found in (first, second, unlisted)] == [
+        ["1.2.1", "1.2.3"],
+        ["1.2.2"],
+        ["1.2.4"],
+    ]
+    assert not {"seriesUid", "studyUid"} & unlisted.keys()
+    assert derived(result) == [first, second, unlisted]
+    assert unshared(result) == []
+    assert not unmapped(result).keys() & {f"1.1.1.{n}" for n in (1, 2, 3, 4)}
+
+
+@pytest.mark.row("3.7.12")
+def test_one_graphic_on_images_of_two_series(transform: Transform) -> None:
+    """Decision D48: its two selections cannot both have the id of the item."""
+    landmark = b.Code("111010", "DCM", "Center")
+    graphic = b.scoord("POINT", [1, 2], b.image("1.2.1"), b.image("1.2.2"), concept=landmark)
+    listed = [b.Instance("1.2.1"), b.Instance("1.2.2", series="1.2.90", study="1.2.91")]
+    measured_on = b.num(b.VOLUME, "1", b.CUBIC_MM, b.by_reference("INFERRED FROM", 1, 1, 1))
+    result = transform(grouped(graphic, measured_on, listed=listed))
+    first, second = selections(result)
+    assert [each["seriesUid"] for each in (first, second)] == [b.IMAGE_SERIES, "1.2.90"]
+    assert [each["studyUid"] for each in (first, second)] == [b.STUDY, "1.2.91"]
+    assert first["instance"][0]["imageRegion2D"] == second["instance"][0]["imageRegion2D"] == [point(1, 2)]
+    # the number refers to that graphic, hence to both
+    assert derived(result, observation(result, b.VOLUME.value)) == [first, second]
 
 
 @pytest.mark.row("3.7.12")

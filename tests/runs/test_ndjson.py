@@ -94,7 +94,7 @@ def test_reports_and_findings_name_the_input() -> None:
     assert set(lines) == {REPORTS, OUTCOMES}
     assert lines[REPORTS]["source"] == "in/a.dcm"
     (issue,) = lines[OUTCOMES]["issue"]
-    assert issue["diagnostics"] == "in/a.dcm; assumed-offset; Give --timezone"
+    assert issue["diagnostics"] == "in/a.dcm; assumed-offset; at StudyTime; Give --timezone"
 
 
 def test_what_went_well_has_no_outcome() -> None:

@@ -16,6 +16,7 @@ from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.paths import layout
 from sr2fhir.settings import CANONICAL
 from sr2fhir.validation import excuses
+from tools.guide import identity
 from tools.guide.ig import Published, publish
 from tools.guide.resources import map_sources
 
@@ -100,7 +101,7 @@ def test_hl7_reads_the_manifest(published: Published) -> None:
     stream = java("java.io.FileInputStream")(str(published.package))
     package = java("org.hl7.fhir.utilities.npm.NpmPackage").fromPackage(stream)
     assert str(package.name()) == "hl7.fhir.uv.dicom-sr"
-    assert str(package.version()) == "1.0.0"
+    assert str(package.version()).startswith("1.0.0-sr2fhir.")
     assert str(package.fhirVersion()) == FHIR_VERSION
     assert str(package.canonical()) == CANONICAL
     assert [str(one) for one in package.dependencies()] == ["hl7.fhir.r5.core#5.0.0"]
@@ -141,6 +142,36 @@ def test_maps_carry_their_source(resources: list[dict[str, Any]]) -> None:
 def test_it_comes_out_the_same_again(published: Published, tmp_path: Path) -> None:
     again = publish(layout(), tmp_path)
     assert again.package.read_bytes() == published.package.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_editors_of_the_guide_can_put_hl7s_name_on_it(tmp_path: Path) -> None:
+    """The same definitions and maps, of HL7's version and publisher; the code systems keep DICOM's versions."""
+    named = publish(layout(), tmp_path, identity.read(layout().fsh / "guide" / "hl7.toml"))
+    with tarfile.open(named.package) as tar:
+        members = {each.name: tar.extractfile(each).read() for each in tar}  # type: ignore[union-attr]
+    content = {
+        name: json.loads(member)
+        for name, member in members.items()
+        if not name.startswith("package/example") and not name.endswith(".index.json")
+    }
+    manifest = content.pop("package/package.json")
+    hl7 = "HL7 International / Imaging Integration"
+    assert (manifest["version"], manifest["author"]) == ("1.0.0", hl7)
+    assert {(each["publisher"], each["experimental"]) for each in content.values()} == {(hl7, False)}
+    of_dicom = {name for name, each in content.items() if "dicom.nema.org" in each["url"]}
+    assert len(of_dicom) == 2
+    assert {content[name]["version"] for name in content.keys() - of_dicom} == {"1.0.0"}
+
+
+def test_searches_that_r5_lacks_are_in_the_package(resources: list[dict[str, Any]]) -> None:
+    found = of_type(resources, "SearchParameter")
+    assert {(each["base"][0], each["code"], each["type"], each["expression"]) for each in found.values()} == {
+        ("Observation", "body-site", "token", "Observation.bodySite"),
+        ("Observation", "body-structure", "reference", "Observation.bodyStructure"),
+        ("ImagingSelection", "instance-uid", "token", "ImagingSelection.instance.uid"),
+        ("ImagingSelection", "series-uid", "token", "ImagingSelection.seriesUid"),
+    }
 
 
 # ---- proof: the package is enough -------------------------------------------------------------------------------
@@ -192,12 +223,22 @@ def test_every_resource_is_valid(
     messages: list[tuple[str, str, str]], resources: list[dict[str, Any]]
 ) -> None:
     """But for the one message that decision D4 excuses, on the example of a derived measurement."""
-    errors = [entry for entry in messages if entry[0] in ("error", "fatal")]
+    errors = [entry for entry in messages if entry[0] in ("error", "fatal") and not is_of_expansion(*entry)]
     assert [entry for entry in errors if not is_excused(*entry)] == []
     profile = f"{CANONICAL}/StructureDefinition/derived-imaging-measurement"
     (derived,) = [one["id"] for one in resources if profile in one.get("meta", {}).get("profile", ())]
     places = [f"Observation/{derived}.derivedFrom[{index}]" for index in range(2)]
     assert [path for _, path, _ in errors] == places, "one for each group that the measurement refers to"
+
+
+def is_of_expansion(severity: str, path: str, text: str) -> bool:
+    """Tell whether it is that the engine fails to expand the types of resources, without a terminology server."""
+    place = re.fullmatch(r"SearchParameter/[\w-]+\.(base|target)\[0\]", path)
+    return (
+        bool(place)
+        and "ValueSet/version-independent-all-resource-types" in text
+        and '"system" is null' in text
+    )
 
 
 def is_excused(severity: str, path: str, text: str) -> bool:
@@ -207,7 +248,7 @@ def is_excused(severity: str, path: str, text: str) -> bool:
 
 
 def test_an_excuse_is_for_one_place(messages: list[tuple[str, str, str]]) -> None:
-    text = next(text for severity, _, text in messages if severity == "error")
+    text = next(text for severity, path, text in messages if severity == "error" and "derivedFrom" in path)
     assert is_excused("error", "Observation/any.derivedFrom[1]", text)
     assert not is_excused("error", "Observation/any.hasMember[1]", text)
     assert not is_excused("error", "Observation/any.derivedFrom[1]", f"{text} and more")

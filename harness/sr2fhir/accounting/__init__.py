@@ -54,13 +54,17 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
     content = parse(bundle)
     sources = Sources.of(rendering)
     check(content, rendering.document, sources)
-    remove_orphans(content)
-    content["entry"].sort(key=_is_observation)
+    remove_orphans(content, rendering.document["equipment"]["id"])
+    content["entry"].sort(key=_place)
     lineage = collect(content, sources, keep=keep_lineage)
     findings = rendering.all_findings(lineage.seen)
     return Finished(content, account(rendering, findings, lineage, content, sources), findings)
 
 
-def _is_observation(entry: JsonObject) -> bool:
-    """Tell whether an entry is an Observation: maps make them where they meet them, and they come last."""
-    return bool(entry["resource"]["resourceType"] == "Observation")
+LAST = ("Observation", "DiagnosticReport", "Provenance")
+"""Types that come after all others, in this order: maps make Observations where they meet them."""
+
+
+def _place(entry: JsonObject) -> int:
+    kind = entry["resource"]["resourceType"]
+    return LAST.index(kind) if kind in LAST else -1

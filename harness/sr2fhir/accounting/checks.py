@@ -1,13 +1,13 @@
 """Is what the engine returned the Bundle of this document? Each check is a row of `CHECKS`.
 
-The maps make a resource for every person and body structure that the logical model lists; one to which
-nothing in the Bundle refers is taken out again.
+The maps make a resource for whatever the logical model lists, such as a person or a device; one that nothing
+refers to is taken out again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,10 @@ URN = "urn:uuid:"
 # parts of the logical model of which every Bundle holds a resource (mapping specification, section 3.2)
 REQUIRED = {"patient": "Patient", "study": "ImagingStudy", "equipment": "Device"}
 ONCE = ("Patient",)
-DEPENDENT = frozenset({"Practitioner", "BodyStructure"})
+# what says something by itself; the equipment does, too
+INDEPENDENT = frozenset(
+    {"Patient", "ServiceRequest", "ImagingStudy", "Observation", "DiagnosticReport", "Provenance"}
+)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NESTED = (dict, list)
 RESOURCE_ID_KEYS = ("id", "sourceId")
@@ -230,17 +233,26 @@ def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
 # ---- resources that nothing refers to ----------------------------------------------------------------------
 
 
-def remove_orphans(bundle: dict[str, Any]) -> None:
-    """Remove persons and body structures to which nothing refers; the maps make all that are listed.
+def remove_orphans(bundle: JsonObject, equipment: str) -> None:
+    """Remove the resources to which no reference leads from one that says something by itself.
 
-    Once is enough: neither of the two has an element that refers to one of them.
+    Parameters
+    ----------
+    bundle
+        Its references lead to entries.
+    equipment
+        Id of the Device of the equipment, which each document has.
     """
-    wanted = {url for entry in bundle["entry"] for url in _referred_to(entry["resource"])}
-    bundle["entry"] = [entry for entry in bundle["entry"] if not _is_orphan(entry, wanted)]
-
-
-def _is_orphan(entry: dict[str, Any], wanted: Collection[str]) -> bool:
-    return entry["resource"]["resourceType"] in DEPENDENT and entry["fullUrl"] not in wanted
+    resources = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
+    waiting = [url for url, made in resources.items() if made["resourceType"] in INDEPENDENT]
+    waiting.append(URN + equipment)
+    reached: set[str] = set()
+    while waiting:
+        url = waiting.pop()
+        if url in resources and url not in reached:
+            reached.add(url)
+            waiting += _referred_to(resources[url])
+    bundle["entry"] = [entry for entry in bundle["entry"] if entry["fullUrl"] in reached]
 
 
 def _referred_to(resource: dict[str, Any]) -> list[str]:

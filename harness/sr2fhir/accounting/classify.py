@@ -16,6 +16,7 @@ from sr2fhir.accounting.report import (
     Line,
     Loss,
     Report,
+    code_in_clear,
     description_of_attribute,
     description_of_item,
     value_digest,
@@ -232,8 +233,10 @@ def item_line(record: ItemRecord, known: Account) -> Line:
         category = known.classes.of_source(origin, elements)
         return Line(record.position, category, reason, described, elements=elements)
     rest, reason = unreached(record, known)
-    value = known.sources.items.get(record.position, {}) if reason else {}
-    return Line(record.position, rest, reason, described, value_digest(value))
+    if reason is None:
+        return Line(record.position, rest, None, described)
+    digest = value_digest(known.sources.items.get(record.position, {}))
+    return Line(record.position, rest, reason, described, digest, code=code_in_clear(record.code))
 
 
 def unreached(record: ItemRecord, known: Account) -> tuple[Category, str | None]:

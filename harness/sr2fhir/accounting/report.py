@@ -17,12 +17,18 @@ where the standard has that meaning.
 Of the value of an item that reached nothing a digest is shown, by which two reports can be compared, and only
 for value types whose values are codes, UIDs, references or graphics. A name, date, time, number or text has
 none: anybody could find it again by digesting guesses. Values of header attributes are not even known here.
+A code is told in clear besides, without its meaning, where it has the form that codes of a public scheme
+have: such a code is of nobody.
+
+What a container holds that reached nothing, such as an Image Library with the descriptors of its images, is
+one line with a count: hundreds of lines would hide the few losses that matter.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -60,6 +66,8 @@ class Line:
         Of the value of an unmapped item, where its value type allows that (see `value_digest`).
     elements
         What came from it: elements (`Observation/<id>.code`) and resources (`Observation/<id>`).
+    code
+        Of an unmapped item, `code, scheme` of its value, where that may be shown.
     """
 
     source: str
@@ -68,6 +76,7 @@ class Line:
     description: tuple[tuple[str, str], ...] = ()
     digest: str | None = None
     elements: tuple[str, ...] = ()
+    code: str | None = None
 
     @property
     def is_unmapped(self) -> bool:
@@ -81,6 +90,7 @@ class Line:
             **dict(self.description),
             "class": self.category,
             "reason": self.reason,
+            "code": self.code,
             "digest": self.digest,
             "elements": list(self.elements),
         }
@@ -155,7 +165,7 @@ class Report:
             "resources": self.resources,
             "items": totals(self.items),
             "attributes": totals(self.attributes),
-            "unmapped": [line.to_dict() for line in self.unmapped],
+            "unmapped": folded(self.unmapped),
             "losses": [asdict(loss) for loss in self.losses],
             "context": [line.to_dict() for line in self.lines if line.category == "CONTEXT"],
             "lineage": [line.to_dict() for line in self.lines if line.elements],
@@ -169,6 +179,44 @@ def _sent(line: Line, names: Container[str]) -> Line:
     if not elements:
         return Line(line.source, "UNM", NOT_SENT, line.description)
     return replace(line, elements=elements)
+
+
+# reasons of lines that may go into the one of the container around them: nothing was wrong with the items
+FOLDED = frozenset({"no-target", "out-of-scope-container"})
+FOLD_FROM = 4
+"""Lines that a block has at least."""
+
+
+def folded(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Give lines as JSON objects, those of an unmapped container as one with a count.
+
+    Parameters
+    ----------
+    lines
+        Unmapped ones; of items in document order.
+    """
+    blocks: dict[str, list[Line]] = {}
+    outer = ""
+    for line in lines:
+        if outer and line.source.startswith(f"{outer}.") and line.reason in FOLDED:
+            blocks[outer].append(line)
+        elif ("valueType", "CONTAINER") in line.description and line.reason in FOLDED:
+            outer = line.source
+            blocks[outer] = [line]
+    large = {outer: block for outer, block in blocks.items() if len(block) >= FOLD_FROM}
+    hidden = {line.source for block in large.values() for line in block[1:]}
+    return [
+        block_line(large[line.source]) if line.source in large else line.to_dict()
+        for line in lines
+        if line.source not in hidden
+    ]
+
+
+def block_line(block: Sequence[Line]) -> dict[str, Any]:
+    """Give a container and what it holds as one JSON object; the digest is of all its lines."""
+    content = dumps([line.to_dict() for line in block])
+    digest = hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
+    return {**block[0].to_dict(), "digest": digest, "count": len(block)}
 
 
 def totals(lines: Sequence[Line]) -> dict[str, int]:
@@ -266,6 +314,38 @@ def is_dcm_meaning(code: str, meaning: str) -> bool:
         return False
     meanings = (known["display"], *(each["value"] for each in known.get("designation", ())))
     return meaning.casefold() in (each.casefold() for each in meanings)
+
+
+# schemes, in capitals, whose codes are shown → the form that these have; of DCM the standard knows all
+CODES = {
+    "SCT": re.compile(r"[0-9]{6,18}"),
+    "SRT": re.compile(r"[A-Z0-9]{1,2}-[A-Z0-9]{1,6}"),
+    "LN": re.compile(r"[0-9]{1,7}-[0-9]"),
+    "UMLS": re.compile(r"C[0-9]{7}"),
+    "NCIT": re.compile(r"C[0-9]{3,7}"),
+    "RADLEX": re.compile(r"RID[0-9]{1,6}"),
+}
+
+
+def code_in_clear(label: str | None) -> str | None:
+    """Write the code of an item's value; None where it might be a user's own words.
+
+    Parameters
+    ----------
+    label
+        `code, scheme, "meaning"`, as the renderer records it.
+
+    Examples
+    --------
+    >>> code_in_clear('2667000, SCT, "Absent"'), code_in_clear('Roe, SCT, "Absent"')
+    ('2667000, SCT', None)
+    """
+    coded = label.partition(MEANING_START)[0] if label else ""
+    code, _, scheme = coded.rpartition(", ")
+    if scheme.upper() == DCM:
+        return coded if code in dcm_meanings() else None
+    form = CODES.get(scheme.upper())
+    return coded if form and form.fullmatch(code) else None
 
 
 def value_digest(item: dict[str, Any]) -> str | None:

@@ -121,6 +121,18 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         help="system of an Accession Number that names no issuer",
     )
     command.add_argument(
+        "--diagnostic-report",
+        action="store_true",
+        default=None,
+        help="make a DiagnosticReport of the document as a whole, too",
+    )
+    command.add_argument(
+        "--provenance",
+        action="store_true",
+        default=None,
+        help="make a Provenance, too: who made and verified the document, and which documents came before",
+    )
+    command.add_argument(
         "--form",
         choices=FORMS,
         help="where the guide misprints what DICOM says: the true value, or the guide's for conformance runs "
@@ -146,6 +158,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         "issuers": systems(arguments.issuers, "the issuers", "HOSP_B"),
         "patient_id_system": arguments.patient_id_system,
         "accession_system": arguments.accession_system,
+        "diagnostic_report": arguments.diagnostic_report,
+        "provenance": arguments.provenance,
     }
     return replace(
         site,

@@ -22,8 +22,8 @@ _TAG = re.compile(
 _REGION = re.compile(r"[A-Za-z]{2}|[0-9]{3}")
 
 Changes = dict[str, Any]
-Handler = Callable[[Item, list[Item]], Changes]
-"""From an item and its children that state one aspect of the context, to members of its Scope."""
+Handler = Callable[[Item, list[Item], "Scope"], Changes]
+"""From an item, its children that state one aspect of the context, and its Scope so far, to members of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,14 @@ def scopes(
     outermost
         What holds for the document.
     aspects
-        First part of the terms of an aspect (``observer``) → what reads the items with such concepts.
+        First part of the terms of an aspect (``observer``) → what reads the items with such concepts; one
+        that needs another stands after it.
     """
     found: dict[Item, Scope] = {}
     for item in items:
         inherited = found[item.parent] if item.parent else outermost
         in_context = not (item.in_library or item.by_reference)
-        changes = _issued(item, values) | _stated(item, aspects) if in_context else {}
-        found[item] = replace(inherited, **changes) if changes else inherited
+        found[item] = _stated(item, values, inherited, aspects) if in_context else inherited
     return found
 
 
@@ -143,7 +143,7 @@ def _issued(item: Item, values: Values) -> Changes:
     return {"issued": Moment(observed, item.attribute("ObservationDateTime"))}
 
 
-def _stated(item: Item, aspects: Mapping[str, Handler]) -> Changes:
+def _stated(item: Item, values: Values, inherited: Scope, aspects: Mapping[str, Handler]) -> Scope:
     by_handler: dict[Handler, list[Item]] = {}
     for child in item.children:
         for term in child.terms:
@@ -151,10 +151,12 @@ def _stated(item: Item, aspects: Mapping[str, Handler]) -> Changes:
             if handler:
                 by_handler.setdefault(handler, []).append(child)
                 break
-    changes: Changes = {}
-    for handler, children in by_handler.items():
-        changes |= handler(item, children)
-    return changes
+    changes = _issued(item, values)
+    scope = replace(inherited, **changes) if changes else inherited
+    for handler in dict.fromkeys(aspects.values()) if by_handler else ():
+        if handler in by_handler and (changes := handler(item, by_handler[handler], scope)):
+            scope = replace(scope, **changes)
+    return scope
 
 
 # ---- language (TID 1204) -----------------------------------------------------------------------------------

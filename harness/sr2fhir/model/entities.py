@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
-from sr2fhir.model.context import Changes, Uses
+from sr2fhir.model.context import Changes, Scope, Uses
 from sr2fhir.model.datatypes import filled, traced
 from sr2fhir.model.environment import Evidence
 from sr2fhir.model.header import request_id
@@ -47,14 +47,14 @@ class _Description:
 
 
 class Algorithms:
-    """Collect the distinct algorithms of a document.
+    """Collect the distinct algorithms of a document, by what describes them and the device that each ran on.
 
     Parameters
     ----------
     ids
         Makes their ids.
     parent
-        Id of the equipment on which they ran.
+        Id of the device on which they ran where no device observer is in effect (decision D49).
     uses
         Notes what the items are used for.
     log
@@ -73,11 +73,11 @@ class Algorithms:
         """Return the algorithms in the order in which they were met."""
         return list(self._found.values())
 
-    def state(self, _: Item, children: list[Item]) -> Changes:
+    def state(self, _: Item, children: list[Item], scope: Scope) -> Changes:
         """Return the ids of the algorithms with a name that an item's children state."""
         stated: dict[str, Item] = {}
         for description in _descriptions(children):
-            made = self._made(description)
+            made = self._made(description, next(iter(scope.devices), self._parent))
             if made:
                 stated.setdefault(made, description.single[_NAME])
         for name in list(stated.values())[1:]:
@@ -85,22 +85,22 @@ class Algorithms:
             self._log.add("warning", "multiplicity", name.position, message)
         return {"algorithms": tuple(stated)} if stated else {}
 
-    def _made(self, description: _Description) -> str | None:
+    def _made(self, description: _Description, parent: str) -> str | None:
         body = _body(description)
         if "name" not in body:
             return None
         texts = [body.get(name) for name in ("name", "version", "manufacturer", "parameter")]
-        key = repr([*texts, body.get("family", {}).get("coding")])
+        key = repr([parent, *texts, body.get("family", {}).get("coding")])
         if key in self._found:
             for item, earlier in zip(description.items(), self._first[key].items(), strict=False):
                 self._uses.same[item.position] = earlier.position
         else:
             self._first[key] = description
             # the resource that it becomes names its parent, too
-            self._found[key] = {"id": self._ids.content("algorithm", body, self._parent), **body}
-        made = str(self._found[key]["id"])
-        self._uses.add("algorithm", description.items(), made)
-        return made
+            made = self._ids.content("algorithm", body, parent)
+            self._found[key] = {"id": made, **body, "parent": parent}
+        self._uses.add("algorithm", description.items(), self._found[key]["id"])
+        return str(self._found[key]["id"])
 
 
 def _descriptions(children: list[Item]) -> list[_Description]:
@@ -194,7 +194,7 @@ class Subjects:
         """Return the subjects in the order in which they were met."""
         return list(self._found.values())
 
-    def state(self, _: Item, children: list[Item]) -> Changes:
+    def state(self, _: Item, children: list[Item], __: Scope) -> Changes:
         """Return the subjects that an item's children state."""
         kind = _kind(children)
         if kind == _PATIENT:
@@ -374,7 +374,7 @@ class Studies:
         study = self._own if self._is_own(uid) else self._study(uid, self._evidence.listed_in(uid))
         return filled({"id": study["id"], "uid": study.get("uid"), "identifier": study["identifier"]})
 
-    def state(self, _: Item, children: list[Item]) -> Changes:
+    def state(self, _: Item, children: list[Item], __: Scope) -> Changes:
         """Return what an item's children state, None for what is the header's."""
         stated = {"study": self._stated_study(children), "request": self._stated_request(children)}
         return {name: value or None for name, value in stated.items() if value is not None}

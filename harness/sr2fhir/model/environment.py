@@ -103,7 +103,7 @@ class Evidence:
                 "seriesUid": uid,
                 "modality": item.text(_MODALITY),
                 "retrieveUrl": item.text(_URL) or url,
-                "instance": [_listed(instance) for instance in instances],
+                "instance": [_listed(instance, kind) for instance in instances],
             }
         )
 
@@ -114,9 +114,11 @@ class Evidence:
                 self._series.setdefault(instance.series, []).append(instance)
 
 
-def _listed(instance: Instance) -> JsonObject:
+def _listed(instance: Instance, kind: str) -> JsonObject:
     return filled(
         {
+            # that an item refers to an instance of the evidence is told by the item
+            "id": None if kind in _LOOKED_UP else keyword_path(_KINDS[kind]),
             "uid": instance.uid,
             "sopClass": sop_class_coding(instance.sop_class) if instance.sop_class else None,
         }
@@ -150,6 +152,8 @@ class RenderOptions:
         System for a Patient ID or Accession Number that names no issuer at all.
     issuers
         System for each issuer that documents name in words.
+    diagnostic_report, provenance
+        Have the document become a DiagnosticReport, and its origin a Provenance (decisions D37, D38).
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
@@ -158,6 +162,8 @@ class RenderOptions:
     patient_id_system: str | None = None
     accession_system: str | None = None
     issuers: Mapping[str, str] = field(default_factory=dict)
+    diagnostic_report: bool = False
+    provenance: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ class Row:
         Keywords of the attributes that go into the same element, by what they are: time, issuer, assigner.
     disposition
         What is said of it where no element holds it.
+    unless
+        Keyword of an attribute beside which nothing is said of it.
     """
 
     keyword: str
@@ -48,6 +50,7 @@ class Row:
     conversion: str
     beside: Mapping[str, str]
     disposition: Disposition | None
+    unless: str | None = None
 
 
 class HeaderTable:
@@ -71,6 +74,15 @@ class HeaderTable:
     def row(self, entity: str, keyword: str) -> Row:
         """Return one row."""
         return next(row for row in self.rows[entity] if row.keyword == keyword)
+
+    def disposition(self, name: str, header: Attributes) -> Disposition | None:
+        """Return what becomes of an attribute of a document, by its keyword path."""
+        unless = self._unless.get(name)
+        return None if unless and header.text(tag(unless)) else self.dispositions.get(name)
+
+    @cached_property
+    def _unless(self) -> dict[str, str]:
+        return {row.keyword: row.unless for rows in self.rows.values() for row in rows if row.unless}
 
     @cached_property
     def dispositions(self) -> dict[str, Disposition]:
@@ -98,7 +110,7 @@ def _row(keyword: str, row: Mapping[str, Any]) -> Row:
     beside = {name: row[name] for name in ("time", "issuer", "assigner") if name in row}
     target = row.get("target", True)
     disposition: Disposition | None = "implied" if target == "implied" else "mapped" if target else None
-    return Row(keyword, row["element"], row.get("as", "text"), beside, disposition)
+    return Row(keyword, row["element"], row.get("as", "text"), beside, disposition, row.get("unless"))
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,9 @@ from sr2fhir.model.datatypes import filled
 from sr2fhir.settings import is_known_system
 
 Role = Literal[
-    "item", "source", "finding-site", "algorithm", "subject",
+    "item", "source", "selection", "finding-site", "algorithm", "subject",
     "patient", "request", "person", "study", "equipment", "device",
+    "diagnostic-report", "provenance", "software",
 ]  # fmt: skip
 
 _ENTITY = tag("UniversalEntityID")

@@ -5,7 +5,7 @@ Content tree: TID 1002, 1003, 1004. Header: PS3.3 sections C.17.2 and C.17.2.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -349,10 +349,19 @@ _DEVICE_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """Who observed where the content tree does not say (decision D17, mapping section 3.4)."""
+    """Who observed where the content tree does not say, and who verified (decision D17, mapping section 3.4).
+
+    Parameters
+    ----------
+    persons, devices
+        Ids of those who observed.
+    verifiers
+        Position in Verifying Observer Sequence, from 1 on → id of the person.
+    """
 
     persons: tuple[str, ...]
     devices: tuple[str, ...]
+    verifiers: Mapping[int, str] = field(default_factory=dict)
 
 
 def participants(header: Attributes, codes: Codes, parties: Parties) -> Fallback:
@@ -361,16 +370,18 @@ def participants(header: Attributes, codes: Codes, parties: Parties) -> Fallback
     Returns
     -------
     Fallback
-        Participants that do not only sign, else authors; participating devices.
+        Participants that do not only sign, else authors; participating devices; verifying observers.
     """
     reader = _Reader(codes, parties)
     participating = reader.sequence(header, _PARTICIPANTS, None)
     authors = reader.sequence(header, _AUTHORS, "author")
+    verifiers: dict[int, str] = {}
     for n, item in enumerate(header.items(_VERIFIERS), 1):
         path = f"VerifyingObserverSequence.{n}"
-        reader.person(item, _VERIFIER, path, "verifier")
+        for made in reader.person(item, _VERIFIER, path, "verifier"):
+            verifiers[n] = made
     persons = _of(participating, "participant") or _of(authors, "author")
-    return Fallback(persons, _of(participating, "device"))
+    return Fallback(persons, _of(participating, "device"), verifiers)
 
 
 _Named = list[tuple[str, str]]

@@ -16,7 +16,7 @@ from sr2fhir.model.codes import table
 from sr2fhir.model.context import Use, Uses
 from sr2fhir.model.datatypes import is_instant
 from sr2fhir.model.environment import RenderOptions
-from sr2fhir.model.header import HeaderTable
+from sr2fhir.model.header import Disposition as Target, HeaderTable
 from sr2fhir.model.tree import Item
 from sr2fhir.model.values import Values
 
@@ -105,6 +105,8 @@ class ItemRecord:
         Position of an item that said the same before, and whose lineage therefore holds for this one.
     left_out
         Why the maps are not to see it, if so.
+    code
+        ``code, scheme, "meaning"`` of its value, where that is a code.
     """
 
     position: str
@@ -115,6 +117,7 @@ class ItemRecord:
     use: Use | None = None
     same_as: str | None = None
     left_out: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ def item_records(items: Iterable[Item], uses: Uses, left_out: Mapping[Item, str]
             uses.of.get(item),
             uses.same.get(item.position),
             left_out.get(item),
+            item.origin.coded.label if item.value_type == "CODE" and item.origin.coded else None,
         )
         for item in items
     )
@@ -163,7 +167,7 @@ def header_records(
 
     Those of the root content item are counted as item 1.
 
-    An empty sequence is absent. An empty attribute that would have a target has nothing to map: context.
+    An empty sequence is absent. An empty attribute has nothing to map: context.
 
     Parameters
     ----------
@@ -177,7 +181,10 @@ def header_records(
         Path → lineage id that said the same before.
     """
     invalid = {finding.where for finding in findings if finding.code == "invalid-value"}
-    return tuple(_record(attribute, table, invalid, same) for attribute in _attributes(header, table))
+    return tuple(
+        _record(attribute, table.disposition(attribute.name, header), invalid, same)
+        for attribute in _attributes(header, table)
+    )
 
 
 class _Attribute(NamedTuple):
@@ -189,11 +196,10 @@ class _Attribute(NamedTuple):
 
 
 def _record(
-    attribute: _Attribute, table: HeaderTable, invalid: set[str], same: Mapping[str, str]
+    attribute: _Attribute, disposition: Target | None, invalid: set[str], same: Mapping[str, str]
 ) -> HeaderRecord:
-    path, name, is_empty = attribute
-    disposition = table.dispositions.get(name)
-    if disposition == "mapped" and is_empty:
+    path, _, is_empty = attribute
+    if is_empty:
         return HeaderRecord(path, "context", "empty")
     if disposition == "mapped" and path in invalid:
         return HeaderRecord(path, "unmapped", "invalid-value", same.get(path))

@@ -19,7 +19,7 @@ from tools.compiling import process
 from tools.compiling.sushi import find_node
 
 # Resources that engine and validator load; everything else SUSHI makes is an example.
-_CONFORMANCE = frozenset(
+CONFORMANCE = frozenset(
     (
         "StructureDefinition",
         "ValueSet",
@@ -217,4 +217,4 @@ def _deliver(places: Layout) -> None:
     with replace_folder(places.definitions) as definitions, replace_folder(places.examples) as examples:
         for path in made:
             kind = json.loads(path.read_bytes()).get("resourceType")
-            shutil.copyfile(path, (definitions if kind in _CONFORMANCE else examples) / path.name)
+            shutil.copyfile(path, (definitions if kind in CONFORMANCE else examples) / path.name)

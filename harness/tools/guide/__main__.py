@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 
 from sr2fhir.errors import Sr2FhirError
 from sr2fhir.paths import layout
 
+from tools.guide import identity
 from tools.guide.ig import publish
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Publish, and say where things lie.
 
     Returns
@@ -18,8 +21,16 @@ def main() -> int:
     int
         0 done, 3 failed.
     """
+    parser = argparse.ArgumentParser(prog="python -m tools.guide", description=__doc__.partition(":")[0])
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE",
+        help="publish under another name: TOML, such as fsh/guide/hl7.toml for HL7's editors",
+    )
+    chosen = parser.parse_args(arguments).identity
     try:
-        published = publish(layout())
+        published = publish(layout(), identity=identity.read(chosen) if chosen else None)
     except Sr2FhirError as error:
         print(f"sr2fhir: {error}", file=sys.stderr)
         return 3

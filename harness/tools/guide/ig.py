@@ -11,6 +11,7 @@ from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
 
 from tools.guide import examples, ig_folder, package, resources, snapshots
+from tools.guide.identity import Identity
 from tools.guide.resources import Resource
 
 _COMMON = ("version", "publisher", "contact", "jurisdiction")
@@ -38,7 +39,7 @@ class Published:
     examples: int
 
 
-def publish(places: Layout, out: Path | None = None) -> Published:
+def publish(places: Layout, out: Path | None = None, identity: Identity | None = None) -> Published:
     """Make both.
 
     Parameters
@@ -47,6 +48,8 @@ def publish(places: Layout, out: Path | None = None) -> Published:
         Where the products of set-up lie.
     out
         Where package.tgz and the folder ig go; by default beside the products of set-up.
+    identity
+        Who publishes them, if not we.
 
     Raises
     ------
@@ -56,16 +59,16 @@ def publish(places: Layout, out: Path | None = None) -> Published:
         A report of fsh/examples cannot be transformed.
     """
     archive, folder = (out or places.home) / "package.tgz", (out or places.home) / "ig"
-    content = gather(places, folder)
+    content = gather(places, folder, identity)
     replace_file(archive, package.pack(content))
     return Published(archive, folder, len(content), sum(resource.example for resource in content))
 
 
-def gather(places: Layout, folder: Path) -> list[Resource]:
+def gather(places: Layout, folder: Path, identity: Identity | None = None) -> list[Resource]:
     """Collect all resources of the package; makes the folder for the IG Publisher on the way."""
     made = examples.from_reports(places)
-    definitions = snapshots.with_snapshots(places, resources.definitions(places))
-    listed = ig_folder.build(places, folder, resources.structure_maps(places), made)
+    listed = ig_folder.build(places, folder, resources.structure_maps(places), made, identity)
+    definitions = snapshots.with_snapshots(places, ig_folder.definitions(folder))
     sources = resources.map_sources(places)
     maps = [
         completed_map(entry, listed, sources[entry.content["id"]].read_text(encoding="utf-8"))
@@ -83,7 +86,7 @@ def completed_map(entry: Resource, guide: Resource, source: str) -> Resource:
     common = {name: guide.content[name] for name in _COMMON if name in guide.content}
     pre = f'<pre class="fml">\n{escape(source, quote=False)}</pre>'
     text = {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{pre}</div>'}
-    return entry.with_content(**common, experimental=False, text=text)
+    return entry.with_content(**common, experimental=guide.content.get("experimental", False), text=text)
 
 
 def completed_guide(guide: Resource, maps: Iterable[Resource]) -> Resource:

@@ -12,9 +12,9 @@ from sr2fhir.files import replace_folder
 from sr2fhir.paths import Layout
 
 from tools.compiling import fsh
-from tools.guide import docs, examples
+from tools.guide import docs, examples, identity
 from tools.guide.mapping import GUIDE, Pages, table
-from tools.guide.resources import Resource, map_sources, read
+from tools.guide.resources import Resource, map_sources, read, read_all
 
 _PROFILE = re.compile(r"http://hl7\.org/fhir/uv/dicom-sr/StructureDefinition/([\w-]+)")
 # What lies where: folder below fsh/, pattern, folder of the guide.
@@ -25,7 +25,13 @@ _TABLE = (
 )
 
 
-def build(places: Layout, folder: Path, maps: Sequence[Resource], made: Sequence[Resource]) -> Resource:
+def build(
+    places: Layout,
+    folder: Path,
+    maps: Sequence[Resource],
+    made: Sequence[Resource],
+    publisher: identity.Identity | None = None,
+) -> Resource:
     """Make the folder and have SUSHI compile it.
 
     Parameters
@@ -38,6 +44,8 @@ def build(places: Layout, folder: Path, maps: Sequence[Resource], made: Sequence
         The StructureMaps, for the table of them.
     made
         The examples.
+    publisher
+        Who publishes it, if not we.
 
     Returns
     -------
@@ -51,9 +59,22 @@ def build(places: Layout, folder: Path, maps: Sequence[Resource], made: Sequence
     """
     with replace_folder(folder) as partial:
         lay_out(places, partial, maps, made)
+        if publisher:
+            identity.apply(publisher, partial)
         fsh.compile_folder(places, partial)
         (guide,) = (partial / "fsh-generated" / "resources").glob("ImplementationGuide-*.json")
         return read(guide)
+
+
+def definitions(folder: Path) -> list[Resource]:
+    """Read the definitions of the folder: what SUSHI made of it, and the code systems of DICOM."""
+    made = read_all(
+        (folder / "fsh-generated" / "resources").glob("*.json"), "definitions of the guide in its folder"
+    )
+    return [
+        *(resource for resource in made if resource.type in fsh.CONFORMANCE),
+        *read_all((folder / "input" / "vocabulary").glob("*.json"), "code systems"),
+    ]
 
 
 def lay_out(places: Layout, folder: Path, maps: Sequence[Resource], made: Sequence[Resource]) -> None:

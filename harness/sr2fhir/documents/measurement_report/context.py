@@ -48,7 +48,7 @@ class Sites:
         """Return the entries in document order, each in the language that holds for what was stated."""
         return [entry | _language(scopes[of]) for entry, of in self._found]
 
-    def state(self, item: Item, children: list[Item]) -> Changes:
+    def state(self, item: Item, children: list[Item], _: Scope) -> Changes:
         """Return the finding site that an item's children state.
 
         Tracking items count on a Measurement Group only: on a measurement they describe the measurement.

@@ -26,6 +26,7 @@ from sr2fhir.model.header import Header, HeaderTable
 from sr2fhir.model.identifiers import sop_class_coding
 from sr2fhir.model.parties import Parties, observers, participants
 from sr2fhir.model.rendering import Rendering, header_records, item_records, not_held
+from sr2fhir.model.requested import requested
 from sr2fhir.model.tree import Item, coded_json, walk
 from sr2fhir.model.values import Values, read_values
 
@@ -80,21 +81,21 @@ def _document(
     # what is stated for other items: it makes the context of each, and the entities that the context names
     parties = Parties(env.ids, head.equipment, uses)
     algorithms, sites = (
-        Algorithms(env.ids, head.equipment["id"], uses, env.log),
+        Algorithms(env.ids, _unit(env, head), uses, env.log),
         Sites(env.ids, head.patient["id"], uses, env.log),
     )
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
     system = env.options.accession_system
     studies = Studies(env.ids, head.study, head.requests, env.evidence, uses, system)
     aspects = {
-        "observer": lambda _, children: observers(children, parties, env.log),
+        "observer": lambda _, children, __: observers(children, parties, env.log),
         "subject": subjects.state,
         "procedure": studies.state,
-        "language": lambda _, children: _stated("language", language(children, uses, env.log)),
+        "language": lambda _, children, __: _stated("language", language(children, uses, env.log)),
         "algorithm": algorithms.state,
         "finding-site": sites.state,
         "tracking": sites.state,
-        "method": lambda _, children: _stated("method", _coded(children)),
+        "method": lambda _, children, __: _stated("method", _coded(children)),
     }
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties)
@@ -109,10 +110,21 @@ def _document(
     effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}
     found = Found(values, scoped, uses, sets, of_items, effective, fallback, foreign)
+    performers = [
+        each for item in observations for each in scoped[item].persons or fallback.persons
+    ] or fallback.persons
+    whole = requested(
+        env,
+        _issued(head),
+        dict.fromkeys(performers),
+        fallback.verifiers,
+        has_observations=bool(observations),
+    )
     tree = content(items, found, env.ids)
     document = {
         "resourceType": RESOURCE_TYPE,
         **_general(env, head),
+        **whole,
         "patient": head.patient,
         "study": head.study,
         "otherStudy": studies.studies,
@@ -162,6 +174,16 @@ def of_header_patient(found: Mapping[Item, str], foreign: Collection[Item]) -> d
             hint="Check the document: header and content tree do not agree whose results these are",
         )
     return kept
+
+
+def _unit(env: Environment, head: Header) -> str:
+    """Return the id of the device that holds where the content tree names none.
+
+    It is a participating device, else the equipment. Participants are read for their id alone: persons and
+    devices of the content tree come before them.
+    """
+    found = participants(env.header, env.codes, Parties(env.ids, head.equipment, Uses()))
+    return next(iter(found.devices), str(head.equipment["id"]))
 
 
 def _stated(name: str, value: object) -> Changes:

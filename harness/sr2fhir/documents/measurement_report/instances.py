@@ -148,6 +148,8 @@ _GRAPHICS = {"SCOORD": (2, _POINTS_2D), "SCOORD3D": (3, _POINTS_3D)}
 _CUT_INTO_POINTS = ("SCOORD", "MULTIPOINT")
 _WHOLE_MATRIX = "VOLUME"
 _CUT = "MULTIPOINT is no type of region in two dimensions: each point stands by itself, not as one graphic"
+_NONE = "the graphic is not a valid one"
+_NOT_IN_SPACE = "SCOORD3D has no Graphic Type {} (PS3.3 C.18.9.1.2)"
 
 
 class Regions:
@@ -178,12 +180,15 @@ class Regions:
         if None in coordinates or not _is_whole(
             len(coordinates) / dimension, points.get(kind), kind in _EXACT
         ):
-            self._log.add("warning", "invalid-value", item.position, "the graphic is not a valid one")
+            known = kind in _POINTS_2D and kind not in points
+            self._log.add(
+                "warning", "invalid-value", item.position, _NOT_IN_SPACE.format(kind) if known else _NONE
+            )
             return None
         self._check_origin(item)
         fiducial = item.attributes.text(FIDUCIAL)
         cut = (item.value_type, kind) == _CUT_INTO_POINTS
-        if cut:
+        if cut and len(coordinates) > dimension:
             self._log.add("information", "no-target", item.position, _CUT)
         starts = range(0, len(coordinates) if cut else 0, dimension)
         return filled(

@@ -1,14 +1,15 @@
-"""References of one kind among an item's children, taken together (section 3.7; D9, D11, D29, D31).
+"""References of one kind among an item's children, taken together (section 3.7; D9, D11, D31, D46 to D48).
 
 A set becomes one ImagingSelection. What is of one kind: the same value type and concept; in three dimensions
 also the same frame of reference. An unnamed region counts as an Image Region, any other unnamed reference as
-a Source of Measurement.
+a Source of Measurement. The kinds that the guide has profiles for are one set each; any other kind is one set
+for each study and series.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydicom.uid import RealWorldValueMappingStorage, RTStructureSetStorage, SegmentationStorage
 
@@ -22,6 +23,8 @@ from sr2fhir.model.tree import IMAGES, REGIONS, Item, first, text_of
 from sr2fhir.model.values import FRAME_OF_REFERENCE, Values
 
 _SERIES = "source-series.uid"
+_SEGMENT = "segmentation.segment"
+_FRAME = "segmentation.frame"
 _DEFAULT_TERMS = {
     "SCOORD": "reference.region",
     "SCOORD3D": "reference.region",
@@ -32,10 +35,15 @@ _DEFAULT_TERMS = {
 _EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
 _NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
 _MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
-# kinds of the guide, whichever of the two value types a member has
+_WHOLE_SEGMENT = "the segmentation frame states no frame number: it is taken as the whole segment"
+# kinds of the guide: regions by value type; objects, whichever of the two value types a member has
+_REGIONS = {
+    "SCOORD": frozenset({"reference.region"}),
+    "SCOORD3D": frozenset({"reference.region", "segmentation.surface"}),
+}
 _OBJECTS = {
-    "segmentation.segment": "IMAGE",
-    "segmentation.frame": "IMAGE",
+    _SEGMENT: "IMAGE",
+    _FRAME: "IMAGE",
     "source-image.image": "IMAGE",
     "reference.illustration": "IMAGE",
     "reference.explanation": "IMAGE",
@@ -45,8 +53,8 @@ _OBJECTS = {
 # SOP class that the profile of a kind fixes. The map of the profile asks for the same class, since it decides
 # whether the profile is claimed; the renderer says beforehand what the document lacks for it.
 _CLASSES: dict[str, str] = {
-    "segmentation.segment": SegmentationStorage,
-    "segmentation.frame": SegmentationStorage,
+    _SEGMENT: SegmentationStorage,
+    _FRAME: SegmentationStorage,
     "reference.region-in-space": RTStructureSetStorage,
     "reference.value-map": RealWorldValueMappingStorage,
 }
@@ -62,6 +70,11 @@ class _Kind:
     frame_of_reference: str | None
     ordinal: int
     members: list[Item] = field(default_factory=list)
+
+    @property
+    def is_of_guide(self) -> bool:
+        """Tell whether the guide has a profile for it: an Observation has one such selection (D9, D11)."""
+        return self.term is not None and self.ordinal == 1
 
 
 class ReferenceSets:
@@ -89,12 +102,13 @@ class ReferenceSets:
         self._env = env
         self._parts = parts
         self._study_json = study_json
+        self._values = values.of
         self._instances = Instances(env, values)
         self._regions = Regions(env.log)
         self._kinds: dict[Item, list[_Kind]] = {}
         self._kind_of: dict[Item, _Kind] = {}
-        self._sets: dict[_Kind, JsonObject | None] = {}
-        self._source_image: dict[Item, Item | None] = {}
+        self._sets: dict[_Kind, list[JsonObject]] = {}
+        self._sources: dict[Item, list[Placed]] = {}
         self._placers = {
             "IMAGE": self._objects,
             "COMPOSITE": self._objects,
@@ -108,7 +122,7 @@ class ReferenceSets:
         if not item.children or item.in_library or item.by_reference or item.value_type in REGIONS:
             return []
         made = (self._existing(kind) or self._made(kind, item) for kind in self._kinds_of(item))
-        return [one for one in made if one]
+        return [one for sets in made for one in sets]
 
     def are_of(self, item: Item) -> bool:
         """Tell whether an item has a reference set."""
@@ -118,30 +132,73 @@ class ReferenceSets:
 
     def _kinds_of(self, item: Item) -> list[_Kind]:
         if item not in self._kinds:
-            self._kinds[item] = list(_kinds(item.children))
+            self._kinds[item] = list(self._distinct_kinds(item.children))
             self._kind_of |= {member: kind for kind in self._kinds[item] for member in kind.members}
         return self._kinds[item]
 
-    def _existing(self, kind: _Kind) -> JsonObject | None:
-        """Return the set elsewhere whose only member all members of a kind refer to (decision D31)."""
+    def _distinct_kinds(self, children: Iterable[Item]) -> Iterable[_Kind]:
+        found: dict[tuple[str, str | None], _Kind] = {}
+        frames: dict[str, int] = {}
+        for child in children:
+            named = self._kind(child)
+            if named is None:
+                continue
+            name, term = named
+            in_space = child.value_type == "SCOORD3D"
+            frame = child.origin.attributes.text(FRAME_OF_REFERENCE) if in_space else None
+            if (name, frame) not in found:
+                frames[name] = frames.get(name, 0) + 1
+                found[name, frame] = _Kind(name, term, child.value_type, frame, frames[name])
+            found[name, frame].members.append(child)
+        return found.values()
+
+    def _kind(self, item: Item) -> tuple[str, str | None] | None:
+        """Return the name of the kind that a reference is of, and its term; None for what is no reference."""
+        if item.value_type == "UIDREF":
+            return (f"UIDREF {roles().key(_SERIES)}", _SERIES) if item.means(_SERIES) else None
+        if item.value_type not in _DEFAULT_TERMS or any(term.startswith("citation.") for term in item.terms):
+            return None
+        if item.concept is None:
+            key = roles().key(_DEFAULT_TERMS[item.value_type])
+        else:
+            key = item.keys[0] if item.keys else item.concept.label
+        term = next((term for term in roles().terms((key,)) if _is_of_guide(term, item.value_type)), None)
+        if term == _FRAME and self._is_whole_segment(item):
+            term, key = _SEGMENT, roles().key(_SEGMENT)
+        return f"{_OBJECTS.get(term or '', item.value_type)} {key}", term
+
+    def _is_whole_segment(self, item: Item) -> bool:
+        """Tell whether a segmentation frame names no frame but a segment, and say so (decision D47)."""
+        reference = self._values[item].get("reference", {})
+        if "frame" in reference or "segment" not in reference:
+            return False
+        self._env.log.add("warning", "degraded", item.position, _WHOLE_SEGMENT)
+        return True
+
+    def _existing(self, kind: _Kind) -> list[JsonObject]:
+        """Return the sets elsewhere whose only member all members of a kind refer to (decision D31)."""
         targets = {member.target for member in kind.members}
         target = targets.pop() if len(targets) == 1 else None
         holder = target.parent if target else None
         if target is None or holder is None or not self._is_observed_group(holder):
-            return None
+            return []
         self._kinds_of(holder)
         there = self._kind_of.get(target)
-        if there is None or there.members != [target] or not self._made(there, holder):
-            return None
-        return filled(
-            {
-                "id": self._env.ids.item(target.identifier),
-                "kind": there.name,
-                "existing": True,
-                "position": kind.members[0].position,
-                **_head(kind, there.ordinal, kind.members[0]),
-            }
-        )
+        if there is None or there.members != [target]:
+            return []
+        referring = kind.members[0]
+        return [
+            filled(
+                {
+                    "id": made["id"],
+                    "kind": there.name,
+                    "existing": True,
+                    "position": referring.position,
+                    **_head(kind, there.ordinal, referring),
+                }
+            )
+            for made in self._made(there, holder)
+        ]
 
     def _is_observed_group(self, item: Item) -> bool:
         part = self._parts.get(item)
@@ -149,21 +206,37 @@ class ReferenceSets:
 
     # ---- sets ----------------------------------------------------------------------------------------------
 
-    def _made(self, kind: _Kind, holder: Item) -> JsonObject | None:
+    def _made(self, kind: _Kind, holder: Item) -> list[JsonObject]:
         if kind not in self._sets:
             self._sets[kind] = self._make(kind, holder)
         return self._sets[kind]
 
-    def _make(self, kind: _Kind, holder: Item) -> JsonObject | None:
+    def _make(self, kind: _Kind, holder: Item) -> list[JsonObject]:
         members = _distinct(kind.members)
         if kind.term == _SERIES:
             return self._series(kind, members)
         placed = self._placers[kind.value_type](members, holder)
-        if not placed:
-            return None
-        return self._set(kind, placed, _leading(members, placed), _shared(one.series for one in placed))
+        leading: dict[Item, int] = {}
+        made = []
+        for together in self._together(kind, placed):
+            head = _leading(members, together)
+            number = leading[head] = leading.get(head, 0) + 1
+            made.append(self._set(kind, together, head, _shared(one.series for one in together), number))
+        return made
 
-    def _set(self, kind: _Kind, placed: list[Placed], head: Item, series: str | None) -> JsonObject:
+    def _together(self, kind: _Kind, placed: list[Placed]) -> list[list[Placed]]:
+        """Return the instances of each set: all in one, or those of each study and series (decision D48)."""
+        if kind.is_of_guide:
+            return [placed] if placed else []
+        found: dict[tuple[str | None, str | None], list[Placed]] = {}
+        for one in placed:
+            found.setdefault((one.study, one.series), []).append(one)
+        return list(found.values())
+
+    def _set(
+        self, kind: _Kind, placed: list[Placed], head: Item, series: str | None, number: int = 1
+    ) -> JsonObject:
+        """Return a set; the number counts those with one head, which lies in several series."""
         self._report_evidence(placed, head)
         self._report_profile(kind, placed, head)
         self._report_unshared("series", series, [one.series for one in placed], head)
@@ -172,7 +245,7 @@ class ReferenceSets:
         self._report_unshared("study", study, studies, head)
         return filled(
             {
-                "id": self._env.ids.item(head.identifier),
+                "id": self._id(head, number),
                 "kind": kind.name,
                 **_head(kind, kind.ordinal, head),
                 "seriesUid": short_uid(series),
@@ -181,24 +254,34 @@ class ReferenceSets:
             }
         )
 
-    def _series(self, kind: _Kind, members: list[Item]) -> JsonObject | None:
-        """Return the instances of a series that is named by its UID; None where the UID is none."""
+    def _id(self, head: Item, number: int) -> str:
+        if number == 1:
+            return self._env.ids.item(head.identifier)
+        return self._env.ids.at(f"{head.identifier} {number}", "selection")
+
+    def _series(self, kind: _Kind, members: list[Item]) -> list[JsonObject]:
+        """Return the instances of a series that is named by its UID; nothing where the UID is none."""
         named = {uid: member for member in reversed(members) if is_valid_uid(uid := text_of(member) or "")}
         if not named:
-            return None
+            return []
         uid, head = list(named.items())[-1]
         if len(named) > 1:
             message = "several source series are named; the first was taken"
             self._env.log.add("warning", "multiplicity", head.position, message)
-        known = self._env.evidence.of_series(uid)
-        if self._env.evidence.is_stated and not known:
+        listed = self._listed(head)
+        if self._env.evidence.is_stated and not listed:
             message = "the source series is not listed in the evidence: it is named without its images"
             self._env.log.add("warning", "missing-evidence", head.position, message)
-        listed = [self._instances.listed(one, head) for one in known]
-        made = self._set(kind, [one for one in listed if one], head, uid)
+        made = self._set(kind, listed, head, uid)
         if not self._env.evidence.is_stated:
             made["study"] = self._study_json(self._env.study_uid)
-        return made
+        return [made]
+
+    def _listed(self, member: Item) -> list[Placed]:
+        """Return the instances that the evidence lists of the series that a UIDREF names."""
+        listed = self._env.evidence.of_series(text_of(member) or "")
+        placed = (self._instances.listed(one, member) for one in listed)
+        return [one for one in placed if one]
 
     def _report_evidence(self, placed: list[Placed], head: Item) -> None:
         log = self._env.log
@@ -270,56 +353,39 @@ class ReferenceSets:
         return list(found.values())
 
     def _carrier(self, member: Item, holder: Item) -> Placed:
-        """Return the instance that carries a region in space (decision D11)."""
-        images = [*_images(member), *self._source_images(holder)]
-        return next(iter(self._objects(images, holder)), None) or self._instances.document(member)
+        """Return the instance that carries a region in space (decisions D11, D46)."""
+        own = self._objects(_images(member), holder)
+        found = next(iter(own or self._segmented(holder)), None)
+        # a copy: other sets may have the same carrier, each with regions of its own
+        return replace(found, body=dict(found.body)) if found else self._instances.document(member)
 
-    def _source_images(self, holder: Item) -> list[Item]:
-        """Return the first source image beside a region, else that of the group around."""
-        own = self._first_source(holder)
-        if own is None and not is_group(holder) and holder.parent is not None:
-            own = self._first_source(holder.parent)
-        return [own] if own else []
+    def _segmented(self, holder: Item) -> list[Placed]:
+        """Return what was segmented beside a region, else in the group around: images, else their series."""
+        own = self._source(holder)
+        if own or is_group(holder) or holder.parent is None:
+            return own
+        return self._source(holder.parent)
 
-    def _first_source(self, holder: Item) -> Item | None:
-        if holder not in self._source_image:
-            self._source_image[holder] = first(holder.children, "source-image.image")
-        return self._source_image[holder]
-
-
-def _kinds(children: Iterable[Item]) -> Iterable[_Kind]:
-    found: dict[tuple[str, str | None], _Kind] = {}
-    frames: dict[str, int] = {}
-    for child in children:
-        named = _kind(child)
-        if named is None:
-            continue
-        name, term = named
-        frame = child.origin.attributes.text(FRAME_OF_REFERENCE) if child.value_type == "SCOORD3D" else None
-        if (name, frame) not in found:
-            frames[name] = frames.get(name, 0) + 1
-            found[name, frame] = _Kind(name, term, child.value_type, frame, frames[name])
-        found[name, frame].members.append(child)
-    return found.values()
+    def _source(self, holder: Item) -> list[Placed]:
+        if holder not in self._sources:
+            image, series = first(holder.children, "source-image.image"), first(holder.children, _SERIES)
+            images = self._objects([image] if image else [], holder)
+            self._sources[holder] = images or (self._listed(series) if series else [])
+        return self._sources[holder]
 
 
-def _kind(item: Item) -> tuple[str, str | None] | None:
-    """Return the name of the kind that a reference is of, and its term; None for what is no reference."""
-    if item.value_type == "UIDREF":
-        return (f"UIDREF {roles().key(_SERIES)}", _SERIES) if item.means(_SERIES) else None
-    if item.value_type not in _DEFAULT_TERMS or any(term.startswith("citation.") for term in item.terms):
-        return None
-    if item.concept is None:
-        return f"{item.value_type} {roles().key(_DEFAULT_TERMS[item.value_type])}", None
-    key = item.keys[0] if item.keys else item.concept.label
-    term = next(iter(roles().terms((key,))), None) if item.value_type in _OBJECTS.values() else None
-    return f"{_OBJECTS.get(term or '', item.value_type)} {key}", term
+def _is_of_guide(term: str, value_type: str) -> bool:
+    if value_type in _REGIONS:
+        return term in _REGIONS[value_type]
+    return value_type in _OBJECTS.values() and term in _OBJECTS
 
 
 def _head(kind: _Kind, ordinal: int, leading: Item) -> JsonObject:
     named = next((member for member in (leading, *kind.members) if member.concept), None)
+    is_segment = kind.term == _SEGMENT and named is not None and not named.means(_SEGMENT)
+    keys = (roles().key(_SEGMENT),) if is_segment else named.keys if named else ()
     return {
-        "key": list(named.keys) if named else None,
+        "key": list(keys),
         "role": roles().role(named.terms) if named else None,
         "concept": named.concept.as_json(named.position) if named and named.concept else None,
         "valueType": kind.value_type,
@@ -337,9 +403,9 @@ def _distinct(members: list[Item]) -> list[Item]:
 
 
 def _leading(members: list[Item], placed: list[Placed]) -> Item:
-    """Return the member that names the set: the first, but for regions that are none or lie nowhere."""
-    regions = placed[0].body.get("region")
-    return next(one for one in members if not regions or one.position == regions[0]["id"])
+    """Return the member that names a set: the one of its first instance."""
+    region = next(iter(placed[0].body.get("region", ())), placed[0].body)
+    return next(one for one in members if one.position == region["id"])
 
 
 def _images(member: Item) -> list[Item]:
