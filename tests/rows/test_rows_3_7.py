@@ -304,7 +304,7 @@ def test_frames_of_reference(transform: Transform) -> None:
     result = transform(grouped(*regions))
     first, second = selections(result)
     assert claims(first, REGION_3D)
-    assert "meta" not in second
+    assert "profile" not in second["meta"]
     assert second["code"] == {"coding": [{"system": DCM, "code": "111030"}], "text": "Image Region"}
     assert (first["frameOfReferenceUid"], second["frameOfReferenceUid"]) == (FRAME, OTHER_FRAME)
     assert derived(result) == [first, second]
@@ -314,7 +314,7 @@ def test_frames_of_reference(transform: Transform) -> None:
 def test_no_frame_of_reference(transform: Transform) -> None:
     result = transform(grouped(b.scoord3d("POINT", [1, 2, 3], b.image("1.2.1"), frame_of_reference=None)))
     (found,) = selections(result)
-    assert "meta" not in found
+    assert "profile" not in found["meta"]
     assert "frameOfReferenceUid" not in found
     assert found["instance"][0]["imageRegion3D"] == [in_space("point", [1, 2, 3])]
     assert [finding.severity for finding in result.findings if finding.where == "1.1.1.1"] == ["warning"]
@@ -349,7 +349,7 @@ def test_volume_surface(transform: Transform) -> None:
     assert kinds == ["polygon", "ellipsoid"]
     assert one(result, "ImagingSelection", SEGMENTED) in [target(result, each) for each in found["focus"]]
     assert further["code"] == {"coding": [{"system": DCM, "code": "121231"}], "text": "Volume Surface"}
-    assert "meta" not in further
+    assert "profile" not in further["meta"]
     assert derived(result) == [found, further]
 
 
@@ -397,7 +397,7 @@ def test_segment_of_another_class(transform: Transform) -> None:
     """The true class, no profile and a warning."""
     result = transform(grouped(segment(sop_class=SURFACE_SEGMENTATION, segments=[1])))
     (found,) = selections(result)
-    assert "meta" not in found
+    assert "profile" not in found["meta"]
     expected = coding(SOP_CLASS, SURFACE_SEGMENTATION, "Surface Segmentation Storage")
     assert found["instance"] == [{"uid": "1.2.5", "sopClass": expected, "subset": ["1"]}]
     assert "warning" in [finding.severity for finding in result.findings if finding.where == "1.1.1.1"]
@@ -487,7 +487,7 @@ def test_source_series_without_instances(transform: Transform) -> None:
     """Decision D12: a core selection of the series."""
     result = transform(grouped(segment(segments=[1]), SERIES_NAMED))
     segmentation, found = selections(result)
-    assert "meta" not in found
+    assert "profile" not in found["meta"]
     assert found["code"]["coding"] == [coding(DCM, "121232", "Source series for segmentation")]
     assert found["seriesUid"] == "1.2.90"
     assert "instance" not in found
@@ -558,7 +558,7 @@ def test_region_in_space_as_the_guide_writes_it(transform: Transform) -> None:
     other = transform(
         grouped(b.composite("1.2.8", identifier, concept=REGION_IN_SPACE, sop_class=b.CT)), form="ig-literal"
     )
-    assert "meta" not in selections(other)[0]
+    assert "profile" not in selections(other)[0]["meta"]
     assert selections(other)[0]["instance"][0]["sopClass"] == CT_CLASS
 
 
@@ -594,7 +594,7 @@ def test_regions_in_space_of_several_classes(transform: Transform, form: str) ->
     result = transform(grouped(*mixed), form=form)
     (found,) = selections(result)
     literal = form == "ig-literal"
-    assert "meta" not in found
+    assert "profile" not in found["meta"]
     written = f"1{RT_STRUCTURE_SET}" if literal else RT_STRUCTURE_SET
     assert [each["sopClass"]["code"] for each in found["instance"]] == [written, b.CT]
     assert findings(result, "conflict") == [("warning", "1.1.1.1")] * (2 if literal else 1)
@@ -642,7 +642,7 @@ def test_real_world_value_map(transform: Transform) -> None:
     assert found["instance"] == [{"uid": "1.2.4", "sopClass": map_class}]
     assert derived(result) == [found]
     other = transform(grouped(b.composite("1.2.4", concept=VALUE_MAP_USED, sop_class=b.CT)))
-    assert "meta" not in selections(other)[0]
+    assert "profile" not in selections(other)[0]["meta"]
 
 
 @pytest.mark.row("3.7.12")
@@ -657,7 +657,7 @@ def test_other_references(transform: Transform) -> None:
     )
     result = transform(grouped(*references))
     found = selections(result)
-    assert all("meta" not in each for each in found)
+    assert all("profile" not in each["meta"] for each in found)
     centre = {"coding": [coded(CENTRE)]}
     codes = [each["code"] for each in found]
     assert codes == [
@@ -733,10 +733,12 @@ def test_references_without_a_concept_name(transform: Transform) -> None:
     )
     result = transform(grouped(*unnamed))
     assert {"image-region-2d", "image-region-3d"} == {
-        each["meta"]["profile"][0].rpartition("/")[2] for each in selections(result) if "meta" in each
+        each["meta"]["profile"][0].rpartition("/")[2]
+        for each in selections(result)
+        if "profile" in each["meta"]
     }
     assert one(result, "ImagingSelection", REGION_2D)["code"] == concept(DCM, "111030", "Image Region")
-    (other,) = (each for each in selections(result) if "meta" not in each)
+    (other,) = (each for each in selections(result) if "profile" not in each["meta"])
     assert other["code"] == concept(DCM, "121112", "Source of Measurement")
     assert unmapped(result)["1.1.1.4"] == "no-target"
 

@@ -23,7 +23,7 @@ from sr2fhir.model.datatypes import filled, is_instant, traced
 from sr2fhir.model.entities import Algorithms, Studies, Subjects
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
 from sr2fhir.model.header import Header, HeaderTable
-from sr2fhir.model.identifiers import sop_class_coding
+from sr2fhir.model.identifiers import Ids, sop_class_coding
 from sr2fhir.model.parties import Parties, observers, participants
 from sr2fhir.model.rendering import Rendering, header_records, item_records, not_held
 from sr2fhir.model.requested import requested
@@ -182,7 +182,8 @@ def _unit(env: Environment, head: Header) -> str:
     It is a participating device, else the equipment. Participants are read for their id alone: persons and
     devices of the content tree come before them.
     """
-    found = participants(env.header, env.codes, Parties(env.ids, head.equipment, Uses()))
+    ids = Ids(env.ids.document, env.ids.study)
+    found = participants(env.header, env.codes, Parties(ids, head.equipment, Uses()))
     return next(iter(found.devices), str(head.equipment["id"]))
 
 
