@@ -6,7 +6,7 @@
     orders = "logical"
     studies = "create"
     ids = "client"
-    timezone = "+01:00"
+    timezone = "Europe/Berlin"
 
     [systems]
     patient-id = "urn:oid:1.2.3"
@@ -26,7 +26,6 @@ What is not there has its default. Options of the command line come before the f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -34,6 +33,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, policy
 from sr2fhir.written import Written, read_table, uri
 
@@ -44,9 +44,6 @@ Part = Literal["options", "packaging", "limits"]
 Parts = dict[Part, dict[str, Any]]
 """Part of the settings of a pipeline to its members."""
 
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
-# the least and greatest offset in use, in minutes (PS3.3 C.12.1.1: -1200 to +1400)
-_OFFSETS = range(-12 * 60, 14 * 60 + 1)
 _LIMITS = (
     *("max_file_size", "max_inflated_size", "max_inflation_ratio", "max_members"),
     *("max_nesting", "max_items", "max_elements"),
@@ -73,21 +70,21 @@ class Key:
     is_table: bool = False
 
 
-def offset(text: object) -> str:
-    """Read an offset from UTC: `+01:00`, `+0100` or `Z`.
+def time_zone(text: object) -> str:
+    """Read an offset from UTC (`+01:00`, `+0100`, `Z`) or the name of a time zone (`Europe/Berlin`).
 
     Raises
     ------
     ValueError
-        It is none.
+        It is neither.
     """
-    match = _OFFSET.fullmatch("+00:00" if text == "Z" else text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError("not an offset such as +01:00")
-    sign, hours, minutes = match.groups()
-    if int(minutes) > 59 or int(f"{sign}{int(hours) * 60 + int(minutes)}") not in _OFFSETS:
-        raise ValueError("not between -12:00 and +14:00")
-    return f"{sign}{hours}:{minutes}"
+    from sr2fhir.model.times import zone
+
+    try:
+        known = zone(text if isinstance(text, str) else "")
+    except UsageError as error:
+        raise ValueError(error.message) from error
+    return known if isinstance(known, str) else str(text)
 
 
 def _policy(option: str, value: object) -> str:
@@ -116,7 +113,7 @@ def _size(value: object) -> int:
 KEYS = {
     **{name: Key("packaging", name, partial(_policy, name)) for name in ("patients", "orders", "studies")},
     "ids": Key("packaging", "ids", _ids),
-    "timezone": Key("options", "default_timezone", offset),
+    "timezone": Key("options", "default_timezone", time_zone),
     "systems.patient-id": Key("options", "patient_id_system", uri),
     "systems.accession": Key("options", "accession_system", uri),
     "issuers": Key("options", "issuers", uri, is_table=True),

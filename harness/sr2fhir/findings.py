@@ -32,6 +32,8 @@ REASONS: dict[str, str] = {
     "bulk-data": "not-found",
     # reasons of the renderer
     "assumed-offset": "required",
+    "non-conformant-value": "value",
+    "invalid-unit": "code-invalid",
     "unknown-scheme": "code-invalid",
     "untranslated-code": "code-invalid",
     "missing-identifier": "required",

@@ -5,11 +5,12 @@ The two readers share nothing: one asks pydicom, the other the JSON. Equal lists
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
-from sr2fhir.model.codes import private_schemes, schemes_by_uid, standard_schemes
+from sr2fhir.model.codes import private_schemes, schemes_by_uid, standard_schemes, to_snomed_ct
 
 from tests.model.documents import Json, items
 
@@ -114,8 +115,15 @@ def _code(code: Dataset, systems: dict[str, str]) -> Any:
     meaning = _text(code, "CodeMeaning")
     designator = (_text(code, "CodingSchemeDesignator") or "").strip()
     equivalents = [_code(other, systems)[0] for other in code.get("EquivalentCodeSequence") or []]
+    if designator.upper() in ("SRT", "SNM3", "SNM", "99SDM") and re.fullmatch(
+        "[1-9][0-9]{5,17}", value or ""
+    ):
+        designator = "SCT"
     own = (_system(designator, systems), value, meaning)
-    return [own, *(other for other in equivalents if other != own)] if value or meaning else None
+    # an equivalent code that says what the translation of a retired one says, too
+    said = (own, ("http://snomed.info/sct", to_snomed_ct(value or "")))
+    others = [other for other in equivalents if other != said[0] and other[:2] != said[1]]
+    return [own, *others] if value or meaning else None
 
 
 def _system(designator: str, systems: dict[str, str]) -> str | None:
@@ -252,14 +260,24 @@ def _place(position: str) -> tuple[int, ...]:
 
 
 def _concept(concept: Json | None) -> Any:
-    """Return the codings that the document wrote: a SNOMED CT one before a retired one is a translation."""
+    """Return the codings that the document wrote: a SNOMED CT one before a retired one is a translation.
+
+    The text holds a code with white space as it was written.
+    """
     if concept is None:
         return None
+    text = concept.get("text", "")
     codings = [
-        (coding.get("system"), coding.get("code"), coding.get("display")) for coding in concept["coding"]
+        (
+            coding.get("system"),
+            text if " ".join(text.split()) == coding.get("code") else coding.get("code"),
+            coding.get("display"),
+        )
+        for coding in concept["coding"]
     ]
-    translated = len(codings) > 1 and codings[1][0] == "http://snomed.info/srt"
-    return codings[1:] if translated else codings
+    if len(codings) < 2 or codings[1][0] != "http://snomed.info/srt":
+        return codings
+    return [coding for coding in codings[1:] if coding[:2] != codings[0][:2]]
 
 
 def _rebuilt_number(item: Json) -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zoneinfo
+
 import pytest
+from sr2fhir.errors import UsageError
 from sr2fhir.findings import FindingLog
-from sr2fhir.model import datatypes
-from sr2fhir.model.datatypes import Clock
+from sr2fhir.model import times
+from sr2fhir.model.times import Clock
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def log():
     ],
 )
 def test_dates(written, expected):
-    assert datatypes.date(written) == expected
+    assert times.date(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_dates(written, expected):
     ],
 )
 def test_times(written, expected):
-    assert datatypes.time(written) == expected
+    assert times.time(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,26 +65,87 @@ def test_times(written, expected):
     ],
 )
 def test_offsets(written, expected):
-    assert datatypes.offset(written) == expected
+    assert times.offset(written) == expected
+
+
+def codes(log):
+    return [(finding.severity, finding.code, finding.where) for finding in log]
 
 
 def test_date_and_time_are_joined_with_the_stated_offset(log):
-    assert (
-        Clock("+0100", "+00:00", log).joined("20190323", "082428", "StudyDate") == "2019-03-23T08:24:28+01:00"
-    )
+    clock = Clock("+0100", None, log)
+    assert clock.joined("2019-03-23", "08:24:28", "StudyTime") == "2019-03-23T08:24:28+01:00"
+    assert clock.joined("2019-03-23", None, "StudyTime") == "2019-03-23"
     assert log.frozen() == ()
 
 
-def test_a_date_alone_stays_a_date(log):
-    assert Clock(None, "+00:00", log).joined("20190323", None, "StudyDate") == "2019-03-23"
+def test_without_an_offset_a_date_time_has_the_precision_of_a_date(log):
+    clock = Clock(None, None, log)
+    assert clock.joined("2019-03-23", "08:24:28", "StudyTime") == "2019-03-23"
+    assert clock.date_time("20190323082428", "1.2") == "2019-03-23"
+    assert codes(log) == [
+        ("information", "assumed-offset", "StudyTime"),
+        ("information", "assumed-offset", "1.2"),
+    ]
+    assert not any(finding.kept for finding in log)
+
+
+def test_without_an_offset_an_instant_is_taken_to_be_in_utc_with_one_warning(log):
+    clock = Clock(None, None, log)
+    assert clock.joined("2019-03-23", "08:24:28", "ContentTime", instant=True) == "2019-03-23T08:24:28+00:00"
+    assert clock.date_time("20190324082428", "1.2", instant=True) == "2019-03-24T08:24:28+00:00"
+    assert codes(log) == [("warning", "assumed-offset", "ContentTime")]
+    assert all(finding.kept for finding in log)
+
+
+def test_an_offset_of_its_own_comes_first(log):
+    assert Clock("+0100", "+02:00", log).date_time("20190323082428-0500", "1") == "2019-03-23T08:24:28-05:00"
+    assert Clock(None, None, log).date_time("20190323082428-0500", "1") == "2019-03-23T08:24:28-05:00"
     assert log.frozen() == ()
 
 
-def test_the_default_offset_is_assumed_with_one_warning(log):
+def test_the_configured_offset_is_told_once(log):
     clock = Clock(None, "-05:00", log)
-    assert clock.joined("20190323", "082428", "StudyDate") == "2019-03-23T08:24:28-05:00"
-    assert clock.joined("20190324", "082428", "ContentDate") == "2019-03-24T08:24:28-05:00"
-    assert [finding.code for finding in log] == ["assumed-offset"]
+    assert clock.joined("2019-03-23", "08:24:28", "StudyTime") == "2019-03-23T08:24:28-05:00"
+    assert clock.joined("2019-03-24", "08:24:28", "ContentTime") == "2019-03-24T08:24:28-05:00"
+    assert codes(log) == [("information", "assumed-offset", "StudyTime")]
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [("2024-01-15", "+01:00"), ("2024-07-15", "+02:00"), ("1975-07-15", "+01:00")],
+)
+def test_the_offset_of_a_time_zone_is_that_of_the_date(day, expected, log):
+    """Berlin had no summer time in 1975."""
+    clock = Clock(None, "Europe/Berlin", log)
+    assert clock.joined(day, "08:24:28.25", "StudyTime") == f"{day}T08:24:28.25{expected}"
+    assert codes(log) == [("information", "assumed-offset", "StudyTime")]
+
+
+def test_a_time_of_day_that_occurs_twice_is_told(log):
+    """On 27 October 2024 clocks in Berlin went back from 3:00 to 2:00."""
+    clock = Clock(None, "Europe/Berlin", log)
+    assert clock.joined("2024-10-27", "02:30:00", "StudyTime") == "2024-10-27T02:30:00+02:00"
+    assert [finding.severity for finding in log] == ["information", "warning"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Berlim", "", "localtime", "/etc/passwd", "-12:30", "+14:30", "Europe"]
+)
+def test_what_is_no_time_zone(name):
+    with pytest.raises(UsageError, match="neither an offset from UTC nor a time zone"):
+        times.zone(name)
+
+
+def test_a_machine_without_a_time_zone_database(monkeypatch):
+    def missing(name):
+        raise zoneinfo.ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", missing)
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
+    with pytest.raises(UsageError, match="no time zone database") as caught:
+        times.zone("Europe/Berlin")
+    assert "tzdata" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -96,23 +160,57 @@ def test_the_default_offset_is_assumed_with_one_warning(log):
     ],
 )
 def test_date_times_keep_their_precision_and_their_own_offset(written, expected, log):
-    assert Clock("+0100", "+00:00", log).date_time(written, "1.2") == expected
+    assert Clock("+0100", None, log).date_time(written, "1.2") == expected
+    assert log.frozen() == ()
 
 
 @pytest.mark.parametrize(
-    "written", ["20191301", "20190323250000", "20190323082428-1500", "yesterday", "0000"]
+    ("written", "expected"),
+    [
+        ("20190323082428+02:00", "2019-03-23T08:24:28+02:00"),
+        ("2019-03-23T08:24:28Z", "2019-03-23T08:24:28+00:00"),
+        ("2019-03-23 08:24:28 -0330", "2019-03-23T08:24:28-03:30"),
+        ("2019-03-23T08:24", "2019-03-23T08:24:00+01:00"),
+        ("20190323T082428,5", "2019-03-23T08:24:28.5+01:00"),
+        ("20190323082428.1234567+0100", "2019-03-23T08:24:28.123456+01:00"),
+        ("20190323082428-05", "2019-03-23T08:24:28-05:00"),
+        ("2019-03-23", "2019-03-23"),
+    ],
+)
+def test_a_date_time_whose_meaning_is_plain_is_read_with_a_finding(written, expected, log):
+    assert Clock("+0100", None, log).date_time(written, "1.2") == expected
+    assert codes(log) == [("warning", "non-conformant-value", "1.2")]
+
+
+def test_dates_and_times_whose_meaning_is_plain_are_read_with_a_finding(log):
+    clock = Clock("-01:30", None, log)
+    assert clock.date("2019-03-23", "1.1") == "2019-03-23"
+    assert clock.time("082428.1234567", "1.2") == "08:24:28.123456"
+    assert clock.time("08:24:28,5", "1.3") == "08:24:28.5"
+    assert clock.joined("2019-03-23", "08:24:28", "1.4") == "2019-03-23T08:24:28-01:30"
+    assert [(finding.code, finding.where) for finding in log] == [
+        ("non-conformant-value", place) for place in ("TimezoneOffsetFromUTC", "1.1", "1.2", "1.3")
+    ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("20191301", "20190323250000", "20190323082428-1500", "yesterday", "0000", "03/04/2019", "2019-03"),
+        *("2019-02-30T08:24", "2019-3-4", "20190323 8:24 PM", "2019-03-23T08:2428"),
+    ],
 )
 def test_an_impossible_date_time_is_reported(written, log):
-    assert Clock("+0100", "+00:00", log).date_time(written, "1.2") is None
+    assert Clock("+0100", None, log).date_time(written, "1.2") is None
     assert [(finding.code, finding.where) for finding in log] == [("invalid-value", "1.2")]
 
 
 def test_an_offset_that_is_none_is_reported_and_not_used(log):
-    assert Clock("Z", "+00:00", log).joined("20190323", "08", "StudyDate") == "2019-03-23T08:00:00+00:00"
+    assert Clock("Z", None, log).joined("2019-03-23", "08:00:00", "StudyTime") == "2019-03-23"
     assert [finding.code for finding in log] == ["invalid-value", "assumed-offset"]
 
 
 def test_an_instant_needs_a_time_of_day():
-    assert datatypes.is_instant("2019-03-23T08:24:28+00:00")
-    assert not datatypes.is_instant("2019-03-23")
-    assert not datatypes.is_instant(None)
+    assert times.is_instant("2019-03-23T08:24:28+00:00")
+    assert not times.is_instant("2019-03-23")
+    assert not times.is_instant(None)

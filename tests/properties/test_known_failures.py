@@ -175,6 +175,12 @@ MENDED = {
     "site of a number by value",
     "site in a private container",
     "language of a report without Observations",
+    "version of units",
+    "equivalent code of units",
+    "code of an algorithm name",
+    "code of a tracking identifier",
+    "second issuer of a Patient ID",
+    "study of a further request",
 }
 # what is said → how a report says it, two values, and where; the position is the content item's
 SILENT: dict[str, tuple[Build, tuple[Any, Any], str]] = {
@@ -199,7 +205,11 @@ SILENT: dict[str, tuple[Build, tuple[Any, Any], str]] = {
         ("b.example", "c.example"),
         "IssuerOfPatientIDQualifiersSequence",
     ),
-    "study of a further request": (requested, ("1.2.3.1", "1.2.3.2"), "ReferencedRequestSequence"),
+    "study of a further request": (
+        requested,
+        ("1.2.3.1", "1.2.3.2"),
+        "ReferencedRequestSequence.1.StudyInstanceUID",
+    ),
 }
 
 

@@ -67,8 +67,6 @@ MUTE = (
         frozenset({"121005", "121024"}),
     ),
 )
-# known to leave no trace, though it should; test_known_failures.py shows each on its own input
-KNOWN = (Mute(r"MeasuredValueSequence\.MeasurementUnitsCodeSequence\.CodingSchemeVersion", "of units"),)
 
 
 def reports() -> Iterator[record.Input]:
@@ -143,7 +141,7 @@ def is_mute(report: Dataset, mutation: Mutation) -> bool:
     return any(
         re.fullmatch(mute.keywords, mutation.spot.keywords)
         and (not mute.concepts or concept in mute.concepts)
-        for mute in (*MUTE, *KNOWN)
+        for mute in MUTE
     )
 
 

@@ -83,10 +83,19 @@ def test_dates_and_times(transform: Transform) -> None:
 def test_offsets_and_missing_parts(transform: Transform) -> None:
     undated = b.measurement_report(TimezoneOffsetFromUTC=None, StudyDate="20190323", StudyTime="082428")
     result = transform(undated)
-    assert one(result, "ImagingStudy")["started"] == "2019-03-23T08:24:28+00:00"
-    assert [severity for severity, _ in findings(result, "assumed-offset")] == ["warning"]
+    assert one(result, "ImagingStudy")["started"] == "2019-03-23"
+    assert unmapped(result)["StudyTime"] == "assumed-offset"
     elsewhere = transform(undated, default_timezone="-05:00")
     assert one(elsewhere, "ImagingStudy")["started"] == "2019-03-23T08:24:28-05:00"
+    assert "StudyTime" not in unmapped(elsewhere)
+    summer, winter = (
+        transform(
+            b.measurement_report(TimezoneOffsetFromUTC=None, StudyDate=day), default_timezone="Europe/Berlin"
+        )
+        for day in ("20190723", "20190123")
+    )
+    assert one(summer, "ImagingStudy")["started"] == "2019-07-23T10:15:00+02:00"
+    assert one(winter, "ImagingStudy")["started"] == "2019-01-23T10:15:00+01:00"
     day = transform(b.measurement_report(StudyTime=None))
     assert one(day, "ImagingStudy")["started"] == "2024-01-02"
     assert not findings(day, "assumed-offset")

@@ -87,7 +87,7 @@ def test_3_imaging_study(example: Example) -> None:
     assert [each["value"] for each in study["identifier"]] == [f"urn:oid:{STUDY}", "SID-235813"]
     assert study["identifier"][0]["system"] == "urn:dicom:uid"
     assert "system" not in study["identifier"][1]
-    assert (study["status"], study["started"]) == ("available", "2000-01-01T08:24:28+00:00")
+    assert (study["status"], study["started"]) == ("available", "2000-01-01")
     assert example.target(study["basedOn"][0]) == example.one("ServiceRequest")
 
 
@@ -209,7 +209,7 @@ def test_common_to_all_observations(example: Example) -> None:
         assert each["status"] == "final"  # D16: VERIFIED
         assert each["language"] == "en"
         assert each["issued"] == "2019-03-23T08:24:28+00:00"
-        assert each["effectiveDateTime"] == "2000-01-01T08:24:28+00:00"
+        assert each["effectiveDateTime"] == "2000-01-01"  # D39: no offset is known
         assert example.target(each["subject"]) == example.one("Patient")
         assert [example.target(part) for part in each["partOf"]] == [example.one("ImagingStudy")]
         assert [example.target(order) for order in each["basedOn"]] == [example.one("ServiceRequest")]

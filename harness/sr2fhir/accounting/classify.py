@@ -42,6 +42,8 @@ REASONS = frozenset(
         OUT_OF_SCOPE,
         "different-subject",
         "needs-r6",
+        "assumed-offset",
+        "invalid-unit",
     }
 )
 ROOT = "1"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sr2fhir.configuration import offset
+from sr2fhir.configuration import time_zone
 from sr2fhir.engines import EngineOptions
 from sr2fhir.packaging import IDS, Packaging, is_version
 from sr2fhir.packaging.policies import choices
@@ -92,9 +92,10 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what the document does not say")
     group.add_argument(
         "--timezone",
-        type=argument(offset),
-        metavar="±HH:MM",
-        help="offset of dates and times without Timezone Offset From UTC (default: +00:00)",
+        type=argument(time_zone),
+        metavar="ZONE",
+        help="of dates and times without Timezone Offset From UTC: +01:00, Europe/Berlin (default: unknown; "
+        "times of day are then left out, but for instants, which are taken to be in UTC)",
     )
     group.add_argument(
         "--coding-schemes",

@@ -6,7 +6,8 @@ without one, as nothing is lost: null for no value, numbers as strings and strin
 tags, an array around the only instance.
 
 A string keeps its text (`"12.500"`). A JSON number is a value, whose trailing zeros tell nothing, so
-`3.111220E+04` is 31112.2 (mapping specification, 3.1 and 6).
+`3.111220E+04` is 31112.2 (mapping specification, 3.1 and 6). A decimal string of more than 16 characters was
+a double on its way: the shortest decimal of that double is what its file says (decision D54).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ WRITTEN_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 DEPTHS = {"[": 1, "{": 1, "]": -1, "}": -1, ",": 0}
 LATIN = "latin_1"
+# characters of a DS value (PS3.5 Table 6.2-1)
+LONGEST_DECIMAL = 16
 META_GROUP = 0x0002
 NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 NOT_CONFORMANT = "non-conformant-json"
@@ -316,6 +319,8 @@ class Builder:
 
     def _string(self, vr: str, item: Any, where: Where) -> Any:
         text = self._name(item, where) if vr == "PN" else item
+        if vr == "DS" and isinstance(text, NumberText) and len(text) > LONGEST_DECIMAL:
+            text = repr(float(text))
         if not isinstance(text, str):
             self._invalid(where, f"the value is not one of VR {vr}; it was left out")
             return ""

@@ -17,15 +17,20 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
+from pydicom.sequence import Sequence
 
-from sr2fhir.dicom.notes import keyword_path
+from sr2fhir.dicom.notes import Step, keyword_path, place_of
 from sr2fhir.errors import DamagedError
+from sr2fhir.findings import Finding, Severity
 
 _PADDING = " \0"
 _ESCAPE = b"\x1b"
 # FHIR's strings know no other control characters than tab, line feed and carriage return.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_REPLACED = "control characters have no place in FHIR: a line end or a blank stands for each"
+_NO_TEXT = "the attribute is a sequence where a text belongs: it is left out"
 _STAND_INS = {number: " " for number in range(0x20) if _CONTROL.match(chr(number))} | {0x0B: "\n", 0x0C: "\n"}
+_INDEX = re.compile(r"\[([0-9]+)\]")
 _UNDECODABLE = (
     AttributeError,
     BytesLengthException,
@@ -56,12 +61,18 @@ class Attributes:
     ----------
     dataset
         As pydicom read it.
+    step, noticed
+        How an item was reached, and what was noticed in the whole document so far; none for a document.
     """
 
-    __slots__ = ("_dataset", "_elements", "_sequences")
+    __slots__ = ("_dataset", "_elements", "_noticed", "_sequences", "_step")
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(
+        self, dataset: Dataset, step: Step | None = None, noticed: dict[Finding, None] | None = None
+    ) -> None:
         self._dataset = dataset
+        self._step = step
+        self._noticed: dict[Finding, None] = {} if noticed is None else noticed
         # plain numbers as keys: comparing pydicom's tags with each other is ten times slower
         self._elements: dict[int, Any] = dict(zip(map(int, dataset.keys()), dataset.values(), strict=True))
         self._sequences: dict[int, list[Attributes]] = {}
@@ -81,12 +92,32 @@ class Attributes:
     def text(self, number: int) -> str | None:
         """Return the value as one string without padding; None where absent or empty."""
         written = self._as_written(number)
-        return None if written is None else _cleaned(written, _stated_vr(self._elements[number].VR, number))
+        return None if written is None else self._cleaned(written, number)
 
     def has_control_characters(self, number: int) -> bool:
         """Tell whether the value has characters, other than padding, for which `text` puts others."""
         written = (self._as_written(number) or "").strip(_PADDING)
         return not written.isprintable() and _CONTROL.search(written) is not None
+
+    def noticed(self) -> tuple[Finding, ...]:
+        """Return what was noticed in the texts that were read so far, in the whole document."""
+        return tuple(self._noticed)
+
+    def _notice(self, severity: Severity, code: str, number: int, message: str) -> None:
+        place = place_of(self._step, number)
+        # of the header, as its records write it: ParticipantSequence.1.PersonName
+        where = place if place[0].isdigit() else _INDEX.sub(r".\1", place)
+        self._noticed[Finding(severity, code, where, message)] = None
+
+    def _cleaned(self, text: str, number: int) -> str | None:
+        """Return a text without padding, and without characters that FHIR does not have."""
+        verbatim = _stated_vr(self._elements[number].VR, number) in _VERBATIM
+        text = text.rstrip(_PADDING) if verbatim else text.strip(_PADDING)
+        if not text.isprintable() and _CONTROL.search(text):
+            self._notice("information", "no-target", number, _REPLACED)
+            text = text.translate(_STAND_INS)
+            text = text.rstrip(_PADDING) if verbatim else text.strip(_PADDING)
+        return text if text and not text.isspace() else None
 
     def _as_written(self, number: int) -> str | None:
         """Return the value as one string with its padding; None where absent. pydicom is spared ASCII."""
@@ -94,7 +125,14 @@ class Attributes:
         if element is None:
             return None
         raw = _plain_bytes(element, number)
-        return _joined(self._value(number)) if raw is None else raw.decode("ascii")
+        if raw is not None:
+            return raw.decode("ascii")
+        value = self._value(number)
+        if isinstance(value, Sequence):
+            if value:
+                self._notice("warning", "invalid-value", number, _NO_TEXT)
+            return None
+        return _joined(value)
 
     def texts(self, number: int) -> list[str]:
         """Return the values, split at backslashes, without padding and without empty ones."""
@@ -106,7 +144,7 @@ class Attributes:
             parts = raw.decode("ascii").split("\\")
         else:
             parts = [_joined(value) for value in _as_list(self._value(number))]
-        return [part.strip(_PADDING) for part in parts if part.strip(_PADDING)]
+        return [text for part in parts if (text := self._cleaned(part, number))]
 
     def numbers(self, number: int) -> list[int | float]:
         """Return the values of a binary numeric attribute.
@@ -131,7 +169,11 @@ class Attributes:
             return []
         known = self._sequences.get(number)
         if known is None:
-            known = [Attributes(item) for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
+            datasets = [item for item in _as_list(self._value(number)) if isinstance(item, Dataset)]
+            known = [
+                Attributes(item, Step(self._step, number, n), self._noticed)
+                for n, item in enumerate(datasets, 1)
+            ]
             self._sequences[number] = known
         return known
 
@@ -190,9 +232,12 @@ def _unpacked(element: RawDataElement) -> list[int | float]:
 
 
 def _number(value: Any) -> int | float:
-    if isinstance(value, bytes):
+    if type(value) in (int, float):
+        number: int | float = value
+        return number
+    if not isinstance(value, float | int | str):  # bytes, a name, a sequence item
         raise ValueError("not a number")
-    return value if type(value) in (int, float) else float(value)
+    return float(value)
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -223,13 +268,6 @@ def _written(value: Any) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return str(getattr(value, "original_string", None) or value)
     return str(value)
-
-
-def _cleaned(text: str, vr: str | None) -> str | None:
-    text = text.rstrip(_PADDING) if vr in _VERBATIM else text.strip(_PADDING)
-    if not text.isprintable():
-        text = text.translate(_STAND_INS)
-    return text if text and not text.isspace() else None
 
 
 _TEMPLATE_SEQUENCE = tag("ContentTemplateSequence")

@@ -6,6 +6,7 @@ PS3.3 section 8.8 and Table C.12-1, PS3.16 section 8 and Annex O.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
+from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
@@ -84,6 +86,20 @@ _VERSION = tag("CodingSchemeVersion")
 _MEANING = tag("CodeMeaning")
 _EQUIVALENT = tag("EquivalentCodeSequence")
 
+_WHITE_SPACE = re.compile(r"\s+")
+_SPACED = (
+    "a code has white space that FHIR does not allow: it was collapsed, the text keeps the code as it stands"
+)
+# of SNOMED CT: 6 to 18 digits
+_CONCEPT_ID = re.compile(r"[1-9][0-9]{5,17}")
+_NO_RT = (
+    "a code of a retired SNOMED scheme is no identifier of SNOMED RT but a SNOMED CT number: taken as one"
+)
+_WORD = re.compile(r"\w+")
+_HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
+_SEMANTIC_TAG = re.compile(r" \([a-z /]+\)$")
+_EMPTY_WORDS = frozenset({"and", "of", "structure", "the"})
+
 _URI_SYSTEM = "urn:ietf:rfc:3986"
 _SCT = "SCT"
 _UNVERSIONED = {"DCM"}
@@ -93,6 +109,8 @@ _IDENTIFICATION = tag("CodingSchemeIdentificationSequence")
 _RESOURCES = tag("CodingSchemeResourcesSequence")
 _UID = tag("CodingSchemeUID")
 _URL = tag("CodingSchemeURL")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +121,8 @@ class Concept:
     ----------
     codings
         FHIR Codings: SNOMED CT before the retired code that it replaces, then the equivalent codes.
+    text
+        What the document writes and no coding shows: a code with white space, a meaning of its own.
     keys
         ``DESIGNATOR#code`` of each, after translation.
     terms
@@ -112,6 +132,7 @@ class Concept:
     """
 
     codings: tuple[JsonObject, ...]
+    text: str | None
     keys: tuple[str, ...]
     terms: tuple[str, ...]
     code: str | None
@@ -120,7 +141,7 @@ class Concept:
 
     def as_json(self, lineage: str) -> JsonObject:
         """Return a CodeableConcept."""
-        return {"id": lineage, "coding": list(self.codings)}
+        return {"id": lineage, "coding": list(self.codings)} | ({"text": self.text} if self.text else {})
 
     @property
     def label(self) -> str:
@@ -136,6 +157,18 @@ class _Written(NamedTuple):
     designator: str | None
     version: str | None
     meaning: str | None
+
+    @property
+    def code(self) -> str | None:
+        """Return the code as FHIR writes codes: no white space but single blanks within."""
+        stated = self.value or self.urn
+        return _WHITE_SPACE.sub(" ", stated).strip() if stated else None
+
+    @property
+    def spaced(self) -> str | None:
+        """Return the code as it stands, where FHIR writes another."""
+        stated = self.value or self.urn
+        return stated if stated != self.code else None
 
 
 class Codes:
@@ -191,9 +224,11 @@ class Codes:
         return self._cache[written]
 
     def _make(self, written: _Written, where: str) -> Concept | None:
-        code = written.value or written.urn
+        code = written.code
         if not (code or written.meaning):
             return None
+        if written.spaced:
+            self._log.add("warning", "invalid-value", where, _SPACED, kept=True)
         if written.designator and code:
             return self._in_scheme(self._schemes.find(written.designator, where), code, written, where)
         system = _URI_SYSTEM if written.urn and not written.value else None
@@ -204,6 +239,9 @@ class Codes:
 
     def _in_scheme(self, scheme: Scheme, code: str, written: _Written, where: str) -> Concept:
         scheme = self._of_code(scheme, code, written, where)
+        if scheme.form == "snomed-rt" and _CONCEPT_ID.fullmatch(code):
+            self._log.add("warning", "conflict", where, _NO_RT)
+            scheme = standard_schemes()[_SCT]
         version = None if scheme.designator in _UNVERSIONED else written.version
         text = f"urn:oid:{code}" if scheme.form == "oid" and code[:1].isdigit() else code
         original = _coding(scheme.system, version, text, written.meaning)
@@ -215,8 +253,9 @@ class Codes:
             return self._known(written, [original], f"{scheme.designator}#{code}")
         if scheme.designator == _SCT:
             original["system"] = standard_schemes()["SRT"].system
-        current = _coding(standard_schemes()[_SCT].system, None, replaced, written.meaning)
-        return self._known(written, [current, original], f"{_SCT}#{replaced}")
+        display, said = self._translated(replaced, code, written, where)
+        current = _coding(standard_schemes()[_SCT].system, None, replaced, display)
+        return self._known(written, [current, original], f"{_SCT}#{replaced}", text=said)
 
     def _of_code(self, stated: Scheme, code: str, written: _Written, where: str) -> Scheme:
         """Return the scheme that a code is of: DCM for one of DICOM's labelled SCT, and the reverse."""
@@ -227,10 +266,27 @@ class Codes:
         self._log.once("warning", "conflict", where, message, "Correct the designator in the source")
         return standard_schemes()[of_code]
 
-    def _known(self, written: _Written, codings: list[JsonObject], *keys: str) -> Concept:
-        code = written.value or written.urn
-        terms = self._roles.terms(keys)
-        return Concept(tuple(codings), keys, terms, code, written.designator, written.meaning)
+    def _translated(
+        self, replaced: str, code: str, written: _Written, where: str
+    ) -> tuple[str | None, str | None]:
+        """Return our meaning of a code, and the document's where that is another (decision D51)."""
+        known, meaning = meanings_of_snomed_ct(replaced), written.meaning
+        if not known or meaning is None:
+            return (known[0] if known else meaning), None
+        exact = next((each for each in known if each.casefold() == meaning.casefold()), None)
+        if exact:
+            return exact, None
+        if not any(_are_synonyms(meaning, each) for each in known):
+            message = f"{code} ({written.designator}) means {known[0]!r}, not what it is called"
+            self._log.once("warning", "conflict", where, message)
+        return known[0], meaning
+
+    def _known(
+        self, written: _Written, codings: list[JsonObject], *keys: str, text: str | None = None
+    ) -> Concept:
+        terms, stated = self._roles.terms(keys), written.value or written.urn
+        shown = written.spaced or text
+        return Concept(tuple(codings), shown, keys, terms, stated, written.designator, written.meaning)
 
 
 def _translation(scheme: Scheme, code: str) -> str | None:
@@ -238,6 +294,17 @@ def _translation(scheme: Scheme, code: str) -> str | None:
     if scheme.form == "snomed-rt" or (scheme.designator == _SCT and not code.isdigit()):
         return to_snomed_ct(code)
     return None
+
+
+def _are_synonyms(one: str, other: str) -> bool:
+    """Tell whether one of two meanings has all words of the other; word forms and hyphens do not count."""
+    first, second = (_words(meaning) for meaning in (one, other))
+    return first <= second or second <= first
+
+
+def _words(meaning: str) -> set[str]:
+    bare = _HYPHEN.sub("", _SEMANTIC_TAG.sub("", meaning)).casefold()
+    return {word.removesuffix("s") for word in _WORD.findall(bare)} - _EMPTY_WORDS
 
 
 def _coding(system: str | None, version: str | None, code: str | None, display: str | None) -> JsonObject:
@@ -321,11 +388,17 @@ class CodingSchemes:
         if item is None:
             return None
         uid = item.text(_UID)
-        if uid:
+        if uid and _OID.fullmatch(uid):
             return schemes_by_uid().get(uid) or Scheme(designator, f"urn:oid:{uid}")
-        urls = (resource.text(_URL) for resource in item.items(_RESOURCES))
-        url = next((url for url in urls if url), None)
-        return Scheme(designator, url) if url else None
+        urls = [url for resource in item.items(_RESOURCES) if (url := resource.text(_URL))]
+        usable = next((url for url in urls if _URI.fullmatch(url)), None)
+        for stated, what in ((uid, "UID"), (None if usable else next(iter(urls), None), "URL")):
+            if stated:
+                message = (
+                    f"the {what} that the document gives for coding scheme {designator} is none: not used"
+                )
+                self._log.once("warning", "invalid-value", keyword_path(_IDENTIFICATION), message)
+        return Scheme(designator, usable) if usable else None
 
     def _unknown(self, designator: str, where: str) -> Scheme:
         self._log.add(
@@ -381,13 +454,26 @@ def to_snomed_ct(identifier: str) -> str | None:
     >>> to_snomed_ct("T-28000")
     '39607008'
     """
-    return _snomed_rt().get(identifier.upper())
+    found: str | None = _snomed_rt()["codes"].get(identifier.upper())
+    return found
+
+
+def meanings_of_snomed_ct(code: str) -> list[str]:
+    """Return the meanings that PS3.16 gives a SNOMED CT concept, the best first; none where it is not known.
+
+    Examples
+    --------
+    >>> meanings_of_snomed_ct("410668003")[0]
+    'Length'
+    """
+    found: list[str] = _snomed_rt()["meanings"].get(code, [])
+    return found
 
 
 @cache
-def _snomed_rt() -> dict[str, str]:
-    pairs: dict[str, str] = _read("snomed_rt.json")["codes"]
-    return pairs
+def _snomed_rt() -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = _read("snomed_rt.json")
+    return tables
 
 
 def _read(name: str) -> Any:

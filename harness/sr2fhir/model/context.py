@@ -12,7 +12,8 @@ from typing import Any
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model.datatypes import is_instant, joined
+from sr2fhir.model.datatypes import joined
+from sr2fhir.model.times import is_instant
 from sr2fhir.model.tree import Item, first
 from sr2fhir.model.values import Values
 

@@ -11,8 +11,9 @@ from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, CodingSchemes, Roles
-from sr2fhir.model.datatypes import Clock, filled
+from sr2fhir.model.datatypes import filled
 from sr2fhir.model.identifiers import Ids, sop_class_coding
+from sr2fhir.model.times import Clock, zone
 
 # ---- evidence (PS3.3 section C.17.2.3) --------------------------------------------------------------------
 
@@ -145,7 +146,8 @@ class RenderOptions:
         Whether the maps are to write what DICOM says where the guide misprints it (`corrected`), or what the
         guide says (`ig-literal`, for conformance runs only: decision D3).
     default_timezone
-        Offset from UTC where the document states none.
+        Offset from UTC, or IANA name of the time zone, where the document states no offset. Without one,
+        times of day are left out of dateTimes, and instants are taken to be in UTC.
     coding_schemes
         System for each private coding scheme designator that the user knows.
     patient_id_system, accession_system
@@ -157,13 +159,24 @@ class RenderOptions:
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
-    default_timezone: str = "+00:00"
+    default_timezone: str | None = None
     coding_schemes: Mapping[str, str] = field(default_factory=dict)
     patient_id_system: str | None = None
     accession_system: str | None = None
     issuers: Mapping[str, str] = field(default_factory=dict)
     diagnostic_report: bool = False
     provenance: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that is none.
+
+        Raises
+        ------
+        UsageError
+            `default_timezone` is neither an offset nor a known time zone.
+        """
+        if self.default_timezone:
+            zone(self.default_timezone)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,13 @@ from typing import Any, Literal
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Moment
-from sr2fhir.model.datatypes import filled, human_names, is_instant, joined, traced
+from sr2fhir.model.datatypes import filled, human_names, joined, report_further_persons, traced
 from sr2fhir.model.environment import Environment
 from sr2fhir.model.identifiers import MAX_UID_LENGTH, Ids, Issuers, bare, parsed_udi, uid_identifier
+from sr2fhir.model.times import is_instant
+
+_UNMATCHABLE = "the identifier has control characters: others must not be matched by it, and it is left out"
+_SEVERAL_ISSUERS = "the identifier has more than one issuer: the first was taken"
 
 Disposition = Literal["mapped", "implied", "context"]
 
@@ -36,7 +40,7 @@ class Row:
     element
         Member of the entity.
     conversion
-        text, texts, name, date, moment, number, uid, code or codes.
+        text, texts, name, date, moment, instant, number, uid, code or codes.
     beside
         Keywords of the attributes that go into the same element, by what they are: time, issuer, assigner.
     disposition
@@ -70,6 +74,7 @@ class HeaderTable:
             if entity != "elsewhere"
         }
         self.root_item = frozenset(self._elsewhere["root-item"])
+        self.own_study = frozenset(self._elsewhere["own-study"])
 
     def row(self, entity: str, keyword: str) -> Row:
         """Return one row."""
@@ -96,7 +101,7 @@ class HeaderTable:
                         found[prefix + keyword] = row.disposition
         for disposition in ("mapped", "context"):
             found |= dict.fromkeys(self._elsewhere[disposition], disposition)
-        return found
+        return found | dict.fromkeys(self._elsewhere["own-study"], "context")
 
     @cached_property
     def opened(self) -> frozenset[str]:
@@ -153,8 +158,6 @@ class _Reader:
         self._same: dict[str, str] = {}
 
     def header(self) -> Header:
-        # the time zone that had to be assumed is reported for the study first
-        self._moment(self._env.header, self._table.row("study", "StudyDate"))
         return Header(
             patient=self._patient(),
             study=self._study(),
@@ -191,30 +194,41 @@ class _Reader:
                 concepts = self._env.codes.read_all(attributes, number, where)
                 return [concept.as_json(where) for concept in concepts]
             case "name":
-                return human_names(text, where) if text else None
+                return self._names(text, where) if text else None
             case "date":
-                return self._env.clock.checked_date(text, where)
+                return self._env.clock.date(text, where)
             case "uid":
                 return uid_identifier(text, where) if text else None
-            case "moment":
+            case "moment" | "instant":
                 return self._moment(attributes, row)
             case "number":
                 return self._number(attributes, row, path)
         return text
 
+    def _names(self, text: str, where: str) -> list[JsonObject]:
+        report_further_persons(text, where, self._env.log)
+        return human_names(text, where)
+
     def _moment(self, attributes: Attributes, row: Row) -> str | None:
-        day, hour = row.keyword, row.beside["time"]
-        value = self._env.clock.joined(attributes.text(tag(day)), attributes.text(tag(hour)), day)
+        clock, day, hour = self._env.clock, row.keyword, row.beside["time"]
+        on, at = clock.date(attributes.text(tag(day)), day), clock.time(attributes.text(tag(hour)), hour)
+        value = clock.joined(on, at, hour, instant=row.conversion == "instant")
         if value:
             self._moments[row.element] = Moment(value, joined(day, hour) if is_instant(value) else day)
         return value
 
     def _number(self, attributes: Attributes, row: Row, path: str) -> JsonObject | None:
         """Return an Identifier with what its issuer states."""
-        value = attributes.text(tag(row.keyword))
+        number, log = tag(row.keyword), self._env.log
+        value = attributes.text(number)
         if value is None:
             return None
+        if attributes.has_control_characters(number):
+            log.add("warning", "invalid-value", path + row.keyword, _UNMATCHABLE)
+            return None
         issuer, assigner = row.beside.get("issuer"), row.beside.get("assigner")
+        if issuer and len(attributes.items(tag(issuer))) > 1:
+            log.add("warning", "multiplicity", path + issuer, _SEVERAL_ISSUERS)
         found = self._issuers.identifier(
             value,
             path + row.keyword,

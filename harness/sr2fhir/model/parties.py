@@ -15,7 +15,14 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes
 from sr2fhir.model.context import Changes, Uses
-from sr2fhir.model.datatypes import filled, human_names, report_further_names, text_name, traced
+from sr2fhir.model.datatypes import (
+    filled,
+    human_names,
+    report_further_names,
+    report_further_persons,
+    text_name,
+    traced,
+)
 from sr2fhir.model.identifiers import Ids, bare, uid_identifier
 from sr2fhir.model.tree import Item, text_of
 
@@ -364,7 +371,7 @@ class Fallback:
     verifiers: Mapping[int, str] = field(default_factory=dict)
 
 
-def participants(header: Attributes, codes: Codes, parties: Parties) -> Fallback:
+def participants(header: Attributes, codes: Codes, parties: Parties, log: FindingLog) -> Fallback:
     """Collect the persons and devices of the header.
 
     Returns
@@ -372,7 +379,7 @@ def participants(header: Attributes, codes: Codes, parties: Parties) -> Fallback
     Fallback
         Participants that do not only sign, else authors; participating devices; verifying observers.
     """
-    reader = _Reader(codes, parties)
+    reader = _Reader(codes, parties, log)
     participating = reader.sequence(header, _PARTICIPANTS, None)
     authors = reader.sequence(header, _AUTHORS, "author")
     verifiers: dict[int, str] = {}
@@ -394,9 +401,10 @@ def _of(named: _Named, kind: str) -> tuple[str, ...]:
 class _Reader:
     """Read the persons and devices of sequence items."""
 
-    def __init__(self, codes: Codes, parties: Parties) -> None:
+    def __init__(self, codes: Codes, parties: Parties, log: FindingLog) -> None:
         self._codes = codes
         self._parties = parties
+        self._log = log
 
     def sequence(self, header: Attributes, number: int, stated: PartyRole | None) -> _Named:
         """Return what each item names, with its role; ``device`` for a device."""
@@ -414,7 +422,9 @@ class _Reader:
         """Return the id of the person; none where there is neither a name nor an identifier."""
         name, identification, organization = tags
         text = item.text(name)
-        named = human_names(text, f"{path}.{keyword_path(name)}") if text else []
+        place = f"{path}.{keyword_path(name)}"
+        named = human_names(text, place) if text else []
+        report_further_persons(text or "", place, self._log)
         identified = f"{path}.{keyword_path(identification)}"
         numbers = [
             filled({"id": identified, "system": coding.get("system"), "value": coding["code"]})

@@ -14,9 +14,9 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import table
 from sr2fhir.model.context import Use, Uses
-from sr2fhir.model.datatypes import is_instant
 from sr2fhir.model.environment import RenderOptions
 from sr2fhir.model.header import Disposition as Target, HeaderTable
+from sr2fhir.model.times import is_instant
 from sr2fhir.model.tree import Item
 from sr2fhir.model.values import Values
 
@@ -174,35 +174,44 @@ def header_records(
     header
         The document's attributes.
     findings
-        An attribute whose value is invalid is unmapped for that reason.
+        Of an attribute whose value is invalid, or is left out, the reason why it is unmapped.
     table
         Says which attributes have a target.
     same
         Path → lineage id that said the same before.
     """
-    invalid = {finding.where for finding in findings if finding.code == "invalid-value"}
+    left_out = {f.where: f.code for f in reversed([*findings]) if f.code in _LEFT_OUT and not f.kept}
     return tuple(
-        _record(attribute, table.disposition(attribute.name, header), invalid, same)
+        _record(attribute, table.disposition(attribute.name, header), left_out, same)
         for attribute in _attributes(header, table)
     )
 
 
+_STUDY = tag("StudyInstanceUID")
+_LEFT_OUT = frozenset({"invalid-value", "assumed-offset"})
+
+
 class _Attribute(NamedTuple):
-    """An attribute of the header: its path, its name in the table, and whether it has no value."""
+    """An attribute of the header: its path, its name in the table, and whether it has no value.
+
+    A study other than the document's, where the table says that it should be the same, is told, too.
+    """
 
     path: str
     name: str
     is_empty: bool
+    of_another_study: bool = False
 
 
 def _record(
-    attribute: _Attribute, disposition: Target | None, invalid: set[str], same: Mapping[str, str]
+    attribute: _Attribute, disposition: Target | None, left_out: Mapping[str, str], same: Mapping[str, str]
 ) -> HeaderRecord:
-    path, _, is_empty = attribute
+    path, _, is_empty, of_another_study = attribute
+    disposition = None if of_another_study else disposition
     if is_empty:
         return HeaderRecord(path, "context", "empty")
-    if disposition == "mapped" and path in invalid:
-        return HeaderRecord(path, "unmapped", "invalid-value", same.get(path))
+    if disposition == "mapped" and path in left_out:
+        return HeaderRecord(path, "unmapped", left_out[path], same.get(path))
     if disposition is None:
         return HeaderRecord(path, "unmapped", "no-target")
     return HeaderRecord(path, "mapped" if disposition == "mapped" else "context", same_as=same.get(path))
@@ -219,7 +228,9 @@ def _attributes(header: Attributes, table: HeaderTable) -> Iterator[_Attribute]:
         for n, item in enumerate(header.items(number), 1):
             for part in _present(item):
                 below = keyword_path(part)
-                yield _Attribute(f"{keyword}.{n}.{below}", f"{keyword}.{below}", item.is_empty(part))
+                name = f"{keyword}.{below}"
+                another = name in table.own_study and item.text(part) not in (None, header.text(_STUDY))
+                yield _Attribute(f"{keyword}.{n}.{below}", name, item.is_empty(part), another)
 
 
 def _present(attributes: Attributes) -> list[int]:
@@ -275,12 +286,27 @@ _NO_INSTANT = (
     "the Observation DateTime has no time of day, which `issued` needs: that of what is around holds"
 )
 _NO_CONCEPT = "the item has no concept name: nothing says what it is"
+_CODE_AS_TEXT = "a code stands where a text is meant: its meaning is carried over, code and scheme are not"
+# uses of items whose value is a text, and the terms among them whose value is a code
+_TEXTS = frozenset({"observer", "subject", "procedure", "algorithm", "tracking"})
+_CODED = frozenset(
+    {
+        "observer.type",
+        "subject.class",
+        "subject.specimen-type",
+        "subject.specimen-type-retired",
+        "procedure.code",
+    }
+    | {"algorithm.family"}
+)
 _NAMED = frozenset("TEXT NUM CODE DATETIME DATE TIME UIDREF PNAME".split())
 _OBSERVED = tag("ObservationDateTime")
 _TRACED = frozenset({_OBSERVED, tag("ObservationUID")})
 
 
-def not_held(items: Iterable[Item], values: Values, observations: Container[Item]) -> tuple[NotHeld, ...]:
+def not_held(
+    items: Iterable[Item], values: Values, uses: Uses, observations: Container[Item]
+) -> tuple[NotHeld, ...]:
     """Return every attribute of a content item, other than the root, that the logical model does not hold.
 
     A value without a concept name (PS3.3 Table C.17-5: required) is reported too: it says nothing.
@@ -289,28 +315,43 @@ def not_held(items: Iterable[Item], values: Values, observations: Container[Item
 
     Parameters
     ----------
+    uses
+        What items were used for.
     observations
         Items that become Observations. Of their Observation DateTime no more is reported than that it has no
         time of day.
     """
-    return tuple(left for item in items if item.parent for left in _of(item, values, item in observations))
+    return tuple(
+        left
+        for item in items
+        if item.parent
+        for left in _of(item, values, uses.of.get(item), item in observations)
+    )
 
 
-def _of(item: Item, values: Values, is_observation: bool) -> Iterator[NotHeld]:
+def _of(item: Item, values: Values, use: Use | None, is_observation: bool) -> Iterator[NotHeld]:
     observed = values.observed.get(item)
     if item.concept is None and item.value_type in _NAMED:
         yield NotHeld(Finding("warning", "invalid-value", item.position, _NO_CONCEPT))
     if observed and not is_instant(observed):
         yield NotHeld(Finding("information", "no-target", item.position, _NO_INSTANT))
+    if item.value_type == "CODE" and use and use.kind in _TEXTS and _CODED.isdisjoint(item.terms):
+        yield NotHeld(Finding("information", "no-target", item.position, _CODE_AS_TEXT))
     for number in item.attributes.others(_held("by-reference" if item.by_reference else item.value_type)):
         if number in _TRACED and (number != _OBSERVED or is_instant(observed)):
             yield _not_carried(number, item, item.attribute(keyword_path(number)))
         elif number != _OBSERVED or not (is_observation or item.value_type == "CONTAINER"):
             yield _not_carried(number, item)
+    for number in _left_below(item.attributes):
+        yield _not_carried(number, item)
+
+
+def _left_below(attributes: Attributes) -> Iterator[int]:
+    """Yield the attributes that are not held in the first item of a sequence, at any depth."""
     for sequence, held in _held_below().items():
-        for nested in item.attributes.items(sequence)[:1]:
-            for number in nested.others(held):
-                yield _not_carried(number, item)
+        for nested in attributes.items(sequence)[:1]:
+            yield from nested.others(held)
+            yield from _left_below(nested)
 
 
 def _not_carried(number: int, item: Item, lineage: str | None = None) -> NotHeld:

@@ -216,7 +216,7 @@ def _reference(attributes: Attributes) -> tuple[int, ...] | None:
         return None
     try:
         return tuple(int(number) for number in attributes.numbers(_REFERENCED_ITEM))
-    except ValueError:
+    except (OverflowError, ValueError):
         return ()
 
 

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject, NumberText
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Concept
 from sr2fhir.model.datatypes import (
-    Clock,
     decimal,
     double,
     filled,
     human_names,
     quotient,
     report_further_names,
+    report_further_persons,
     single,
 )
 from sr2fhir.model.environment import Environment
 from sr2fhir.model.identifiers import UID_HINT, is_valid_uid, sop_class_coding, uid_identifier, uid_problem
+from sr2fhir.model.times import Clock
 from sr2fhir.model.tree import Item, coded_json
+from sr2fhir.model.units import unit_of
 
 Reader = Callable[[Item, Environment], JsonObject]
 
@@ -31,13 +34,10 @@ Reader = Callable[[Item, Environment], JsonObject]
 _TEXT = tag("TextValue")
 _UID = tag("UID")
 _PERSON_NAME = tag("PersonName")
-_CONTROL_CHARACTERS = "control characters have no place in FHIR: a line end or a blank stands for each"
 
 
 def text(item: Item, env: Environment) -> JsonObject:
     """Return the value of a TEXT item."""
-    if item.attributes.has_control_characters(_TEXT):
-        env.log.add("information", "no-target", item.position, _CONTROL_CHARACTERS)
     return filled({"textValue": item.attributes.text(_TEXT)})
 
 
@@ -73,6 +73,7 @@ def person_name(item: Item, env: Environment) -> JsonObject:
         return {}
     named = human_names(written, item.position)
     report_further_names(named, env.log)
+    report_further_persons(written, item.position, env.log)
     return filled({"valueText": written, "personNameValue": named})
 
 
@@ -85,7 +86,6 @@ _NUMERIC_VALUE = tag("NumericValue")
 _FLOATING_POINT_VALUE = tag("FloatingPointValue")
 _NUMERATOR = tag("RationalNumeratorValue")
 _DENOMINATOR = tag("RationalDenominatorValue")
-_NO_UNITS = "no units"
 _RATIONAL_LOST = "the rational value beside the numeric one is left out"
 _SEVERAL_MEASURED = "the item has more than one measured value: the first was taken"
 _DISAGREE = "the numeric value is not the floating point value, which is taken"
@@ -101,8 +101,18 @@ class _Written:
     denominator: str | None
 
     def chosen(self) -> str | None:
-        """Return the floating point value, else the numeric, else the quotient of the rational one."""
+        """Return the floating point value, else the numeric, else the quotient of the rational one.
+
+        Where the first two are the same number, the text of the numeric value, which says how many digits
+        count (decision D53).
+        """
+        if self.decimal and self.floating and self._are_equal():
+            return self.decimal
         return self.floating or self.decimal or self._quotient()
+
+    def _are_equal(self) -> bool:
+        short = decimal(self.decimal or "")
+        return short is not None and double(float(short)) == self.floating
 
     def disagrees(self) -> bool:
         """Tell whether the numeric value is another than the floating point value, rounded to its digits."""
@@ -149,7 +159,7 @@ def _measured(measured: Attributes, item: Item, env: Environment) -> JsonObject:
     return filled(
         {
             "valueText": text,
-            "measuredValue": _quantity(value, units, item.position),
+            "measuredValue": _quantity(value, units, item.position, env.log),
             "numericValue": written.decimal,
             "floatingPointValue": written.floating,
             "rationalNumerator": written.numerator,
@@ -159,19 +169,11 @@ def _measured(measured: Attributes, item: Item, env: Environment) -> JsonObject:
     )
 
 
-def _quantity(value: NumberText | None, units: Concept | None, lineage: str) -> JsonObject | None:
-    unit = units.codings[0] if units else {}
-    quantity = filled(
-        {"value": value, "unit": _unit(unit), "system": unit.get("system"), "code": unit.get("code")}
-    )
+def _quantity(
+    value: NumberText | None, units: Concept | None, lineage: str, log: FindingLog
+) -> JsonObject | None:
+    quantity = filled({"value": value}) | (unit_of(units, lineage, log) if units else {})
     return {"id": lineage, **quantity} if quantity else None
-
-
-def _unit(coding: JsonObject) -> str | None:
-    """Return the unit as people read it; "no units" is UCUM's `1` (row 3.1.06)."""
-    meaning: str | None = coding.get("display")
-    is_one = coding.get("code") == "1" and meaning is not None and meaning.lower() == _NO_UNITS
-    return "1" if is_one else meaning
 
 
 def _report_number(
@@ -262,7 +264,7 @@ def whole_numbers(attributes: Attributes, number: int) -> list[str]:
     """Return the values of a binary attribute of whole numbers as text."""
     try:
         return [str(int(value)) for value in attributes.numbers(number)]
-    except ValueError:
+    except (OverflowError, ValueError):
         return attributes.texts(number)
 
 
@@ -393,8 +395,8 @@ READERS: dict[str, Reader] = {
     "CODE": code,
     "NUM": number,
     "DATETIME": _moment(tag("DateTime"), "dateTimeValue", Clock.date_time),
-    "DATE": _moment(tag("Date"), "dateValue", Clock.checked_date),
-    "TIME": _moment(tag("Time"), "timeValue", Clock.checked_time),
+    "DATE": _moment(tag("Date"), "dateValue", Clock.date),
+    "TIME": _moment(tag("Time"), "timeValue", Clock.time),
     "UIDREF": uid,
     "PNAME": person_name,
     "COMPOSITE": reference,
@@ -452,7 +454,7 @@ def read_values(items: list[Item], env: Environment) -> Values:
     found: dict[Item, JsonObject] = {}
     observed: dict[Item, str] = {}
     for item in items:
-        moment = env.clock.date_time(item.attributes.text(_OBSERVED), item.position)
+        moment = env.clock.date_time(item.attributes.text(_OBSERVED), item.position, instant=True)
         if moment:
             observed[item] = moment
         reader = READERS.get(item.value_type)

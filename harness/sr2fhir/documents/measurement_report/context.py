@@ -272,10 +272,11 @@ _AROUND_GROUPS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Acquisition:
-    """When an image was acquired, and the items that say so, the date first."""
+    """When an image was acquired, the items that say so, the date first, and a time of no known offset."""
 
     value: str
     items: tuple[Item, ...]
+    left_out: Item | None = None
 
 
 class EffectiveTimes:
@@ -325,6 +326,8 @@ class EffectiveTimes:
         if complete and len({one.value for one in acquired}) == 1:
             for one in acquired:
                 uses.add("effective", one.items, carried=False)
+                if one.left_out:
+                    self._env.clock.leave_out(one.left_out.position)
             return Moment(acquired[0].value, joined(*(stated.position for stated in acquired[0].items)))
         known = scope.study is None and all(map(self._is_of_study, images))
         return self._started if known else None
@@ -352,8 +355,11 @@ class EffectiveTimes:
         if day is None or date is None:
             return None
         time = self._values[hour].get("timeValue") if hour else None
-        value = self._env.clock.completed(date, time, day.position) or date
-        return _Acquisition(value, (day, hour) if hour and time else (day,))
+        if hour is None or time is None:
+            return _Acquisition(date, (day,))
+        if not self._env.clock.is_known():
+            return _Acquisition(date, (day,), hour)
+        return _Acquisition(self._env.clock.joined(date, time, hour.position) or date, (day, hour))
 
     def _seen(self, item: Item) -> tuple[str, ...]:
         """Return an item's own images, else its group's; what stands around groups gives them none."""

@@ -27,7 +27,7 @@ from sr2fhir.model import header
 from sr2fhir.model.attributes import Attributes, template_identifier
 from sr2fhir.model.codes import table
 from sr2fhir.model.context import Changes, Moment, Scope, Uses, language, scopes
-from sr2fhir.model.datatypes import filled, is_instant, traced
+from sr2fhir.model.datatypes import filled, traced
 from sr2fhir.model.entities import Algorithms, Studies, Subjects
 from sr2fhir.model.environment import Environment, RenderOptions, prepare
 from sr2fhir.model.header import Header, HeaderTable
@@ -35,6 +35,7 @@ from sr2fhir.model.identifiers import Ids, sop_class_coding
 from sr2fhir.model.parties import Parties, observers, participants
 from sr2fhir.model.rendering import Rendering, header_records, item_records, not_held
 from sr2fhir.model.requested import requested
+from sr2fhir.model.times import is_instant
 from sr2fhir.model.tree import Item, coded_json, walk
 from sr2fhir.model.values import Values, read_values
 
@@ -67,14 +68,14 @@ def render(
     items = walk(attributes, env.codes, log)
     values = read_values(items, env)
     document, uses, observations, foreign = _document(env, items, values)
-    findings = (*known, *log.frozen())
+    findings = (*known, *log.frozen(), *attributes.noticed())
     return Rendering(
         document_type,
         document,
         findings,
         item_records(items, uses, dict.fromkeys(foreign, "different-subject")),
         header_records(attributes, findings, HEADER, uses.same),
-        not_held(items, values, observations),
+        not_held(items, values, uses, observations),
     )
 
 
@@ -108,7 +109,7 @@ def _document(
         "method": lambda _, children, __: _stated("method", _coded(children)),
     }
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
-    fallback = participants(env.header, env.codes, parties)
+    fallback = participants(env.header, env.codes, parties, env.log)
 
     # what each item is; a number below a measurement is one itself where it has references or says more
     times = EffectiveTimes(env, items, values, parts, head.moments.get("started"))
