@@ -94,8 +94,14 @@ def test_a_finding_overrules_that_an_item_was_used_up() -> None:
 
 
 def test_other_findings_are_no_reason() -> None:
-    finding = Finding("warning", "assumed-offset", "1.3.2", "no offset")
-    assert classes(account(finding))["1.3.2"] == ("UNM", "no-target")
+    others = [
+        Finding("warning", "missing-units", "1.3.2", "no units"),
+        Finding("warning", "assumed-offset", "1.3.2", "an offset was assumed", kept=True),
+    ]
+    for finding in others:
+        assert classes(account(finding))["1.3.2"] == ("UNM", "no-target")
+    left_out = Finding("information", "assumed-offset", "1.3.2", "the time of day is left out")
+    assert classes(account(left_out))["1.3.2"] == ("UNM", "assumed-offset")
 
 
 def test_what_reached_an_element_is_mapped_whatever_was_found() -> None:

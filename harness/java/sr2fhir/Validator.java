@@ -8,6 +8,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.hl7.fhir.r5.context.BaseWorkerContext;
 import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.formats.JsonParser;
@@ -21,6 +24,12 @@ import org.hl7.fhir.validation.service.model.InstanceValidatorParameters;
 /** The HL7 validator with the whole of FHIR, its terminology and extensions, and our definitions. */
 final class Validator {
   private static final String CUT = ": the message quotes a character in part and cannot be shown";
+
+  /** What the engine says of a unit, for lack of a terminology server, although it has UCUM itself. */
+  private static final String UNCHECKED = "Error_validating_code_running_without_terminology_services";
+
+  private static final Pattern UNIT =
+      Pattern.compile("code '(.*)' in system 'http://unitsofmeasure\\.org'", Pattern.DOTALL);
 
   private final ValidationEngine engine;
 
@@ -64,8 +73,25 @@ final class Validator {
     } catch (Throwable error) {
       throw Failure.of("validate", error);
     }
-    List<List<String>> messages = found.stream().map(Validator::parts).toList();
+    List<List<String>> messages =
+        found.stream().map(this::withUnits).filter(Objects::nonNull).map(Validator::parts).toList();
     return new Gson().toJson(messages).getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** Answers for a unit that the engine left unchecked: nothing if UCUM has it, else an error that says why not. */
+  private ValidationMessage withUnits(ValidationMessage message) {
+    Matcher unit = UNIT.matcher(orEmpty(message.getMessage()));
+    if (!UNCHECKED.equals(message.getMessageId()) || !unit.find()) {
+      return message;
+    }
+    String wrong = engine.getContext().getUcumService().validate(unit.group(1));
+    if (wrong == null) {
+      return null;
+    }
+    message.setLevel(ValidationMessage.IssueSeverity.ERROR);
+    message.setType(ValidationMessage.IssueType.CODEINVALID);
+    message.setMessage(wrong);
+    return message;
   }
 
   private static List<String> parts(ValidationMessage message) {

@@ -46,6 +46,8 @@ REASONS = frozenset(
         "invalid-unit",
     }
 )
+# of these it does so only where a value was left out
+ONLY_IF_LEFT_OUT = frozenset({"assumed-offset", "invalid-unit"})
 ROOT = "1"
 ROOT_MARK = "root"
 CONTAINER = "CONTAINER"
@@ -289,7 +291,7 @@ def stated_reasons(findings: Iterable[Finding]) -> dict[str, str]:
     """Collect the reasons that findings give for items; of several the first, wherever in the item."""
     reasons: dict[str, str] = {}
     for finding in findings:
-        if finding.code in REASONS:
+        if finding.code in REASONS and not (finding.kept and finding.code in ONLY_IF_LEFT_OUT):
             reasons.setdefault(source_of(finding), finding.code)
     return reasons
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from sr2fhir.dicom.dicom_json import read_json
+from sr2fhir.dicom.dicom_json import GIVE_TO_DISCOVER, read_json
 from sr2fhir.dicom.notes import CONTENT_SEQUENCE, Notes, keyword_path
 from sr2fhir.dicom.part10 import read_file
 from sr2fhir.dicom.source import (
@@ -30,6 +30,7 @@ from sr2fhir.dicom.source import (
     in_force,
     kind_of,
     name_of_source,
+    parts_of_multipart,
     printable,
     refusal,
 )
@@ -116,11 +117,24 @@ def read_named(source: Source, name: str, limits: Limits) -> SourceDocument:
 def read_bytes(data: bytes, notes: Notes, limits: Limits) -> Dataset:
     """Read a data set in whatever form it is written."""
     kind = kind_of(data)
+    if kind == "multipart":
+        data = only_part(data)
+        kind = kind_of(data)
     if kind in ("part10", "bare"):
         return read_file(data, kind, notes, limits)
     if kind == "json":
         return read_json(data, notes, limits)
     raise refusal(data)
+
+
+def only_part(data: bytes) -> bytes:
+    """Return the content of the only part of a multipart body."""
+    parts = parts_of_multipart(data)
+    first = next(parts, None)
+    if first is None or next(parts, None) is not None:
+        several = "no part" if first is None else "several parts, where one document is read at a time"
+        raise InputError(f"the multipart body has {several}", hint=GIVE_TO_DISCOVER)
+    return first
 
 
 def check_whole(dataset: Dataset) -> None:

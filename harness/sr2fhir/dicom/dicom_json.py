@@ -44,6 +44,7 @@ META_GROUP = 0x0002
 NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 NOT_CONFORMANT = "non-conformant-json"
 FETCH_AGAIN = "Fetch or export it again"
+GIVE_TO_DISCOVER = "Give the file on the command line or to `sr2fhir.runs.discovery.discover`"
 Elements = dict[BaseTag, DataElement | RawDataElement]
 INTEGERS = frozenset({"SL", "SS", "SV", "UL", "US", "UV"})
 
@@ -133,10 +134,7 @@ def only_instance(content: Any) -> Any:
     if not content:
         raise NotDicomError("the JSON array is empty", hint=GIVE_DICOM)
     message = f"the JSON array holds {len(content):,} instances, where one document is read at a time"
-    raise InputError(
-        message,
-        hint="Give the file on the command line or to `sr2fhir.runs.discovery.discover`",
-    )
+    raise InputError(message, hint=GIVE_TO_DISCOVER)
 
 
 def check_model(instance: Any) -> None:

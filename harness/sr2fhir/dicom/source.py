@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -214,7 +214,10 @@ ZIP = b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"
 PRINTABLE = re.compile(rb"[\t\n\f\r\x20-\x7e]*")
 LONGEST_FIRST_VALUE = 0x10000
-Kind = Literal["part10", "bare", "json", "zip", "other"]
+Kind = Literal["part10", "bare", "json", "zip", "multipart", "other"]
+# the first boundary of a multipart body, and the first header of its first part (RFC 2046 section 5.1)
+FIRST_BOUNDARY = re.compile(rb"\s{0,4}--([^\r\n]{1,70}?)[ \t]*\r?\n(?:\r?\n|[A-Za-z-]+:)")
+END_OF_HEADERS = re.compile(rb"(?:\A|\r?\n)\r?\n")
 
 # What is met by mistake most often: how it begins, what it is, what to do.
 OTHERS: tuple[tuple[bytes, str, str], ...] = (
@@ -244,6 +247,8 @@ def kind_of(head: bytes) -> Kind:
         return "zip"
     if head.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"["):
         return "json"
+    if FIRST_BOUNDARY.match(head):
+        return "multipart"
     return "bare" if any(looks_like_element(head, order) for order in "<>") else "other"
 
 
@@ -273,6 +278,32 @@ def refusal(data: bytes) -> NotDicomError | DamagedError:
     if PRINTABLE.fullmatch(data[:4096]):
         return NotDicomError("the input is not DICOM but text", hint=GIVE_DICOM)
     return NotDicomError("the input is not DICOM", hint=GIVE_DICOM)
+
+
+def parts_of_multipart(data: bytes) -> Iterator[bytes]:
+    """Cut the body of a `multipart/related` response (PS3.18 section 8.6.1) into what its parts hold.
+
+    The headers of the parts are passed over: what a part is, its content says. One part is copied at a time.
+    The parsers of the standard library hold a body several times, as text.
+
+    Raises
+    ------
+    DamagedError
+        There is no closing boundary: the body was cut off.
+    """
+    first = FIRST_BOUNDARY.match(data)
+    boundary = re.escape(first[1]) if first else b""
+    delimiter = re.compile(rb"(?:\A\s*|\r?\n)--" + boundary + rb"(--)?[ \t]*(?=\r?\n|\Z)")
+    start = None
+    for found in delimiter.finditer(data):
+        if start is not None:
+            headers = END_OF_HEADERS.search(data, start, found.start())
+            yield data[headers.end() if headers else start : found.start()]
+        if found[1]:
+            return
+        start = found.end()
+    message = "the multipart body is cut off: it has no closing boundary"
+    raise DamagedError(message, hint="Fetch it again")
 
 
 def is_array(head: bytes) -> bool:

@@ -12,8 +12,9 @@ import sr2fhir
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.context import Moment
-from sr2fhir.model.datatypes import filled, is_instant, traced
+from sr2fhir.model.datatypes import filled, traced
 from sr2fhir.model.environment import Environment
+from sr2fhir.model.times import is_instant
 
 _SOFTWARE = "sr2fhir"
 _PREDECESSORS = "PredecessorDocumentsSequence"

@@ -19,7 +19,6 @@ from sr2fhir.dicom.source import (
     bytes_of,
     bytes_of_file,
     in_force,
-    is_array,
     kind_of,
     printable,
     unreadable,
@@ -33,8 +32,9 @@ from sr2fhir.runs.inputs import (
     Input,
     Skipped,
     hidden,
+    holds_several,
     inputs_of_archive,
-    inputs_of_array,
+    inputs_within,
     or_failure,
     reason_to_skip,
 )
@@ -69,7 +69,8 @@ def discover(
     sources
         Each a file; a folder, walked to its depths; a pattern with `*`, `?`, `[…]` or `**`; a ZIP archive,
         also one in a folder; `@list`, a file with a source per line, `@-` for such a list on standard input;
-        or `-`, a document on standard input. A JSON array of several instances gives an input for each.
+        or `-`, a document on standard input. A JSON array of several instances, and the body of a
+        `multipart/related` response (WADO-RS), give an input for each instance or part.
     limits
         By default those of the environment, see `sr2fhir.dicom.Limits`.
     leave_out
@@ -152,8 +153,8 @@ class Search:
         head = data[:HEAD_SIZE]
         if kind_of(head) == "zip":
             yield from inputs_of_archive(io.BytesIO(data), STANDARD_NAME, self.limits)
-        elif is_array(head):
-            yield from inputs_of_array(data, STANDARD_NAME)
+        elif holds_several(head):
+            yield from inputs_within(data, STANDARD_NAME)
         else:
             yield BytesInput(STANDARD_NAME, data)
 
@@ -194,8 +195,8 @@ class Search:
             head = head_of_file(path)
             if kind_of(head) == "zip":
                 yield from inputs_of_archive(path, name, self.limits)
-            elif is_array(head):
-                yield from inputs_of_array(bytes_of_file(path, self.limits), name)
+            elif holds_several(head):
+                yield from inputs_within(bytes_of_file(path, self.limits), name)
             else:
                 yield FileInput(name, path)
         except InputError as error:

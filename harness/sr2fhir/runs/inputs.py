@@ -25,6 +25,7 @@ from sr2fhir.dicom.source import (
     in_force,
     is_array,
     kind_of,
+    parts_of_multipart,
     printable,
     unreadable,
 )
@@ -260,8 +261,8 @@ def inputs_of_member(
             yield Skipped(name, reason)
         elif kind_of(head) == "zip":
             raise InputError("an archive within an archive is not opened", hint="Unpack the outer one first")
-        elif is_array(head):
-            yield from inputs_of_array(unpacked(archive, member.info, limits), name)
+        elif holds_several(head):
+            yield from inputs_within(unpacked(archive, member.info, limits), name)
         elif isinstance(source, Path):
             yield MemberInput(name, source, member.number)
         else:
@@ -270,15 +271,32 @@ def inputs_of_member(
         yield FailedInput(name, error)
 
 
-def inputs_of_array(data: bytes, name: str) -> Iterator[Input]:
-    """Make an input of each instance of a JSON array; an array of none or one is left as it is."""
-    instances = members_of_array(data)
-    first, second = next(instances, None), next(instances, None)
+def holds_several(head: bytes) -> bool:
+    """Tell whether a document may hold several: a JSON array, or a multipart body."""
+    return is_array(head) or kind_of(head) == "multipart"
+
+
+def inputs_within(data: bytes, name: str) -> Iterator[Input]:
+    """Make an input of each instance of a JSON array, and of each part of a multipart body.
+
+    An array or body of none or one is left as it is.
+    """
+    every = numbered(members_of_array(data) if is_array(data) else parts_of_multipart(data), name)
+    first, second = next(every, None), next(every, None)
     if first is None or second is None:
         yield BytesInput(name, data)
-        return
-    for number, instance in enumerate((first, second, *instances), 1):
-        yield BytesInput(f"{name}#{number}", instance)
+    else:
+        yield from chain((first, second), every)
+
+
+def numbered(documents: Iterator[bytes], name: str) -> Iterator[Input]:
+    """Make an input of each document; what cannot be found for want of a whole body is one that fails."""
+    number = 0
+    try:
+        for number, document in enumerate(documents, 1):
+            yield BytesInput(f"{name}#{number}", document)
+    except InputError as error:
+        yield FailedInput(f"{name}#{number + 1}", error)
 
 
 def head_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -196,7 +196,7 @@ def _unit(env: Environment, head: Header) -> str:
     devices of the content tree come before them.
     """
     ids = Ids(env.ids.document, env.ids.study)
-    found = participants(env.header, env.codes, Parties(ids, head.equipment, Uses()))
+    found = participants(env.header, env.codes, Parties(ids, head.equipment, Uses()), FindingLog())
     return next(iter(found.devices), str(head.equipment["id"]))
 
 
