@@ -194,7 +194,7 @@ _LEFT_OUT = frozenset({"invalid-value", "assumed-offset"})
 class _Attribute(NamedTuple):
     """An attribute of the header: its path, its name in the table, and whether it has no value.
 
-    A study other than the document's, where the table says that it should be the same, is told, too.
+    Whether it is a study other than the document's, where the table expects that one, is told, too.
     """
 
     path: str
@@ -290,14 +290,8 @@ _CODE_AS_TEXT = "a code stands where a text is meant: its meaning is carried ove
 # uses of items whose value is a text, and the terms among them whose value is a code
 _TEXTS = frozenset({"observer", "subject", "procedure", "algorithm", "tracking"})
 _CODED = frozenset(
-    {
-        "observer.type",
-        "subject.class",
-        "subject.specimen-type",
-        "subject.specimen-type-retired",
-        "procedure.code",
-    }
-    | {"algorithm.family"}
+    "algorithm.family observer.type procedure.code subject.class subject.specimen-type "
+    "subject.specimen-type-retired".split()
 )
 _NAMED = frozenset("TEXT NUM CODE DATETIME DATE TIME UIDREF PNAME".split())
 _OBSERVED = tag("ObservationDateTime")
@@ -348,10 +342,13 @@ def _of(item: Item, values: Values, use: Use | None, is_observation: bool) -> It
 
 def _left_below(attributes: Attributes) -> Iterator[int]:
     """Yield the attributes that are not held in the first item of a sequence, at any depth."""
-    for sequence, held in _held_below().items():
-        for nested in attributes.items(sequence)[:1]:
-            yield from nested.others(held)
-            yield from _left_below(nested)
+    opened = [attributes]
+    while opened:
+        outer = opened.pop()
+        for sequence, held in _held_below().items():
+            for nested in outer.items(sequence)[:1]:
+                yield from nested.others(held)
+                opened.append(nested)
 
 
 def _not_carried(number: int, item: Item, lineage: str | None = None) -> NotHeld:
