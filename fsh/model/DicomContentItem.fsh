@@ -11,7 +11,9 @@ asks for the type of an element, which took two thirds of the time of a transfor
 * contentItemIdentifier 0..1 string "The same as a Referenced Content Item Identifier (0040,DB73) is written, 1\\4\\2; beside a sourceId"
 * relationship 0..1 code "Relationship Type (0040,A010) to the parent, without a prefix R-"
 * valueType 1..1 code "Value Type (0040,A040)"
-* role 0..1 code "What the item is in this document: report | imaging-measurements | qualitative-evaluations | derived-measurements | measurement-group | measurement | derived-measurement | parameter | evaluation, else the role of its concept (documents/measurement_report/roles.toml)"
+* role 0..1 code "What the item is in this document: report | imaging-measurements | qualitative-evaluations | derived-measurements | measurement-group | measurement | derived-measurement | parameter | evaluation, else the role of its concept (documents/measurement_report/roles.toml); `finding` is the Finding that is the value of its group"
+* negated 0..1 boolean "true: an evaluation that is a Finding of which the document says that it is absent"
+* presence 0..1 code "present | absent: what the item says of a finding, the one that it stands below or that of its group"
 * concept 0..1 CodeableConcept "Concept Name Code Sequence (0040,A043): SCT before retired SRT, then the equivalent codes; without text"
 * key 0..* string "Its codings as DESIGNATOR#code (DCM#125007), after translation of SRT to SCT; for matching"
 * template 0..1 string "Template Identifier (0040,DB00)"
@@ -53,6 +55,7 @@ asks for the type of an element, which took two thirds of the time of a transfor
     * id 1..1 id "UUID of the resource that it becomes"
     * tracked 1..1 boolean "Is a tracking identifier or tracking UID stated"
     * qualified 1..1 boolean "Is a laterality or a topographical modifier stated"
+    * label 0..1 string "The lesion, by its tracking identifier, and the sites, as people read them: Nodule 1 (right lung)"
     * site 0..* CodeableConcept "The sites; a tracked or qualified one stands in DicomSR.findingSite alone"
 // values, named after DICOM's attributes; each carries as id the position of the item
 * valueText 0..1 string "The value as DICOM wrote it, where the FHIR form beside it may differ: numbers, dates, times, names"

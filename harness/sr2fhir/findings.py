@@ -38,6 +38,7 @@ REASONS: dict[str, str] = {
     "missing-evidence": "required",
     "missing-units": "required",
     "conflict": "business-rule",
+    "out-of-scope-place": "structure",
     "unknown-issuer": "not-found",
     # reasons of packaging
     "unmatched-patient": "not-found",

@@ -169,6 +169,18 @@ def test_orders_of_header_and_content_tree_that_share_a_number_are_two():
     assert len(ids) == len(set(ids)) == 2
 
 
+def test_the_configured_system_holds_for_an_order_of_the_content_tree():
+    """D32: TID 1005 names no issuer of an accession number."""
+    stated = [
+        b.text(b.Code(code, "DCM", "Number"), "A2", relationship=CONTEXT) for code in ("121022", "121020")
+    ]
+    options = RenderOptions(accession_system="http://ris.example")
+    document = rendered(b.imaging_measurements(b.group(*stated)), options=options).document
+    (order_of_the_tree,) = document["otherRequest"]
+    assert order_of_the_tree["accession"]["system"] == "http://ris.example"
+    assert "system" not in order_of_the_tree["placer"]
+
+
 @pytest.mark.skipif(
     not HOSTILE.is_dir(), reason="the inputs of ../shared/bugs are not beside this repository"
 )

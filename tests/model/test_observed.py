@@ -52,7 +52,7 @@ def said_of_target(*before, position):
         (b.derived_measurements(measured(b.group(measured()))), (1, 1, 1, 1, 1), True),
         (b.derived_measurements(measured(measured())), (1, 1, 1, 1), False),
         (b.derived_measurements(b.imaging_measurements(measured())), (1, 1, 1, 1), False),
-        (measured(), (1, 1), False),
+        (measured(), (1, 1), True),
         (b.container(FINDINGS, measured()), (1, 1, 1), False),
         (b.container(FINDINGS, b.group(measured())), (1, 1, 1), False),
         (b.container(FINDINGS, b.group(measured())), (1, 1, 1, 1), False),

@@ -9,7 +9,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from sr2fhir import render
 
 from tests import builders as b
-from tests.model.documents import codes, item as found, rendered, sets
+from tests.model.documents import item as found, rendered, sets
 
 IDENTITY = {
     "id", "sourceId", "position", "contentItemIdentifier", "relationship", "valueType", "role", "concept", "key", "context",
@@ -17,11 +17,16 @@ IDENTITY = {
 
 
 def value(dataset):
+    """Return value and findings of an item directly under the root, but not that it stands there (D45)."""
     rendering = rendered(dataset)
     members = found(rendering.document, "1.1")
-    return {name: part for name, part in members.items() if name not in IDENTITY}, [
-        code for code, _ in codes(rendering)
-    ]
+    findings = [finding.code for finding in elsewhere(rendering.all_findings())]
+    return {name: part for name, part in members.items() if name not in IDENTITY}, findings
+
+
+def elsewhere(findings):
+    """Return the findings without those that an item stands directly under the root (D45)."""
+    return [finding for finding in findings if finding.code != "out-of-scope-place"]
 
 
 def test_text_keeps_its_lines():
@@ -292,7 +297,7 @@ def test_a_value_of_another_type_is_reported():
     no_type = b.item(None, b.FINDING, "CONTAINS", TextValue="x")
     reference = b.by_reference("INFERRED FROM", 1, 1)
     reference.TextValue = "x"
-    findings = rendered(both, no_type, reference).all_findings()
+    findings = elsewhere(rendered(both, no_type, reference).all_findings())
     assert [(finding.code, finding.where) for finding in findings] == [
         ("no-target", f"1.{n}") for n in (1, 2, 3)
     ]
@@ -334,7 +339,7 @@ def test_attributes_of_an_item_that_have_no_place_are_reported():
     started = b.text(b.FINDING, "x", ObservationStartDateTime="20240102")
     odd = b.image("1.2.3")
     b.raw(odd.ReferencedSOPSequence[0], "InstanceNumber", "IS", b"1")
-    findings = rendered(started, odd).all_findings()
+    findings = elsewhere(rendered(started, odd).all_findings())
     assert [(finding.severity, finding.code, finding.where) for finding in findings] == [
         ("information", "no-target", "1.1"),
         ("information", "no-target", "1.2"),

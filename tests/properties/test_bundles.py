@@ -104,6 +104,18 @@ def test_no_transaction_updates_what_belongs_to_others(bundles: list[Made]) -> N
     )
 
 
+def test_every_observation_says_what_it_is_derived_from(bundles: list[Made]) -> None:
+    """Decision D44: at least the item of the report, so that none stands without an origin."""
+    observations = [
+        (one.name, name, resource)
+        for one in bundles
+        for name, resource in one.resources.items()
+        if name.startswith("Observation/")
+    ]
+    assert len(observations) > 1000
+    assert not [(name, which) for name, which, resource in observations if not resource.get("derivedFrom")]
+
+
 def test_every_reference_leads_to_an_entry(bundles: list[Made]) -> None:
     """References are to entries of the Bundle; what is not in it is named by identifier only."""
     assert sum(len(targets) for one in bundles for targets in one.targets.values()) > 1000

@@ -171,6 +171,7 @@ def requested(study: str) -> Dataset:
 
 
 MENDED = {
+    "qualifier of a component",
     "site of a number by value",
     "site in a private container",
     "language of a report without Observations",

@@ -29,6 +29,13 @@ BASELINE = b.Code("121079", "DCM", "Baseline")
 SHORT_LABEL = b.Code("125309", "DCM", "Short Label")
 COLOR = b.Code("99C1", "99TEST", "Color")
 NOTE = b.Code("121106", "DCM", "Comment")
+PRESENCE = b.Code("705057003", "SCT", "Presence")
+PRESENT = b.Code("52101004", "SCT", "Present")
+ABSENT = b.Code("2667000", "SCT", "Absent")
+ABSENCE = b.Code("272519000", "SCT", "Absent")
+NO = b.Code("373067005", "SCT", "No")
+CERTAINTY = b.Code("111012", "DCM", "Certainty of Finding")
+PERCENT = b.Code("%", "UCUM", "percent")
 
 # references
 SEGMENTATION_FRAME = b.Code("121214", "DCM", "Referenced Segmentation Frame")

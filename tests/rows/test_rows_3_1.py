@@ -203,6 +203,19 @@ def test_equivalent_codes(transform: Transform) -> None:
 
 
 @pytest.mark.row("3.1.06")
+def test_no_units(transform: Transform) -> None:
+    """ "no units" tells a reader less than 1, which is UCUM's name for it; any other meaning of 1 stays."""
+    ratio = b.num(private("RATIO"), "2", b.Code("1", "UCUM", "ratio"))
+    plain = b.num(b.VOLUME, "1", b.Code("1", "UCUM", "no units"))
+    result = transform(b.measurement_report(b.imaging_measurements(plain, ratio)))
+    quantities = [observation(result, code)["valueQuantity"] for code in (b.VOLUME.value, "RATIO")]
+    assert [(each["unit"], each["system"], each["code"]) for each in quantities] == [
+        ("1", UCUM, "1"),
+        ("ratio", UCUM, "1"),
+    ]
+
+
+@pytest.mark.row("3.1.06")
 def test_units(transform: Transform) -> None:
     result = transform(
         b.measurement_report(
@@ -331,6 +344,25 @@ def test_json_that_is_not_quite_dicom_is_read(transform: Transform) -> None:
 
 def as_number(quantity: dict[str, Decimal]) -> str:
     return str(quantity["value"])
+
+
+@pytest.mark.row("3.1.11")
+def test_a_relationship_type_with_underscores(transform: Transform) -> None:
+    """Some writers have `_` in the place of a blank."""
+    spelt = [
+        b.measurement_report(
+            b.imaging_measurements(
+                b.group(
+                    b.code(b.FINDING_SITE, b.LUNG, relationship=f"HAS{blank}CONCEPT{blank}MOD"),
+                    b.num(b.VOLUME, "1", b.CUBIC_MM, b.image("1.2.3", relationship=f"R-INFERRED{blank}FROM")),
+                )
+            )
+        )
+        for blank in " _"
+    ]
+    as_standard, with_underscores = map(transform, spelt)
+    assert with_underscores.json == as_standard.json
+    assert one(as_standard, "Observation", "imaging-measurement-group")["bodySite"]
 
 
 @pytest.mark.row("3.1.11")

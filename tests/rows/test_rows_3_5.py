@@ -10,7 +10,19 @@ from sr2fhir import InputError, Result
 
 from tests import builders as b
 from tests.rows.conftest import Transform
-from tests.rows.look import DCM, SCT, category, claims, concept, observation, one, resources, unmapped
+from tests.rows.look import (
+    DCM,
+    SCT,
+    category,
+    claims,
+    concept,
+    findings,
+    observation,
+    one,
+    resources,
+    target,
+    unmapped,
+)
 
 LENGTH = b.Code("410668003", "SCT", "Length")
 MEAN = b.Code("373098007", "SCT", "Mean")
@@ -164,6 +176,38 @@ def test_measurements_and_evaluations_without_a_group(transform: Transform) -> N
     assert [len(each["derivedFrom"]) for each in resources(result, "Observation")] == [1, 1, 1]
 
 
+@pytest.mark.row("3.5.05")
+def test_items_directly_under_the_root(transform: Transform) -> None:
+    """Decision D45: as if Imaging Measurements contained them, and the report says where they stand."""
+    content = (MEASURED, b.code(LENGTH, CHEST), b.text(CONCLUSION, "none"))
+    aside = b.text(b.Code("121106", "DCM", "Comment"), "of no use", relationship="HAS PROPERTIES")
+    asked = b.code(PROCEDURE_REPORTED, CHEST)
+    result = transform(b.measurement_report(*content, aside, asked))
+    assert codes(result) == [b.VOLUME.value, LENGTH.value, CONCLUSION.value]
+    sources = resources(result, "ImagingSelection", "source-sr-content-item")
+    assert [each["instance"][0]["subset"] for each in sources] == [["1\\1"], ["1\\2"], ["1\\3"]]
+    assert findings(result, "out-of-scope-place") == [("warning", f"1.{n}") for n in (1, 2, 3)]
+    assert [category(result, f"1.{n}") for n in (1, 2, 3)] == ["SUPP"] * 3
+    assert unmapped_items(result) == ["1.4"]
+    assert one(result, "ImagingStudy")["procedure"][0]["concept"]["coding"][0]["code"] == "24627-2"
+
+
+@pytest.mark.row("3.5.08")
+def test_evaluations_within_a_group(transform: Transform) -> None:
+    """Decision D45: its children are members of the group, whatever is nested in it."""
+    inner = b.evaluations(b.text(CONCLUSION, "none"), b.group(b.num(LENGTH, "2", b.CUBIC_MM)))
+    group = b.group(MEASURED, b.evaluations(b.num(MEAN, "1", b.CUBIC_MM), inner))
+    for content in (b.imaging_measurements(group), b.derived_measurements(group)):
+        result = transform(b.measurement_report(content))
+        outer = resources(result, "Observation", "imaging-measurement-group")[0]
+        members = [target(result, each)["code"]["coding"][0]["code"] for each in outer["hasMember"]]
+        assert members == [b.VOLUME.value, MEAN.value, CONCLUSION.value, "125007"]
+        (source,) = outer["derivedFrom"]
+        for code in (MEAN.value, CONCLUSION.value):
+            assert observation(result, code)["derivedFrom"] == [source]
+        assert not unmapped_items(result)
+
+
 @pytest.mark.row("3.5.06")
 def test_other_containers_of_imaging_measurements(transform: Transform) -> None:
     other = b.container(
@@ -171,6 +215,7 @@ def test_other_containers_of_imaging_measurements(transform: Transform) -> None:
     )
     result = transform(b.measurement_report(b.imaging_measurements(MEASURED, other)))
     assert codes(result) == [b.VOLUME.value]
+    assert findings(result, "out-of-scope-container") == [("information", "1.1.2")]
     places = ("1.1.2", "1.1.2.1", "1.1.2.2")
     assert {place: unmapped(result).get(place) for place in places} == dict.fromkeys(
         places, "out-of-scope-container"
@@ -209,7 +254,7 @@ def test_other_children_of_the_root(transform: Transform) -> None:
                 b.text(b.FINDING, "of no use"),
                 b.group(b.num(LENGTH, "2", b.CUBIC_MM)),
             ),
-            b.text(b.Code("121106", "DCM", "Comment"), "of no use"),
+            b.text(b.Code("121106", "DCM", "Comment"), "of no use", relationship="HAS PROPERTIES"),
             b.composite("1.2.70"),
         )
     )
@@ -231,7 +276,8 @@ def test_every_item_is_in_its_class(transform: Transform) -> None:
             ),
             b.derived_measurements(b.num(MEAN, "1", b.CUBIC_MM)),
             b.evaluations(b.text(CONCLUSION, "none")),
-            b.text(b.Code("121106", "DCM", "Comment"), "of no use"),
+            b.text(b.Code("121106", "DCM", "Comment"), "of some use"),
+            b.composite("1.2.70"),
         )
     )
     expected = {
@@ -252,6 +298,7 @@ def test_every_item_is_in_its_class(transform: Transform) -> None:
         "1.4.1": "IG",
         "1.5": "CONTEXT",
         "1.5.1": "IG",
-        "1.6": "UNM",
+        "1.6": "SUPP",
+        "1.7": "UNM",
     }
     assert {place: category(result, place) for place in expected} == expected

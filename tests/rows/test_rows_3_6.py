@@ -10,9 +10,12 @@ from sr2fhir import Result
 
 from tests import builders as b
 from tests.rows.concepts import (
+    ABSENCE,
+    ABSENT,
     ACTIVITY_SESSION,
     APICAL,
     BASELINE,
+    CERTAINTY,
     COLOR,
     CYST,
     DAYS,
@@ -26,12 +29,16 @@ from tests.rows.concepts import (
     METHOD,
     MILLIMETRES,
     MODIFIER,
+    NO,
     NODULE,
     NOTE,
     OBVIOUS,
     OFFSET,
     ONE,
     OUTLINE,
+    PERCENT,
+    PRESENCE,
+    PRESENT,
     PROTOCOL_TIME_POINT,
     RATIO,
     REACHED,
@@ -54,7 +61,10 @@ from tests.rows.look import (
     category,
     claims,
     coded,
+    coding,
+    component,
     concept,
+    findings,
     observation,
     oid,
     one,
@@ -67,11 +77,22 @@ from tests.rows.shapes import CONTEXT, DESCRIBES, MODIFIES, measured
 
 GROUP = "imaging-measurement-group"
 MEASUREMENT_GROUP = concept(DCM, "125007", "Measurement Group")
+V3 = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+NEGATIVE = {"coding": [coding(SCT, "2667000", "Absent"), coding(V3, "NEG", "Negative")]}
+NEGATIVE_CODE = b.Code("260385009", "SCT", "Negative")
+POSITIVE = {"coding": [coding(SCT, "52101004", "Present"), coding(V3, "POS", "Positive")]}
+NODULE_CONCEPT = concept(SCT, "27925004", "Nodule")
+CYST_CONCEPT = concept(SCT, "367643001", "Cyst")
 
 
 def report(*groups: Dataset, **header: Any) -> Dataset:
     """Build a report of these groups: the first one is 1.1.1."""
     return b.measurement_report(b.imaging_measurements(*groups), **header)
+
+
+def members(result: Result, group: Json) -> list[Json]:
+    """Return the members of a group."""
+    return [target(result, each) for each in group.get("hasMember", [])]
 
 
 def groups(result: Result) -> list[Json]:
@@ -81,11 +102,11 @@ def groups(result: Result) -> list[Json]:
 
 @pytest.mark.row("3.6.01")
 def test_the_category_of_a_group(transform: Transform) -> None:
+    """Decision D43: always, so that groups are found by it."""
     result = transform(report(b.group(b.code(FINDING_CATEGORY, LUNG_SCREENING)), b.group()))
     categorised, plain = groups(result)
-    assert categorised["category"] == [MEASUREMENT_GROUP]
     assert plain["code"] == MEASUREMENT_GROUP
-    assert "category" not in plain
+    assert [each["category"] for each in (categorised, plain)] == [[MEASUREMENT_GROUP]] * 2
 
 
 @pytest.mark.row("3.6.02")
@@ -123,6 +144,191 @@ def test_a_further_finding_that_is_not_contained(transform: Transform, relations
     ]
     assert "hasMember" not in found
     assert category(result, "1.1.1.2") == "SUPP"
+
+
+@pytest.mark.row("3.6.03")
+@pytest.mark.parametrize(
+    ("value", "scheme"),
+    [("CORNERSTONEFREETEXT", "CORNERSTONEJS"), ("CORNERSTONEFREETEXT", "CST4"), ("free-text", "99TEST")],
+)
+def test_a_coded_finding_stands_before_free_text(transform: Transform, value: str, scheme: str) -> None:
+    """What the user typed is an evaluation; alone, it is the value of the group."""
+    typed = b.code(b.FINDING, b.Code(value, scheme, "my label"))
+    both, alone = groups(
+        result := transform(report(b.group(typed, b.code(b.FINDING, NODULE)), b.group(typed)))
+    )
+    assert both["valueCodeableConcept"] == NODULE_CONCEPT
+    (label,) = members(result, both)
+    assert label["valueCodeableConcept"]["coding"][0]["display"] == "my label"
+    assert alone["valueCodeableConcept"]["coding"][0]["display"] == "my label"
+    assert "hasMember" not in alone
+
+
+@pytest.mark.row("3.6.03", "3.6.02", "3.6.04")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, "CONTAINS"])
+@pytest.mark.parametrize(
+    ("of", "value"), [(b.FINDING, NODULE), (FINDING_CATEGORY, LUNG_SCREENING), (METHOD, RECIST)]
+)
+def test_children_of_a_finding(transform: Transform, of: b.Code, value: b.Code, relationship: str) -> None:
+    """Decision D40: also of a finding category and of a method."""
+    children = (
+        b.code(COLOR, OBVIOUS, relationship=relationship),
+        b.num(KERNEL_SIZE, "3", MILLIMETRES, relationship=relationship),
+        b.text(SHORT_LABEL, "L1", relationship=relationship),
+    )
+    result = transform(report(b.group(b.code(of, value, *children))))
+    found = groups(result)[0]["component"]
+    assert {each["code"]["coding"][0]["code"] for each in found} == {"99C1", "99K1", "125309"}
+    assert [category(result, f"1.1.1.1.{n}") for n in (1, 2, 3)] == ["SUPP"] * 3
+
+
+@pytest.mark.row("3.6.03", "3.9.06")
+@pytest.mark.parametrize("value", [ABSENT, NO, ABSENCE, b.Code("121054", "DCM", "Absent"), NEGATIVE_CODE])
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, "CONTAINS"])
+def test_a_negated_finding(transform: Transform, relationship: str, value: b.Code) -> None:
+    """Decision D41: no value of the group, but a member with the value Absent, whose qualifiers both have."""
+    presence = b.code(PRESENCE, value, relationship=relationship)
+    sure = b.num(CERTAINTY, "12", PERCENT, relationship=DESCRIBES)
+    identified = {"ObservationUID": "1.2.77"}
+    result = transform(report(b.group(b.code(b.FINDING, NODULE, presence, sure, **identified), measured())))
+    (group,) = groups(result)
+    assert "valueCodeableConcept" not in group
+    said = coding(DCM if value.scheme == "DCM" else SCT, value.value, value.meaning)
+    assert group["interpretation"] == [{"coding": [said, coding(V3, "NEG", "Negative")]}]
+    _, member = members(result, group)
+    assert claims(member, "imaging-qualitative-evaluation")
+    assert member["code"] == NODULE_CONCEPT
+    assert member["valueCodeableConcept"] == {"coding": [said]}
+    assert member["identifier"][0]["value"] == "urn:oid:1.2.77"
+    assert [each["code"]["coding"][0]["code"] for each in member["component"]] == ["111012"]
+    assert component(group, "111012")["valueQuantity"]["value"] == 12
+    assert component(group, PRESENCE.value)["valueCodeableConcept"] == {"coding": [said]}
+    assert not [place for place in unmapped(result) if place.startswith("1.1.1")]
+
+
+@pytest.mark.row("3.6.03")
+def test_what_negates_a_finding(transform: Transform) -> None:
+    """Presence, the finding as a concept, a modifier with the value Absent; a property that is absent does not."""
+    calcified = b.Code("54115005", "SCT", "Calcification")
+    negating = (
+        b.code(NODULE, ABSENT, relationship=DESCRIBES),
+        b.code(calcified, ABSENT, relationship=MODIFIES),
+    )
+    other = (
+        b.code(PRESENCE, PRESENT, relationship=DESCRIBES),
+        b.code(calcified, ABSENT, relationship=DESCRIBES),
+        b.code(calcified, NO, relationship=MODIFIES),
+    )
+    each_alone = [b.group(b.code(b.FINDING, NODULE, child)) for child in (*negating, *other)]
+    result = transform(report(*each_alone))
+    found = groups(result)
+    assert ["valueCodeableConcept" in group for group in found] == [False, False, True, True, True]
+    interpretations = [group.get("interpretation") for group in found]
+    assert interpretations == [[NEGATIVE], [NEGATIVE], [POSITIVE], None, None]
+
+
+@pytest.mark.row("3.6.03")
+def test_a_negated_finding_that_is_explained_twice(transform: Transform) -> None:
+    """What has the finding as concept is no component of its evaluation (invariant obs-7), but of the group."""
+    said = (
+        b.code(NODULE, ABSENT, relationship=DESCRIBES),
+        b.text(NODULE, "none seen", relationship=DESCRIBES),
+    )
+    (group,) = groups(result := transform(report(b.group(b.code(b.FINDING, NODULE, *said)))))
+    (member,) = members(result, group)
+    assert "component" not in member
+    assert [each["code"] for each in group["component"]] == [NODULE_CONCEPT] * 2
+
+
+@pytest.mark.row("3.6.03", "3.6.12")
+def test_a_group_that_contradicts_itself(transform: Transform) -> None:
+    absent_one = b.code(b.FINDING, NODULE, b.code(PRESENCE, ABSENT, relationship=DESCRIBES))
+    result = transform(report(b.group(absent_one, b.code(NODULE, PRESENT)), b.group(absent_one)))
+    contradicts, _ = groups(result)
+    assert "valueCodeableConcept" not in contradicts
+    assert contradicts["interpretation"] == [POSITIVE, NEGATIVE]
+    assert findings(result, "conflict") == [("warning", "1.1.1")]
+
+
+@pytest.mark.row("3.6.03")
+def test_a_negated_finding_beside_another(transform: Transform) -> None:
+    """The one that is asserted is the value of the group, and it is not called negative."""
+    absent_one = b.code(b.FINDING, NODULE, b.code(PRESENCE, ABSENT, relationship=DESCRIBES))
+    (group,) = groups(result := transform(report(b.group(absent_one, b.code(b.FINDING, CYST)))))
+    assert group["valueCodeableConcept"] == CYST_CONCEPT
+    (member,) = members(result, group)
+    assert (member["code"], member["valueCodeableConcept"]) == (
+        NODULE_CONCEPT,
+        concept(SCT, "2667000", "Absent"),
+    )
+    assert "interpretation" not in group
+    assert "component" not in group
+
+
+@pytest.mark.row("3.6.03", "3.6.17")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, CONTEXT])
+def test_presence_that_qualifies_the_group(transform: Transform, relationship: str) -> None:
+    presence = b.code(PRESENCE, ABSENT, relationship=relationship)
+    (group,) = groups(result := transform(report(b.group(b.code(b.FINDING, NODULE), presence))))
+    assert "valueCodeableConcept" not in group
+    assert group["interpretation"] == [NEGATIVE]
+    assert component(group, PRESENCE.value)["valueCodeableConcept"] == concept(SCT, "2667000", "Absent")
+    (member,) = members(result, group)
+    assert (member["code"], member["valueCodeableConcept"]) == (
+        NODULE_CONCEPT,
+        concept(SCT, "2667000", "Absent"),
+    )
+
+
+@pytest.mark.row("3.9.01", "3.5.05")
+def test_a_negated_finding_without_a_group(transform: Transform) -> None:
+    """Wherever a Finding stands: an Observation must not say that it is there."""
+    absent_one = b.code(b.FINDING, NODULE, b.code(PRESENCE, ABSENT, relationship=DESCRIBES))
+    places = (b.imaging_measurements(absent_one), b.evaluations(absent_one))
+    every = resources(transform(b.measurement_report(*places, absent_one)), "Observation")
+    assert [each["code"] for each in every] == [NODULE_CONCEPT] * 3
+    assert [each["valueCodeableConcept"] for each in every] == [concept(SCT, "2667000", "Absent")] * 3
+
+
+@pytest.mark.row("3.6.12")
+@pytest.mark.parametrize("code", [NODULE, b.Code("705057003", "SCT", "Presence")])
+@pytest.mark.parametrize(
+    ("value", "meaning"),
+    [
+        ("52101004", "POS"),
+        ("373066001", "POS"),
+        ("10828004", "POS"),
+        ("2667000", "NEG"),
+        ("272519000", "NEG"),
+        ("373067005", "NEG"),
+    ],
+)
+@pytest.mark.parametrize("within", [False, True])
+def test_an_evaluation_of_presence(
+    transform: Transform, code: b.Code, value: str, meaning: str, *, within: bool
+) -> None:
+    """Decision D42: a member and the interpretation of the group, also from within a container of evaluations."""
+    said = b.code(code, b.Code(value, "SCT", "said"))
+    inner = b.evaluations(said) if within else said
+    (group,) = groups(result := transform(report(b.group(b.code(b.FINDING, NODULE), inner))))
+    (interpretation,) = group["interpretation"]
+    assert [(each["system"], each["code"]) for each in interpretation["coding"]] == [
+        (SCT, value),
+        (V3, meaning),
+    ]
+    assert group["valueCodeableConcept"] == NODULE_CONCEPT
+    (member,) = members(result, group)
+    assert member["valueCodeableConcept"] == concept(SCT, value, "said")
+    assert "interpretation" not in member
+
+
+@pytest.mark.row("3.6.12")
+def test_an_evaluation_that_interprets_nothing(transform: Transform) -> None:
+    """Another finding, or another value."""
+    others = (b.code(CYST, ABSENT), b.code(PRESENCE, OBVIOUS), b.text(PRESENCE, "Absent"))
+    (group,) = groups(transform(report(b.group(b.code(b.FINDING, NODULE), *others))))
+    assert "interpretation" not in group
+    assert len(group["hasMember"]) == 3
 
 
 @pytest.mark.row("3.6.04")
@@ -214,6 +420,50 @@ def test_a_second_laterality(transform: Transform) -> None:
     structure = one(result, "BodyStructure")["includedStructure"][0]
     assert structure["laterality"] == concept(SCT, "24028007", "Right")
     assert unmapped(result)["1.1.1.1.2"] == "multiplicity"
+
+
+@pytest.mark.row("3.6.07", "3.8.07")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, CONTEXT, "CONTAINS"])
+def test_a_laterality_beside_the_site(transform: Transform, relationship: str) -> None:
+    """That of the only site, of a group as of a measurement."""
+    side = b.code(b.LATERALITY, b.RIGHT, relationship=relationship)
+    result = transform(report(b.group(SITE, side), b.group(measured(SITE, side))))
+    structures = [each["includedStructure"] for each in resources(result, "BodyStructure")]
+    right = {"structure": LUNG_CONCEPT, "laterality": concept(SCT, "24028007", "Right")}
+    assert structures == [[right]] * 2
+    assert all("component" not in each for each in resources(result, "Observation"))
+    assert not [place for place in unmapped(result) if place[0].isdigit()]
+    assert not findings(result, "multiplicity")
+
+
+@pytest.mark.row("3.6.07")
+@pytest.mark.parametrize("relationship", [MODIFIES, "CONTAINS"])
+def test_a_laterality_of_which_the_site_is_not_known(transform: Transform, relationship: str) -> None:
+    side = b.code(b.LATERALITY, b.RIGHT, relationship=relationship)
+    left = b.code(
+        b.FINDING_SITE, b.LUNG, b.code(b.LATERALITY, CYST, relationship=MODIFIES), relationship=MODIFIES
+    )
+    result = transform(report(b.group(SITE, SECOND_SITE, side), b.group(left, side), b.group(side)))
+    for group in groups(result):
+        assert component(group, "272741003")["valueCodeableConcept"] == concept(SCT, "24028007", "Right")
+        assert "hasMember" not in group
+    several, other = resources(result, "BodyStructure")
+    assert all("laterality" not in each for each in several["includedStructure"])
+    assert other["includedStructure"][0]["laterality"] == CYST_CONCEPT
+    assert findings(result, "multiplicity") == [("warning", "1.1.1.3"), ("warning", "1.1.2.2")]
+
+
+@pytest.mark.row("3.6.07", "3.6.03")
+def test_a_site_below_the_finding(transform: Transform) -> None:
+    """Where the group states none itself, what its Finding states is its own; else it is a component."""
+    seen = b.code(b.FINDING, NODULE, RIGHT_LUNG)
+    alone, beside = groups(result := transform(report(b.group(seen), b.group(seen, SECOND_SITE))))
+    (included,) = target(result, alone["bodyStructure"])["includedStructure"]
+    assert included == {"structure": LUNG_CONCEPT, "laterality": concept(SCT, "24028007", "Right")}
+    assert "component" not in alone
+    assert beside["bodySite"] == concept(SCT, "10200004", "Liver")
+    assert component(beside, "363698007")["valueCodeableConcept"] == LUNG_CONCEPT
+    assert len(resources(result, "BodyStructure")) == 1
 
 
 @pytest.mark.row("3.6.08")
@@ -322,7 +572,7 @@ def test_time_point(transform: Transform) -> None:
     )
     result = transform(report(b.group(*items, measured())))
     days = {"value": 14, "unit": "day", "system": "http://unitsofmeasure.org", "code": "d"}
-    order = {"value": 1, "unit": "no units", "system": "http://unitsofmeasure.org", "code": "1"}
+    order = {"value": 1, "unit": "1", "system": "http://unitsofmeasure.org", "code": "1"}
     baseline = concept(DCM, "121079", "Baseline")
     expected: list[Json] = [
         {"code": concept(UMLS, "C2348792", "Time Point"), "valueString": "TP1"},
@@ -338,8 +588,36 @@ def test_time_point(transform: Transform) -> None:
     ]
     found = groups(result)[0]["component"]
     assert by_code(found) == by_code(expected)
-    assert "component" not in observation(result, b.VOLUME.value)
+    assert by_code(observation(result, b.VOLUME.value)["component"]) == by_code(expected)
     assert not [line for line in unmapped(result) if line.startswith("1.1.1")]
+
+
+@pytest.mark.row("3.6.16")
+def test_the_time_point_of_members(transform: Transform) -> None:
+    """On each member, in a nested group and below a measurement, too; one of its own stands in its place."""
+    of_group = b.text(TIME_POINT, "TP1", relationship=CONTEXT)
+    own = b.text(TIME_POINT, "TP2", relationship=CONTEXT)
+    source = b.num(RATIO, "3", ONE, SECOND_SITE, relationship="INFERRED FROM")
+    inner = b.group(b.num(KERNEL_SIZE, "3", MILLIMETRES))
+    later = b.group(own, b.text(NOTE, "later"), b.num(TIME_POINT_ORDER, "2", ONE))
+    members_of_it = (measured(source), b.code(SUBTLETY, OBVIOUS, own), b.evaluations(b.text(IMPRESSION, "x")))
+    result = transform(report(b.group(of_group, *members_of_it, inner, later)))
+    told = {
+        each["code"]["coding"][0]["code"]: [value["valueString"] for value in each["component"]]
+        for each in resources(result, "Observation")
+        if not claims(each, GROUP)
+    }
+    assert told == {
+        "118565006": ["TP1"],
+        "99K2": ["TP1"],
+        "C45992": ["TP2"],
+        "99E1": ["TP1"],
+        "99K1": ["TP1"],
+        "121106": ["TP2"],
+        "126073": ["TP2"],
+    }
+    assert [each["component"][0]["valueString"] for each in groups(result)] == ["TP1", "TP1", "TP2"]
+    assert all(len(each["component"]) == 1 for each in groups(result))
 
 
 def by_code(components: list[Json]) -> list[Json]:

@@ -69,6 +69,7 @@ from tests.rows.look import (
 from tests.rows.shapes import DESCRIBES, INFERRED, MODIFIES, grouped
 
 MEASUREMENT = "imaging-measurement"
+ORIGIN = "source-sr-content-item"
 UCUM = "http://unitsofmeasure.org"
 UNITS = {"unit": "cubic millimeter", "system": UCUM, "code": "mm3"}
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
@@ -101,7 +102,58 @@ def test_concept_name_and_value(transform: Transform) -> None:
     assert found["code"] == concept(SCT, "118565006", "Volume")
     assert str(found["valueQuantity"].pop("value")) == "1.50"
     assert found["valueQuantity"] == UNITS
-    assert not {"category", "component", "dataAbsentReason"} & set(found)
+    system = "http://terminology.hl7.org/CodeSystem/observation-category"
+    assert found["category"] == [concept(system, "imaging", "Imaging")]
+    assert not {"component", "dataAbsentReason"} & set(found)
+
+
+@pytest.mark.row("3.8.01", "3.8.05", "3.9.01")
+def test_text_for_people(transform: Transform) -> None:
+    """Derivation and tracked lesion, with its site; the codings stay as they are."""
+    tracked = b.text(b.TRACKING_IDENTIFIER, "Nodule RUL 1", relationship="HAS OBS CONTEXT")
+    side = b.code(b.LATERALITY, b.RIGHT, relationship=MODIFIES)
+    right = b.code(b.FINDING_SITE, b.LUNG, side, relationship=MODIFIES)
+    liver = b.code(b.FINDING_SITE, LIVER, relationship=MODIFIES)
+    mean = b.code(DERIVATION, MEAN, relationship=MODIFIES)
+    evaluated = b.code(COLOR, OBVIOUS)
+    content = (
+        volume(),
+        b.num(DIAMETER, "3", MILLIMETRES, mean),
+        b.num(AREA, "3", SQUARE_MM, liver),
+        evaluated,
+    )
+    result = transform(grouped(tracked, right, *content))
+    texts = {
+        each["code"]["coding"][0]["display"]: each["code"].get("text")
+        for each in resources(result, "Observation")
+    }
+    assert texts == {
+        "Volume": "Volume – Nodule RUL 1 (right lung)",
+        "Diameter": "Diameter, Mean – Nodule RUL 1 (right lung)",
+        "Area": "Area – Nodule RUL 1 (liver)",
+        "Color": "Color – Nodule RUL 1 (right lung)",
+        "Measurement Group": None,
+    }
+    assert "text" not in measurement(transform(grouped(right, volume())))["code"]
+    unnamed = b.num(b.VOLUME._replace(meaning=""), "1", b.CUBIC_MM, mean)
+    assert "text" not in measurement(transform(grouped(tracked, unnamed)))["code"]
+    nested = measurement(transform(grouped(tracked, b.group(volume(liver)))))
+    assert nested["code"]["text"] == "Volume – Nodule RUL 1 (liver)"
+    plain = measurement(transform(grouped(tracked, liver, b.code(b.FINDING_SITE, b.LUNG), volume())))
+    assert plain["code"]["text"] == "Volume – Nodule RUL 1 (liver, lung)"
+
+
+@pytest.mark.row("3.8.01")
+def test_text_for_people_in_another_language(transform: Transform) -> None:
+    """Only English writes the names of sites small."""
+    tracked = b.text(b.TRACKING_IDENTIFIER, "Herd 1", relationship="HAS OBS CONTEXT")
+    site = b.code(b.FINDING_SITE, b.Code("39607008", "SCT", "Lunge"), relationship=MODIFIES)
+    spoken = b.code(
+        b.Code("121049", "DCM", "Language"), b.Code("de", "RFC5646", "Deutsch"), relationship=MODIFIES
+    )
+    content = b.imaging_measurements(b.group(tracked, site, volume()))
+    found = measurement(transform(b.measurement_report(spoken, content)))
+    assert found["code"]["text"] == "Volume – Herd 1 (Lunge)"
 
 
 @pytest.mark.row("3.8.01")
@@ -209,6 +261,16 @@ def test_units_without_a_value(transform: Transform) -> None:
     assert found["valueQuantity"] == {"extension": absent("error"), **UNITS}
 
 
+@pytest.mark.row("3.8.04", "3.8.11")
+def test_a_qualifier_of_a_number_that_is_a_component(transform: Transform) -> None:
+    """A component has no place for it: the report says that it is lost."""
+    qualifier = b.Code("114006", "DCM", "Measurement failure")
+    parameter = b.num(KERNEL_SIZE, "3", MILLIMETRES, relationship=INFERRED, qualifier=qualifier)
+    result = transform(grouped(volume(parameter)))
+    assert components(measurement(result)).keys() == {"99K1"}
+    assert [(loss.source, loss.reason) for loss in result.report.losses] == [("1.1.1.1.1", "no-target")]
+
+
 @pytest.mark.row("3.8.04")
 def test_a_qualifier_beside_a_value(transform: Transform) -> None:
     result = transform(grouped(volume(value="5", qualifier=meaning("114009"))))
@@ -272,7 +334,7 @@ def region(uid: str) -> Dataset:
 
 @pytest.mark.row("3.8.08", "3.8.09")
 def test_references_of_the_group_and_its_own(transform: Transform) -> None:
-    """Its own selection of a kind replaces that of the group; the source item is not copied."""
+    """Its own selection of a kind replaces that of the group; all others are copied (decision D44)."""
     segment = b.image("1.2.5", concept=b.REFERENCED_SEGMENT, sop_class=b.SEGMENTATION, segments=[1])
     own = b.scoord("POINT", [3, 4], b.image("1.2.2"), concept=None, relationship=INFERRED)
     space = b.scoord3d("POINT", [1, 2, 3], b.image("1.2.2"), concept=None, relationship=INFERRED)
@@ -283,26 +345,24 @@ def test_references_of_the_group_and_its_own(transform: Transform) -> None:
     of_all = one(result, "Observation", "imaging-measurement-group")
     kinds = [each["code"]["coding"][0]["code"] for each in derived(result, of_all)]
     assert sorted(kinds) == ["111030", "111040", "121191"]
-    assert observation(result, DIAMETER.value)["derivedFrom"] == [
-        reference
-        for reference in of_all["derivedFrom"]
-        if not claims(target(result, reference), "source-sr-content-item")
-    ]
+    copied = observation(result, DIAMETER.value)["derivedFrom"]
+    assert sorted(copied, key=str) == sorted(of_all["derivedFrom"], key=str)
     found = derived(result, measurement(result))
-    assert {each["code"]["coding"][0]["code"] for each in found} == {"121191", "111030", "121112"}
+    assert {each["code"]["coding"][0]["code"] for each in found} == {"111040", "121191", "111030", "121112"}
     (own_region,) = (each for each in found if claims(each, "image-region-2d"))
     assert [each["uid"] for each in own_region["instance"]] == ["1.2.2"]
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 @pytest.mark.row("3.8.10")
 def test_inferred_from_a_measurement_by_reference(transform: Transform) -> None:
     other = b.num(DIAMETER, "3", MILLIMETRES)
     result = transform(grouped(other, volume(b.by_reference(INFERRED, 1, 1, 1, 1))))
-    reference = {"reference": urn(observation(result, DIAMETER.value)), "type": "Observation"}
-    assert measurement(result)["derivedFrom"] == [reference]
+    origin = one(result, "ImagingSelection", ORIGIN)
+    other_one = observation(result, DIAMETER.value)
+    assert derived(result, measurement(result)) == [origin, other_one]
     assert "component" not in measurement(result)
-    assert "derivedFrom" not in observation(result, DIAMETER.value)
+    assert derived(result, other_one) == [origin]
 
 
 @pytest.mark.row("3.8.10", "3.11.01")
@@ -313,11 +373,12 @@ def test_a_measurement_by_reference_that_describes(transform: Transform, relatio
     described = b.by_reference(relationship, 1, 1, 1, 1)
     found = measurement(transform(grouped(other, volume(described))))
     assert components(found).keys() == {DIAMETER.value}
-    assert "derivedFrom" not in found
+    assert len(found["derivedFrom"]) == 1
     result = transform(grouped(other, volume(described, b.by_reference(INFERRED, 1, 1, 1, 1))))
     found = measurement(result)
     assert components(found).keys() == {DIAMETER.value}
-    assert derived(result, found) == [observation(result, DIAMETER.value)]
+    origin = one(result, "ImagingSelection", ORIGIN)
+    assert derived(result, found) == [origin, observation(result, DIAMETER.value)]
 
 
 @pytest.mark.row("3.8.11")
@@ -335,9 +396,34 @@ def test_inferred_from_a_number_by_value(transform: Transform) -> None:
     }
     own = [observation(result, each.value) for each in (DIAMETER, AREA)]
     assert all(claims(each, MEASUREMENT) for each in own)
-    assert derived(result, found) == own
+    assert derived(result, found)[1:] == own
     members = one(result, "Observation", "imaging-measurement-group")["hasMember"]
     assert members == [{"reference": urn(found), "type": "Observation"}]
+
+
+@pytest.mark.row("3.8.11")
+@pytest.mark.parametrize(
+    "told",
+    [
+        b.code(b.FINDING_SITE, LIVER, relationship=MODIFIES),
+        b.code(DERIVATION, MEAN, relationship=MODIFIES),
+        b.text(NOTE, "coarse", relationship=DESCRIBES),
+        b.text(b.ALGORITHM_NAME, "pylidc", relationship=MODIFIES),
+        b.uidref(b.DEVICE_OBSERVER_UID, "1.2.88", relationship="HAS OBS CONTEXT"),
+    ],
+    ids=["site", "modifier", "property", "algorithm", "device"],
+)
+def test_a_number_by_value_that_says_more_than_its_value(transform: Transform, told: Dataset) -> None:
+    """A measurement, so that two of one concept can be told apart: a component has no place for more."""
+    other = b.num(DIAMETER, "4", MILLIMETRES, told, relationship=INFERRED)
+    result = transform(grouped(volume(other)))
+    found = observation(result, DIAMETER.value)
+    assert claims(found, MEASUREMENT)
+    assert found in derived(result, measurement(result))
+    assert "component" not in measurement(result)
+    assert not [place for place in unmapped(result) if place.startswith("1.1.1.1.1")]
+    group = one(result, "Observation", "imaging-measurement-group")
+    assert [target(result, each) for each in group["hasMember"]] == [measurement(result)]
 
 
 @pytest.mark.row("3.8.19")
@@ -346,10 +432,10 @@ def test_real_world_value_map(transform: Transform) -> None:
     result = transform(
         grouped(b.composite("1.2.4", concept=VALUE_MAP_USED), volume(own), b.num(DIAMETER, "3", MILLIMETRES))
     )
-    (found,) = derived(result, measurement(result))
+    _, found = derived(result, measurement(result))
     assert claims(found, "real-world-value-map")
     assert [each["uid"] for each in found["instance"]] == ["1.2.5"]
-    (of_group,) = derived(result, observation(result, DIAMETER.value))
+    _, of_group = derived(result, observation(result, DIAMETER.value))
     assert [each["uid"] for each in of_group["instance"]] == ["1.2.4"]
 
 
@@ -397,7 +483,8 @@ def test_observation_uid_and_time(transform: Transform) -> None:
     assert other["issued"] == "2024-01-03T12:00:00+01:00"
     (source,) = derived(result, found)
     assert source["instance"][0]["subset"] == ["1.2.77"]
-    assert "derivedFrom" not in other
+    (of_group,) = derived(result, other)
+    assert of_group["instance"][0]["subset"] == ["1\\1\\1"]
 
 
 # ---- properties ------------------------------------------------------------------------------------------
@@ -546,7 +633,7 @@ def test_statistics_significance_and_equations(transform: Transform) -> None:
         "121421": {"valueString": "Jones 1999"},
     }
     result = transform(grouped(volume(cited)))
-    assert "derivedFrom" not in measurement(result)
+    assert derived(result, measurement(result)) == [one(result, "ImagingSelection", ORIGIN)]
     assert unmapped(result)["1.1.1.1.1"] == "no-target"
 
 
@@ -568,7 +655,7 @@ def test_equations_as_the_template_relates_them(transform: Transform) -> None:
     result = transform(grouped(volume(*stated, cited), listed=[b.Instance("1.2.9", study="1.2.90")]))
     found = measurement(result)
     assert components(found) == {str(n): {"valueString": each} for n, each in enumerate(meanings, 121420)}
-    assert "derivedFrom" not in found
+    assert derived(result, found) == [one(result, "ImagingSelection", ORIGIN)]
     assert found["effectiveDateTime"] == "2024-01-02T10:15:00+01:00"
     assert unmapped(result)["1.1.1.1.6"] == "no-target"
 
@@ -597,7 +684,7 @@ def test_other_properties(transform: Transform, relationship: str) -> None:
         b.table(NOTE, [NOTE], [["1"]], relationship=relationship),
     )
     result = transform(grouped(volume(*properties)))
-    quantity = {"value": 3, "unit": "no units", "system": UCUM, "code": "1"}
+    quantity = {"value": 3, "unit": "1", "system": UCUM, "code": "1"}
     assert components(measurement(result)) == {
         "99C1": {"valueCodeableConcept": concept(SCT, "43674008", "Apical")},
         "99K2": {"valueQuantity": quantity},

@@ -45,6 +45,7 @@ REASONS = frozenset(
     }
 )
 ROOT = "1"
+ROOT_MARK = "root"
 CONTAINER = "CONTAINER"
 
 Elements = tuple[str, ...]
@@ -122,8 +123,9 @@ class Account:
 
     @cached_property
     def marked(self) -> dict[str, Marks]:
-        """Position of an item → its value type and the terms of its concept."""
-        return {at: frozenset((record.value_type, *record.terms)) for at, record in self.records.items()}
+        """Position of an item → its value type and the terms of its concept; of the root also `root`."""
+        marked = {at: frozenset((record.value_type, *record.terms)) for at, record in self.records.items()}
+        return marked | {ROOT: marked.get(ROOT, NONE) | {ROOT_MARK}}
 
     @cached_property
     def around(self) -> dict[str, Marks]:

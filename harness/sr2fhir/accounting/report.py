@@ -174,7 +174,9 @@ class Report:
 
 def _sent(line: Line, names: Container[str]) -> Line:
     elements = tuple(each for each in line.elements if each.partition(".")[0] in names)
-    if line.elements and not elements:
+    if elements == line.elements:
+        return line
+    if not elements:
         return Line(line.source, "UNM", NOT_SENT, line.description)
     return replace(line, elements=elements)
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.model.mislabelled import right_designator
 from sr2fhir.settings import PRIVATE_SYSTEM
 
 # ---- what concepts are for --------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ class Codes:
         return self._known(written, [_coding(system, None, code, written.meaning)])
 
     def _in_scheme(self, scheme: Scheme, code: str, written: _Written, where: str) -> Concept:
+        scheme = self._of_code(scheme, code, written, where)
         version = None if scheme.designator in _UNVERSIONED else written.version
         text = f"urn:oid:{code}" if scheme.form == "oid" and code[:1].isdigit() else code
         original = _coding(scheme.system, version, text, written.meaning)
@@ -215,6 +217,15 @@ class Codes:
             original["system"] = standard_schemes()["SRT"].system
         current = _coding(standard_schemes()[_SCT].system, None, replaced, written.meaning)
         return self._known(written, [current, original], f"{_SCT}#{replaced}")
+
+    def _of_code(self, stated: Scheme, code: str, written: _Written, where: str) -> Scheme:
+        """Return the scheme that a code is of: DCM for one of DICOM's labelled SCT, and the reverse."""
+        of_code = right_designator(stated.designator, code, written.meaning)
+        if of_code is None:
+            return stated
+        message = f"the code {code}, labelled {stated.designator}, is one of {of_code} and taken as such"
+        self._log.once("warning", "conflict", where, message, "Correct the designator in the source")
+        return standard_schemes()[of_code]
 
     def _known(self, written: _Written, codings: list[JsonObject], *keys: str) -> Concept:
         code = written.value or written.urn

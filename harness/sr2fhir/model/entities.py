@@ -337,16 +337,25 @@ class Studies:
         Says which sequence lists a study.
     uses
         Notes what the items are used for.
+    accession_system
+        System of accession numbers: the content tree names no issuer of one.
     """
 
     def __init__(
-        self, ids: Ids, own: JsonObject, requests: list[JsonObject], evidence: Evidence, uses: Uses
+        self,
+        ids: Ids,
+        own: JsonObject,
+        requests: list[JsonObject],
+        evidence: Evidence,
+        uses: Uses,
+        accession_system: str | None = None,
     ) -> None:
         self._ids = ids
         self._own = own
         self._requests = requests
         self._evidence = evidence
         self._uses = uses
+        self._systems = {"accession": accession_system}
         self._studies: dict[str, JsonObject] = {}
         self._other_requests: dict[str, JsonObject] = {}
 
@@ -423,7 +432,10 @@ class Studies:
         return None
 
     def _other(self, stated: dict[str, Item], procedure: Item | None) -> JsonObject:
-        numbers = {name: {"id": item.position, "value": text_of(item) or ""} for name, item in stated.items()}
+        numbers = {
+            name: filled({"id": item.position, "system": self._systems.get(name), "value": text_of(item)})
+            for name, item in stated.items()
+        }
         key = repr([(name, number["value"]) for name, number in sorted(numbers.items())])
         if key not in self._other_requests:
             position = next(iter(stated.values())).identifier

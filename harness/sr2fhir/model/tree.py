@@ -33,6 +33,10 @@ _TEXT = {
 
 UNKNOWN = "UNKNOWN"
 CONTAINS = "CONTAINS"
+MODIFIES = "HAS CONCEPT MOD"
+PROPERTIES = "HAS PROPERTIES"
+QUALIFIES = frozenset({MODIFIES, PROPERTIES, "HAS OBS CONTEXT"})
+"""Relationships in which an item says more of the one around it (PS3.3 section C.17.3.2.4)."""
 REGIONS = frozenset({"SCOORD", "SCOORD3D", "TCOORD"})
 """Value types whose children are what the coordinates are selected from."""
 IMAGES = frozenset({"IMAGE", "WAVEFORM"})
@@ -57,7 +61,7 @@ class Item:
     parent
         None for the root.
     relationship
-        Relationship Type to the parent, without a prefix ``R-``.
+        Relationship Type to the parent, with blanks and without a prefix ``R-``.
     written_type, written_concept
         Value Type and Concept Name as the item states them.
     reference
@@ -199,8 +203,9 @@ def _known_value_type(written: str | None) -> str:
 
 
 def _relationship(attributes: Attributes) -> str | None:
+    """Return the relationship type; some writers have `_` in the place of its blanks (row 3.1.11)."""
     text = attributes.text(_RELATIONSHIP)
-    return text.upper().removeprefix("R-") if text else None
+    return text.upper().replace("_", " ").removeprefix("R-") if text else None
 
 
 # ---- by-reference items (PS3.3 C.17.3.2.5, decision D31) ---------------------------------------------------

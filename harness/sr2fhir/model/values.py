@@ -85,6 +85,7 @@ _NUMERIC_VALUE = tag("NumericValue")
 _FLOATING_POINT_VALUE = tag("FloatingPointValue")
 _NUMERATOR = tag("RationalNumeratorValue")
 _DENOMINATOR = tag("RationalDenominatorValue")
+_NO_UNITS = "no units"
 _RATIONAL_LOST = "the rational value beside the numeric one is left out"
 _SEVERAL_MEASURED = "the item has more than one measured value: the first was taken"
 _DISAGREE = "the numeric value is not the floating point value, which is taken"
@@ -161,9 +162,16 @@ def _measured(measured: Attributes, item: Item, env: Environment) -> JsonObject:
 def _quantity(value: NumberText | None, units: Concept | None, lineage: str) -> JsonObject | None:
     unit = units.codings[0] if units else {}
     quantity = filled(
-        {"value": value, "unit": unit.get("display"), "system": unit.get("system"), "code": unit.get("code")}
+        {"value": value, "unit": _unit(unit), "system": unit.get("system"), "code": unit.get("code")}
     )
     return {"id": lineage, **quantity} if quantity else None
+
+
+def _unit(coding: JsonObject) -> str | None:
+    """Return the unit as people read it; "no units" is UCUM's `1` (row 3.1.06)."""
+    meaning: str | None = coding.get("display")
+    is_one = coding.get("code") == "1" and meaning is not None and meaning.lower() == _NO_UNITS
+    return "1" if is_one else meaning
 
 
 def _report_number(

@@ -54,6 +54,8 @@ class Kind:
         Of the document, that says which one it is.
     display
         Members that lead to a text for people, where there is no identifier; the first that is there.
+    unmatched
+        Reason of the finding where no identifier can be matched, so that it is not created.
     merges
         Whether resources of one Bundle with one matching identifier become one; else those after the first
         are stored under their own ids.
@@ -64,6 +66,7 @@ class Kind:
     identifier_type: str | None = None
     attribute: str = ""
     display: tuple[tuple[str | int, ...], ...] = ()
+    unmatched: str = ""
     merges: bool = True
 
     def matching(self, resource: JsonObject) -> JsonObject | None:
@@ -87,12 +90,14 @@ KINDS = {
         ("create", "existing", "logical", "fixed"),
         identifier_type="MR",
         attribute="PatientID",
+        unmatched="unmatched-patient",
         display=(("name", 0, "text"),),
     ),
     "ServiceRequest": Kind(
         "orders",
         ("logical", "existing", "create", "fixed"),
         attribute="AccessionNumber",
+        unmatched="unmatched-order",
         display=(("code", "concept", "text"), ("code", "concept", "coding", 0, "display")),
     ),
     # no `logical`: the profiles of Observation want a literal partOf

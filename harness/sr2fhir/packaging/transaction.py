@@ -17,7 +17,6 @@ _NOT_COMPARED = frozenset({"id", "meta"})
 _BEFORE = ("resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension")
 # R5 gives it no identifier to be found by
 _WITHOUT_IDENTIFIER = frozenset({"Provenance"})
-_UNMATCHED = {"Patient": "unmatched-patient", "ServiceRequest": "unmatched-order"}
 _ONE_CHOICE = Policy("create")
 
 Change = Callable[[JsonObject], JsonObject]
@@ -121,8 +120,8 @@ class _Packing:
             )
         if policy.way == "create":
             message = f"the {name} is referred to, not created: no identifier of it has a system"
-            code = _UNMATCHED[name]
-            self.findings.append(Finding("warning", code, kind.attribute, message, _how_to_match(kind)))
+            finding = Finding("warning", kind.unmatched, kind.attribute, message, _how_to_match(kind))
+            self.findings.append(finding)
         if policy.way == "existing" and identifier:
             return _leading_to(f"{name}?{search(identifier)}")
         if policy.target:

@@ -30,15 +30,21 @@ class Sites:
         Makes their ids.
     patient
         Id of the patient, within whom a tracking UID names a lesion.
+    values
+        Measurement Group → the Finding that is its value, whose sites are those of the group.
     uses
         Notes what the items are used for.
     log
-        Receives tracking identifiers beyond the first, and lesions that are said to have several sites.
+        Receives tracking identifiers beyond the first, lesions that are said to have several sites, and
+        lateralities of which the site is not known.
     """
 
-    def __init__(self, ids: Ids, patient: str, uses: Uses, log: FindingLog) -> None:
+    def __init__(
+        self, ids: Ids, patient: str, values: Mapping[Item, Item], uses: Uses, log: FindingLog
+    ) -> None:
         self._ids = ids
         self._patient = patient
+        self._values = values
         self._uses = uses
         self._log = log
         self._found: list[tuple[JsonObject, Item]] = []
@@ -48,32 +54,47 @@ class Sites:
         """Return the entries in document order, each in the language that holds for what was stated."""
         return [entry | _language(scopes[of]) for entry, of in self._found]
 
-    def state(self, item: Item, children: list[Item], _: Scope) -> Changes:
+    def state(self, item: Item, children: list[Item], scope: Scope) -> Changes:
         """Return the finding site that an item's children state.
 
-        Tracking items count on a Measurement Group only: on a measurement they describe the measurement.
+        Tracking items count on a Measurement Group only: on a measurement they describe the measurement. A
+        group that states no site has the one of the Finding that is its value.
         """
-        sites = [
-            child
-            for child in children
-            if child.means("finding-site.site") and child.value_type == "CODE" and coded_json(child)
-        ]
+        if item.parent and self._values.get(item.parent) is item:
+            return {}
+        sites, beside = _coded(children, _SITE), _coded(children, _LATERALITY)
+        value = self._values.get(item)
+        if value and not sites:
+            sites, beside = _coded(value.children, _SITE), [*beside, *_coded(value.children, _LATERALITY)]
         identifier = self._tracking(item, children, "tracking.identifier")
         uid = self._tracking(item, children, "tracking.uid")
         tracking = [child for child in (identifier, uid) if child]
         if not (sites or tracking):
             return {}
-        stated = _stated(sites, identifier, uid)
+        further = self._of_the_site(sites, beside)
+        stated = _stated(sites, further, identifier, uid)
         entry = self._entry(stated, [*sites, *tracking][0], text_of(uid) if uid else None)
         named = (child for child in tracking if not self._is_another_name(child, entry))
         self._uses.add("tracking", named, entry["id"])
         self._uses.add(
-            "findingSite", [one for site in sites for one in (site, *_qualifiers(site))], entry["id"]
+            "findingSite", [one for site in sites for one in (site, *_qualifiers(site, further))], entry["id"]
         )
         flags = {name: stated[name] for name in ("tracked", "qualified")}
         # a tracked or qualified site is written once, above: repeating it on each item costs the engine time
         plain = [] if any(flags.values()) else [one["site"] for one in stated.get("structure", ())]
-        return {"finding_site": filled({"id": entry["id"], **flags, "site": plain})}
+        label = _label(_tracked_name(item), [(*_qualifiers(site, further), site) for site in sites], scope)
+        return {"finding_site": filled({"id": entry["id"], **flags, "label": label, "site": plain})}
+
+    def _of_the_site(self, sites: list[Item], beside: list[Item]) -> list[Item]:
+        """Return the laterality that stands beside the only site, which states none; report any other."""
+        if not sites:
+            return []
+        alone = len(sites) == 1 and not _coded(sites[0].children, _LATERALITY)
+        taken = beside[:1] if alone else []
+        message = _BESIDE_SEVERAL if len(sites) > 1 else _BESIDE_ANOTHER
+        for other in beside[len(taken) :]:
+            self._log.add("warning", "multiplicity", other.position, message, kept=True)
+        return taken
 
     def _entry(self, stated: JsonObject, of: Item, uid: str | None) -> JsonObject:
         """Return the entry of what is stated: that of the lesion, if it is known, else a new one."""
@@ -120,13 +141,21 @@ class Sites:
 
 _ANOTHER_SITE = "another site was stated for the same tracking UID: this one is a body structure of its own"
 _ANOTHER_NAME = "another tracking identifier was stated for the same tracking UID; the first was taken"
+_BESIDE_SEVERAL = "a laterality beside several sites: which of them it is of is not known"
+_BESIDE_ANOTHER = "a laterality beside a site that has another one"
+_SITE = "finding-site.site"
 _LATERALITY = "finding-site.laterality"
 _MODIFIER = "finding-site.modifier"
 
 
-def _stated(sites: list[Item], identifier: Item | None, uid: Item | None) -> JsonObject:
+def _coded(items: list[Item], term: str) -> list[Item]:
+    """Return the items with a concept that have a coded value."""
+    return [item for item in items if item.means(term) and item.value_type == "CODE" and coded_json(item)]
+
+
+def _stated(sites: list[Item], further: list[Item], identifier: Item | None, uid: Item | None) -> JsonObject:
     """Return what is stated, as the logical model writes it."""
-    structures = [_structure(site) for site in sites]
+    structures = [_structure(site, further) for site in sites]
     names = [{"id": identifier.position, "value": text_of(identifier)}] if identifier else None
     return filled(
         {
@@ -139,8 +168,8 @@ def _stated(sites: list[Item], identifier: Item | None, uid: Item | None) -> Jso
     )
 
 
-def _structure(site: Item) -> JsonObject:
-    qualifiers = _qualifiers(site)
+def _structure(site: Item, further: list[Item]) -> JsonObject:
+    qualifiers = _qualifiers(site, further)
     return filled(
         {
             "id": site.position,
@@ -151,11 +180,57 @@ def _structure(site: Item) -> JsonObject:
     )
 
 
-def _qualifiers(site: Item) -> list[Item]:
-    """Return the first laterality and all modifiers of a site, where they have a code."""
-    stated = [child for child in site.children if coded_json(child)]
-    laterality = [child for child in stated if child.means(_LATERALITY)][:1]
-    return [*laterality, *(child for child in stated if child.means(_MODIFIER))]
+def _qualifiers(site: Item, further: list[Item]) -> list[Item]:
+    """Return the first laterality and all modifiers of a site, where they have a code.
+
+    Parameters
+    ----------
+    further
+        Lateralities that stand beside the site and are of it.
+    """
+    laterality = [*_coded(site.children, _LATERALITY), *further][:1]
+    return [*laterality, *_coded(site.children, _MODIFIER)]
+
+
+def _tracked_name(item: Item) -> str:
+    """Return the Tracking Identifier of the nearest group around that has one; empty where none has."""
+    around: Item | None = item
+    while around is not None:
+        named = first(around.children, "tracking.identifier") if is_group(around) else None
+        if named and text_of(named):
+            return text_of(named) or ""
+        around = around.parent
+    return ""
+
+
+def _label(name: str, sites: list[tuple[Item, ...]], scope: Scope) -> str | None:
+    """Return lesion and sites as people read them, `Nodule 1 (right lung)`; None where no lesion is tracked.
+
+    Parameters
+    ----------
+    sites
+        Each with its qualifiers before it, of which modifiers are left out.
+    scope
+        States the language: English writes the names of sites small.
+    """
+    is_english = scope.language is None or scope.language.value.startswith("en")
+    named = [
+        [text_of(each) or "" for each in (*said, site) if not each.means(_MODIFIER)] for *said, site in sites
+    ]
+    texts = [" ".join(map(_in_sentence, words) if is_english else words).strip() for words in named]
+    within = ", ".join(text for text in texts if text)
+    return f"{name} ({within})" if name and within else name or None
+
+
+def _in_sentence(words: str) -> str:
+    """Return English words as they stand within a sentence: an abbreviation keeps its capitals.
+
+    Examples
+    --------
+    >>> _in_sentence("Circle of Willis"), _in_sentence("RUL")
+    ('circle of Willis', 'RUL')
+    """
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
 def _is_same_site(entry: JsonObject, stated: JsonObject) -> bool:

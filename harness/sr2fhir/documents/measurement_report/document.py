@@ -9,9 +9,17 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sr2fhir.documents.measurement_report.context import EffectiveTimes, Sites
-from sr2fhir.documents.measurement_report.items import Found, content, repeated
+from sr2fhir.documents.measurement_report.group_findings import group_findings
+from sr2fhir.documents.measurement_report.items import Found, content, repeated, report_qualifiers
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
-from sr2fhir.documents.measurement_report.structure import OBSERVATIONS, item_roles, roles, structure
+from sr2fhir.documents.measurement_report.structure import (
+    OBSERVATIONS,
+    item_roles,
+    members,
+    report_places,
+    roles,
+    structure,
+)
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import Finding, FindingLog
 from sr2fhir.jsontext import JsonObject
@@ -77,15 +85,17 @@ def _document(
     head = header.read(env, HEADER)
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
     parts = structure(items)
+    findings = group_findings(items, members(parts), env.log)
 
     # what is stated for other items: it makes the context of each, and the entities that the context names
     parties = Parties(env.ids, head.equipment, uses)
     algorithms, sites = (
         Algorithms(env.ids, _unit(env, head), uses, env.log),
-        Sites(env.ids, head.patient["id"], uses, env.log),
+        Sites(env.ids, head.patient["id"], findings.value, uses, env.log),
     )
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
-    studies = Studies(env.ids, head.study, head.requests, env.evidence, uses)
+    system = env.options.accession_system
+    studies = Studies(env.ids, head.study, head.requests, env.evidence, uses, system)
     aspects = {
         "observer": lambda _, children, __: observers(children, parties, env.log),
         "subject": subjects.state,
@@ -93,22 +103,25 @@ def _document(
         "language": lambda _, children, __: _stated("language", language(children, uses, env.log)),
         "algorithm": algorithms.state,
         "finding-site": sites.state,
+        "finding": sites.state,
         "tracking": sites.state,
         "method": lambda _, children, __: _stated("method", _coded(children)),
     }
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties)
 
-    # what each item is; whether a number below a measurement is one itself depends on its references
+    # what each item is; a number below a measurement is one itself where it has references or says more
     times = EffectiveTimes(env, items, values, parts, head.moments.get("started"))
     references = ReferenceSets(env, values, parts, studies.of_instances)
-    of_items = item_roles(items, parts, uses.of, references.are_of)
+    of_items = item_roles(items, parts, uses.of, findings, references.are_of)
     foreign = of_another_patient(items, scoped)
     of_items = of_header_patient(of_items, foreign)
+    report_places(parts, of_items, env.log)
+    report_qualifiers(values, of_items, env.log)
     observations = dict.fromkeys(item for item, role in of_items.items() if role in OBSERVATIONS)
     effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}
-    found = Found(values, scoped, uses, sets, of_items, effective, fallback, foreign)
+    found = Found(values, scoped, uses, sets, of_items, findings, effective, fallback, foreign)
     performers = [
         each for item in observations for each in scoped[item].persons or fallback.persons
     ] or fallback.persons

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sr2fhir.documents.measurement_report.structure import GROUP, MEASURED, OBSERVATIONS, is_group
+from sr2fhir.documents.measurement_report.group_findings import GroupFindings
+from sr2fhir.documents.measurement_report.structure import (
+    EVALUATIONS,
+    GROUP,
+    MEASURED,
+    OBSERVATIONS,
+    is_group,
+)
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import tag, template_identifier
 from sr2fhir.model.context import Moment, Scope, Uses
@@ -35,6 +43,8 @@ class Found:
         Reference sets.
     roles
         What items are.
+    findings
+        Which Findings are negated, and which items say whether a finding is there.
     effective
         Effective times of what becomes an Observation.
     fallback
@@ -48,6 +58,7 @@ class Found:
     uses: Uses
     sets: Mapping[Item, list[JsonObject]]
     roles: Mapping[Item, str]
+    findings: GroupFindings
     effective: Mapping[Item, Moment]
     fallback: Fallback
     foreign: Collection[Item] = ()
@@ -78,6 +89,16 @@ def _is_said_beside(item: Item, target: Item) -> bool:
     return target.parent is item.parent and (anyhow or target.relationship == item.relationship)
 
 
+_QUALIFIER = "the qualifier of a number that is no observation of its own has no element"
+
+
+def report_qualifiers(values: Values, roles: Mapping[Item, str], log: FindingLog) -> None:
+    """Report the Numeric Value Qualifiers of numbers that become components or limits of a range."""
+    for item, value in values.of.items():
+        if "qualifier" in value and roles.get(item) not in OBSERVATIONS and not item.by_reference:
+            log.add("information", "no-target", item.position, _QUALIFIER)
+
+
 def content(items: list[Item], found: Found, ids: Ids) -> JsonObject:
     """Return the root with all that is below it."""
     writer = _Writer(found, ids)
@@ -99,7 +120,7 @@ class _Writer:
         """Return an item without its children."""
         found, attributes = self._found, item.attributes
         observed = found.roles.get(item) in OBSERVATIONS
-        pointed = observed and _has_source(item)
+        pointed = observed and self._has_source(item)
         use = found.uses.of.get(item)
         return filled(
             {
@@ -110,6 +131,8 @@ class _Writer:
                 "relationship": item.relationship,
                 "valueType": item.value_type,
                 "role": found.roles.get(item),
+                "negated": True if observed and item in found.findings.negated else None,
+                "presence": found.findings.presence.get(item),
                 "concept": item.concept.as_json(item.position) if item.concept else None,
                 "key": list(item.keys),
                 "template": template_identifier(attributes),
@@ -187,11 +210,13 @@ class _Writer:
         )
         return stated or {"unstated": True}
 
-
-def _has_source(item: Item) -> bool:
-    """Tell whether a resource may point back to an item: not to a member of a group without its own UID."""
-    inside = item.parent is not None and is_group(item.parent) and item.value_type != "CONTAINER"
-    return not inside or item.observation_uid is not None
+    def _has_source(self, item: Item) -> bool:
+        """Tell whether a resource may point back to an item: not to a member of a group without a UID."""
+        around = item.parent
+        while around is not None and self._found.roles.get(around) == EVALUATIONS:
+            around = around.parent
+        inside = around is not None and is_group(around) and item.value_type != "CONTAINER"
+        return not inside or item.observation_uid is not None
 
 
 def _observation_identifier(item: Item) -> JsonObject | None:
