@@ -47,15 +47,14 @@ def test_equipment_with_a_uid_keeps_its_id_whatever_else_changes():
     assert ids == {str(uuid.uuid5(uuid.NAMESPACE_OID, "urn:dicom:uid|urn:oid:1.2.9|equipment"))}
 
 
-OBSERVER = (
-    b.code(b.OBSERVER_TYPE, b.DEVICE, relationship=CONTEXT),
-    b.text(b.Code("121013", "DCM", "Device Observer Name"), "AI", relationship=CONTEXT),
-)
-ALGORITHM = b.text(b.ALGORITHM_NAME, "net", relationship=MOD)
-
-
-def observed(**header: object) -> Json:
-    return rendered(*OBSERVER, ALGORITHM, b.imaging_measurements(b.group()), **header).document
+def observed(name: str | None = "AI", **header: object) -> Json:
+    observer = [
+        b.code(b.OBSERVER_TYPE, b.DEVICE, relationship=CONTEXT),
+        b.text(b.Code("121013", "DCM", "Device Observer Name"), name or "", relationship=CONTEXT),
+    ]
+    algorithm = b.text(b.ALGORITHM_NAME, "net", relationship=MOD)
+    stated = [*(observer if name else []), algorithm]
+    return rendered(*stated, b.imaging_measurements(b.group()), **header).document
 
 
 def test_equal_observers_and_algorithms_are_one_over_all_documents():
@@ -65,15 +64,10 @@ def test_equal_observers_and_algorithms_are_one_over_all_documents():
 
 
 def test_an_algorithm_on_another_unit_is_another_device():
-    """The resource names its parent, the observer or else the equipment: under one id a PUT would change it."""
-    made = [
-        rendered(ALGORITHM, b.imaging_measurements(b.group()), ManufacturerModelName=model).document
-        for model in ("Model 1", "Model 2")
-    ]
-    assert made[0]["algorithm"][0]["id"] != made[1]["algorithm"][0]["id"]
-    one, other = observed(), observed(ManufacturerModelName="Model 2")
-    assert one["algorithm"][0]["id"] == other["algorithm"][0]["id"] != made[1]["algorithm"][0]["id"]
-    assert one["algorithm"][0]["parent"] == one["device"][0]["id"] == other["device"][0]["id"]
+    """The resource names its parent: under one id a PUT would change it."""
+    units = [observed(), observed("AI 2"), observed(None), observed(None, ManufacturerModelName="Model 2")]
+    assert len({each["algorithm"][0]["id"] for each in units}) == 4
+    assert observed(ManufacturerModelName="Model 2")["device"][0]["id"] == units[0]["device"][0]["id"]
 
 
 def test_two_devices_with_one_uid_are_two_with_a_finding():

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sr2fhir.accounting import finish
 from sr2fhir.comparing.differences import Difference, differences
 from sr2fhir.engines import Engine, EngineOptions, create
 from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
@@ -147,6 +146,8 @@ def finished(engine: Engine, rendering: Rendering) -> Any:
     """Return the finished Bundle that an engine makes, its numbers as text, or its error."""
     try:
         made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
+        from sr2fhir.accounting import finish  # loads pydicom
+
         return finish(made, rendering).bundle
     except EngineUnavailableError:
         raise

@@ -109,6 +109,8 @@ KINDS = {
     "BodyStructure": Kind(identifier_type="112040", merges=False),
     "ImagingSelection": OWN,
     "Observation": OWN,
+    "DiagnosticReport": OWN,
+    "Provenance": OWN,
 }
 """Each type of resource that the maps make, to how it is sent."""
 
