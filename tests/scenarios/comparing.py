@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tests.scenarios.words import NO_ENTRY, PUT, Json
@@ -21,47 +22,49 @@ URN = "urn:uuid:"
 
 
 def roles(entries: list[Json], expected: dict[str, Json]) -> dict[str, str]:
-    """Return id to role: resources are paired that say the same but for their references, then in their order."""
+    """Return id to role: of each type, the resources that say most alike are paired, the first ones first."""
+    made = {entry["resource"]["id"]: entry["resource"] for entry in entries}
+    said = {place: statements(resource) for place, resource in made.items()}
+    wanted = {role: statements(resource) for role, resource in expected.items()}
+    pairs = [
+        (-len(said[place] & wanted[role]), place, role)
+        for place, resource in made.items()
+        for role, one in expected.items()
+        if one["resourceType"] == resource["resourceType"]
+    ]
     found: dict[str, str] = {}
-    for kind in {resource["resourceType"] for resource in expected.values()}:
-        made = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == kind]
-        open_roles = {role: one for role, one in expected.items() if one["resourceType"] == kind}
-        left = []
-        for resource in made:
-            said = key(resource)
-            role = next((role for role, one in open_roles.items() if key(one) == said), None)
-            if role is None:
-                left.append(resource)
-            else:
-                found[resource["id"]] = role
-                del open_roles[role]
-        found.update((resource["id"], role) for resource, role in zip(left, open_roles, strict=False))
-    for entry in entries:  # what nothing expects is called after its type
-        found.setdefault(entry["resource"]["id"], f"unexpected {entry['resource']['resourceType']}")
+    for _, place, role in sorted(pairs, key=itemgetter(0)):
+        if place not in found and role not in found.values():
+            found[place] = role
+    for place, resource in made.items():  # what nothing expects is called after its type
+        found.setdefault(place, f"unexpected {resource['resourceType']} {place}")
     return found
 
 
-def key(resource: Json) -> str:
-    """Return what a resource says, without its id and without where its references lead."""
-    return dumps(canonical({name: value for name, value in resource.items() if name != "id"}, None))
-
-
-def canonical(node: Any, names: dict[str, str] | None, element: str = "") -> Any:
-    """Return a part of a resource with roles for ids, numbers with their text, and sets in one order.
-
-    Without names, references lead nowhere: they are left out.
-    """
+def statements(node: Any, path: str = "") -> frozenset[str]:
+    """Return each value in a resource with the path to it, but for ids and for where references lead."""
     if isinstance(node, dict):
-        kept = {name: value for name, value in node.items() if names is not None or name != "reference"}
-        if names is None and "reference" in node and isinstance(node["reference"], dict):
-            kept["reference"] = node["reference"]  # CodeableReference.reference
-        return {name: canonical(value, names, name) for name, value in kept.items()}
+        parts = [
+            statements(value, f"{path}.{name}")
+            for name, value in node.items()
+            if name != "id" and not (name == "reference" and isinstance(value, str))
+        ]
+        return frozenset().union(*parts)
+    if isinstance(node, list):
+        return frozenset().union(*(statements(each, path) for each in node))
+    return frozenset([f"{path} {node}"])
+
+
+def canonical(node: Any, names: dict[str, str], element: str = "") -> Any:
+    """Return a part of a resource with roles for ids, numbers with their text, and sets in one order."""
+    if isinstance(node, dict):
+        return {name: canonical(value, names, name) for name, value in node.items()}
     if isinstance(node, list):
         parts = [canonical(each, names) for each in node]
         return sorted(parts, key=dumps) if element in UNORDERED else parts
     if isinstance(node, (Decimal, float, int)) and not isinstance(node, bool):
         return f"number {node}"
-    if isinstance(node, str) and element == "reference" and names is not None:
+    if isinstance(node, str) and element == "reference":
         return names.get(node.removeprefix(URN), node)
     return node
 

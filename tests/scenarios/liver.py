@@ -171,7 +171,7 @@ def add_lines(doc: Document) -> None:
             bodySite={"reference": SITE},
             focus=selections("source_of_lines"),
             instance=[
-                instance(f"{BASE}.4.1", CT, imageRegion2D={"regionType": "polyline", "coordinate": ends})
+                instance(f"{BASE}.4.1", CT, imageRegion2D=[{"regionType": "polyline", "coordinate": ends}])
             ],
         )
     doc.add_source("source_of_lines", "1.8.1")

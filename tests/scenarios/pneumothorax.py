@@ -137,10 +137,12 @@ def present() -> Expected:
             instance(
                 f"{ROOT}.1.4.1",
                 DX,
-                imageRegion2D={
-                    "regionType": "polyline",
-                    "coordinate": [812.5, 240.5, 901.5, 262.5, 955.5, 344.5, 812.5, 240.5],
-                },
+                imageRegion2D=[
+                    {
+                        "regionType": "polyline",
+                        "coordinate": [812.5, 240.5, 901.5, 262.5, 955.5, 344.5, 812.5, 240.5],
+                    }
+                ],
             )
         ],
     )

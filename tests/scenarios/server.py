@@ -50,7 +50,10 @@ class Server:
             place
             for place, one in self.stored.items()
             if one["resourceType"] == kind
-            and any((each.get("system"), each.get("value")) == (system, value) for each in one["identifier"])
+            and any(
+                (each.get("system"), each.get("value")) == (system, value)
+                for each in one.get("identifier", ())
+            )
         ]
 
     def count(self, kind: str) -> int:
