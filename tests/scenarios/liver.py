@@ -28,7 +28,7 @@ from tests.scenarios.words import (
     tracking,
 )
 
-__all__ = ["recist"]
+__all__ = ["recist", "with_diagnostic_report"]
 
 ROOT = "2.25.123128406075323769659594660072358170624"
 BASE = f"{ROOT}.6"
@@ -257,3 +257,14 @@ def add_sum_and_response(doc: Document) -> None:
         device=DEVICE,
         derivedFrom=selections("source_of_response"),
     )
+
+
+def with_diagnostic_report() -> Expected:
+    """D37 on request: results are groups, derived measurements and evaluations without a group, no members."""
+    expected = recist()
+    expected.document.add_report(
+        (DCM, "126000", "Imaging Measurement Report"),
+        interpreters=[],
+        results=["lines", "volumetry", "sum", "response"],
+    )
+    return expected

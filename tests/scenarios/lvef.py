@@ -5,6 +5,8 @@ Written from docs/specification.md and the decisions D32 to D55 before the docum
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.scenarios.words import (
     DCM,
     LOINC,
@@ -27,7 +29,7 @@ from tests.scenarios.words import (
     table,
 )
 
-__all__ = ["ejection_fraction"]
+__all__ = ["ejection_fraction", "with_diagnostic_report"]
 
 ROOT = "2.25.123128406075323769659594660072358170624"
 NAME = "Left Ventricular Ejection Fraction by US"
@@ -167,4 +169,17 @@ def ejection_fraction() -> Expected:
         losses={"StudyTime": "assumed-offset"},  # D39
         findings={"no-target": "information", "assumed-offset": "warning"},
         findings_of_transaction={"unmatched-patient": "warning"},
+    )
+
+
+def with_diagnostic_report() -> Expected:
+    """D37 on request: the same, and a DiagnosticReport that the verifying observer interpreted."""
+    expected = ejection_fraction()
+    doc = expected.document
+    doc.add_person("signer", "Berg", "Kai")
+    doc.add_report((DCM, "126000", "Imaging Measurement Report"), interpreters=["signer"], results=["group"])
+    signed = "VerifyingObserverSequence.1.VerifyingObserverName"
+    return replace(
+        expected,
+        unmapped={source: reason for source, reason in expected.unmapped.items() if source != signed},
     )

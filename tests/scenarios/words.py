@@ -268,6 +268,26 @@ class Document:
             **elements,
         )
 
+    def add_report(self, title: tuple[str, ...], *, interpreters: list[str], results: list[str]) -> None:
+        """D37: the document as a whole."""
+        interpreted = [ref(role, "Practitioner") for role in interpreters]
+        self.add(
+            "report",
+            "DiagnosticReport",
+            **self.meta(None),
+            identifier=[oid(self.uid)],
+            **self.based_on(),
+            status=self.status,
+            code=concept(title),
+            subject=self.subject(),
+            effectiveDateTime=self.effective,
+            issued=self.issued,
+            performer=[ref(self.performer, "Practitioner")] if self.performer else [],
+            **({"resultsInterpreter": interpreted} if interpreted else {}),
+            result=observations(*results),
+            study=self.of_study(),
+        )
+
     def add_group(self, role: str, /, **elements: Any) -> None:
         category = [concept(MEASUREMENT_GROUP)]  # D43: always
         self.add_observation(role, "imaging-measurement-group", category=category, **elements)
