@@ -162,6 +162,59 @@ def test_no_resource_is_an_orphan(made: Made, name: str) -> None:
     ] == []
 
 
+# ---- the document as a whole, on request --------------------------------------------------------------------
+
+REPORTED = {
+    "lvef_mean_of_three": lvef.with_diagnostic_report(),
+    "liver_recist": liver.with_diagnostic_report(),
+}
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_a_diagnostic_report_on_request(engine: Engine, name: str) -> None:
+    """D37: the resources of the document are the same, and there is one more that holds them together."""
+    options = sr2fhir.RenderOptions(diagnostic_report=True)
+    result = sr2fhir.Transformer(engine, options=options).transform(file(name))
+    seen, wanted = comparing.resources(result, REPORTED[name]), comparing.wanted(REPORTED[name])
+    assert sorted(seen) == sorted(wanted)
+    for role, resource in wanted.items():
+        assert seen[role] == resource, role
+    unmapped = {line.source: line.reason for line in result.report.attributes if line.category == "UNM"}
+    assert unmapped == REPORTED[name].unmapped
+    assert errors(engine, result.json) == []
+
+
+def test_a_provenance_tells_who_read_and_who_signed(engine: Engine) -> None:
+    """D38: author, verifier with the time of the signature, assembler; the SR as source."""
+    options = sr2fhir.RenderOptions(diagnostic_report=True, provenance=True)
+    result = sr2fhir.Transformer(engine, options=options).transform(file("lvef_mean_of_three"))
+    expected = lvef.with_diagnostic_report()
+    entries = result.bundle["entry"]
+    stories = [one["resource"] for one in entries if one["resource"]["resourceType"] == "Provenance"]
+    people = {
+        f"urn:uuid:{one['resource']['id']}": one["resource"]["name"][0]["family"]
+        for one in entries
+        if one["resource"]["resourceType"] == "Practitioner"
+    }
+    assert people
+    (report,) = (one["fullUrl"] for one in entries if one["resource"]["resourceType"] == "DiagnosticReport")
+    assert {target["reference"] for story in stories for target in story["target"]} == {report}
+    assert {story["recorded"] for story in stories} == {expected.document.issued}
+    agents = [
+        (agent["type"]["coding"][0]["code"], people.get(agent["who"]["reference"], agent["who"]["type"]))
+        for story in stories
+        for agent in story["agent"]
+    ]
+    assert sorted(agents) == [("assembler", "Device"), ("author", "Lund"), ("verifier", "Berg")]
+    # D39: no offset is known, so the time of the signature is a date
+    assert [story["occurredDateTime"] for story in stories if "occurredDateTime" in story] == ["2026-02-11"]
+    sources = [entity for story in stories for entity in story["entity"]]
+    assert {(entity["role"], entity["what"]["identifier"]["value"]) for entity in sources} == {
+        ("source", f"urn:oid:{expected.document.uid}")
+    }
+    assert errors(engine, result.json) == []
+
+
 # ---- what a server holds, and what a client finds -----------------------------------------------------------
 
 
