@@ -117,11 +117,11 @@ def recist() -> Expected:
             1.7          SUPP     study.procedure
             1.8          CONTEXT
             1.8.1        IG       lines source_of_lines
-            1.8.1.1      IG       lesion.identifier long.code short.code
+            1.8.1.1      IG       lesion.identifier
             1.8.1.2      IG       lesion.identifier
             1.8.1.3      IG       lines.valueCodeableConcept
-            1.8.1.4      IG       lesion.includedStructure long.code short.code
-            1.8.1.4.1    IG       lesion.includedStructure long.code short.code
+            1.8.1.4      IG       lesion.includedStructure
+            1.8.1.4.1    IG       lesion.includedStructure
             1.8.1.4.2    IG       lesion.includedStructure
             1.8.1.5      IG       long long.code long.valueQuantity
             1.8.1.5.1    IG       line_of_long line_of_long.instance
@@ -131,11 +131,11 @@ def recist() -> Expected:
             1.8.1.6.1.1  IG       line_of_short.instance
             1.8.1.7      IG       method method.code method.valueCodeableConcept
             1.8.2        IG       volumetry source_of_volumetry
-            1.8.2.1      IG       lesion.identifier volume.code
+            1.8.2.1      IG       lesion.identifier
             1.8.2.2      IG       lesion.identifier
-            1.8.2.3      IG       lesion.includedStructure volume.code
+            1.8.2.3      IG       lesion.includedStructure
             1.8.2.3.1    IG       lesion.includedStructure
-            1.8.2.4      IG       lesion.includedStructure volume.code
+            1.8.2.4      IG       lesion.includedStructure
             1.8.2.5      IG       segment segment.code segment.instance
             1.8.2.6      IG       images images.code images.instance
             1.8.2.7      IG       images.instance
@@ -195,7 +195,10 @@ def add_lines(doc: Document) -> None:
         )
     doc.add_evaluation(
         "method",
-        code=concept((DCM, "112021", "Response Evaluation Method")),
+        code=concept(
+            (DCM, "112021", "Response Evaluation Method"),
+            text=for_people("Response Evaluation Method", *WHERE),
+        ),
         valueCodeableConcept=concept((DCM, "126081", "RECIST 1.1")),
         bodyStructure=SITE,
         device=DEVICE,

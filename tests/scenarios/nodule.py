@@ -69,24 +69,23 @@ def baseline() -> Expected:
             1.5.1.4     no-target
             1.6         CONTEXT
             1.6.1       IG       group source
-            1.6.1.1     IG       lesion.identifier measured.code
+            1.6.1.1     IG       lesion.identifier
             1.6.1.2     IG       lesion.identifier
             1.6.1.3     IG       group.code
             1.6.1.4     IG       group.valueCodeableConcept
             1.6.1.5     SUPP     every.component
             1.6.1.6     SUPP     every.component
             1.6.1.7     SUPP     every.component
-            1.6.1.8     IG       lesion.includedStructure measured.code
-            1.6.1.8.1   IG       lesion.includedStructure measured.code
+            1.6.1.8     IG       lesion.includedStructure
+            1.6.1.8.1   IG       lesion.includedStructure
             1.6.1.9     IG       segment segment.code segment.instance
-            1.6.1.10    IG       images images.code images.seriesUid images.instance
+            1.6.1.10    IG       images images.code images.instance
             1.6.1.11    IG       volume volume.code volume.valueQuantity
             1.6.1.12    IG       diameter diameter.code diameter.valueQuantity
             1.6.1.12.1  SUPP     diameter.component
             1.6.1.13    IG       density density.code density.valueCodeableConcept
             """,
             every=EVERY,
-            measured=["volume", "diameter"],
         ),
         unmapped={"SeriesNumber": "no-target", "InstanceNumber": "no-target"},
         findings={"no-target": "information", "unknown-scheme": "warning"},
@@ -118,23 +117,22 @@ def follow_up() -> Expected:
             1.5.1.4     no-target
             1.6         CONTEXT
             1.6.1       IG       group source
-            1.6.1.1     IG       lesion.identifier measured.code
+            1.6.1.1     IG       lesion.identifier
             1.6.1.2     IG       lesion.identifier
             1.6.1.3     IG       group.code
             1.6.1.4     IG       group.valueCodeableConcept
             1.6.1.5     SUPP     every.component
             1.6.1.6     SUPP     every.component
-            1.6.1.7     IG       lesion.includedStructure measured.code
-            1.6.1.7.1   IG       lesion.includedStructure measured.code
+            1.6.1.7     IG       lesion.includedStructure
+            1.6.1.7.1   IG       lesion.includedStructure
             1.6.1.8     IG       segment segment.code segment.instance
-            1.6.1.9     IG       images images.code images.seriesUid images.instance
+            1.6.1.9     IG       images images.code images.instance
             1.6.1.10    IG       volume volume.code volume.valueQuantity
             1.6.1.11    IG       diameter diameter.code diameter.valueQuantity
             1.6.1.11.1  SUPP     diameter.component
             1.6.1.12    IG       density density.code density.valueCodeableConcept
             """,
             every=EVERY,
-            measured=["volume", "diameter"],
         ),
         unmapped={"SeriesNumber": "no-target", "InstanceNumber": "no-target"},
         findings={"no-target": "information", "unknown-scheme": "warning"},
@@ -248,7 +246,7 @@ def add_results(doc: Document, number: int, time_point: list[Json], *, volume: s
     )
     doc.add_evaluation(
         "density",
-        code=concept((DCM, "112118", "Density")),
+        code=concept((DCM, "112118", "Density"), text=for_people("Density", *WHERE)),
         valueCodeableConcept=concept(("urn:x-dicom-csd:99NODX", "SOLID", "Solid")),
         component=time_point,
         **common,

@@ -9,13 +9,15 @@ from tests.scenarios.words import (
     DCM,
     LOINC,
     MEASUREMENT_GROUP,
+    NEGATIVE,
     NO_ENTRY,
+    POSITIVE,
     PUT,
     SCT,
-    V3_INTERPRETATION,
     Document,
     Expected,
     Json,
+    component,
     concept,
     for_people,
     instance,
@@ -158,7 +160,7 @@ def present() -> Expected:
         code=concept(MEASUREMENT_GROUP),
         valueCodeableConcept=concept(PNEUMOTHORAX),
         # D42: an evaluation whose code is the group's Finding
-        interpretation=[concept(PRESENT, (V3_INTERPRETATION, "POS"))],
+        interpretation=[concept(PRESENT, POSITIVE)],
         hasMember=observations("length", "collapse", "certainty", "presence", "priority"),
         **common,
     )
@@ -186,11 +188,14 @@ def present() -> Expected:
         **common,
     )
     doc.add_evaluation(
-        "presence", code=concept(PNEUMOTHORAX), valueCodeableConcept=concept(PRESENT), **common
+        "presence",
+        code=concept(PNEUMOTHORAX, text=for_people("Pneumothorax", *where)),
+        valueCodeableConcept=concept(PRESENT),
+        **common,
     )
     doc.add_evaluation(
         "priority",
-        code=concept(PRIORITY),
+        code=concept(PRIORITY, text=for_people("Priority", *where)),
         valueCodeableConcept=concept((SCT, "25876001", "Emergency")),
         **common,
     )
@@ -221,11 +226,11 @@ def present() -> Expected:
             1.8         SUPP     study.procedure
             1.9         CONTEXT
             1.9.1       IG       group source
-            1.9.1.1     IG       lesion.identifier measured.code  # 3.8.01: the text for people
+            1.9.1.1     IG       lesion.identifier
             1.9.1.2     IG       lesion.identifier
             1.9.1.3     IG       group.valueCodeableConcept
-            1.9.1.4     IG       lesion.includedStructure measured.code
-            1.9.1.4.1   IG       lesion.includedStructure measured.code
+            1.9.1.4     IG       lesion.includedStructure
+            1.9.1.4.1   IG       lesion.includedStructure
             1.9.1.4.2   IG       lesion.includedStructure
             1.9.1.5     IG       algorithm.displayName algorithm.name
             1.9.1.6     IG       algorithm.version
@@ -240,7 +245,6 @@ def present() -> Expected:
             1.9.1.14    IG       priority priority.code priority.valueCodeableConcept
             """,
             every=every,
-            measured=["length", "collapse", "certainty"],
         ),
         unmapped={"SeriesNumber": "no-target", "InstanceNumber": "no-target"},  # section 8, 1
         findings={"no-target": "information"},
@@ -272,8 +276,10 @@ def absent() -> Expected:
     doc.add_group(
         "group",
         code=concept(MEASUREMENT_GROUP),
-        interpretation=[concept(absent, (V3_INTERPRETATION, "NEG"))],
+        interpretation=[concept(absent, NEGATIVE)],
         hasMember=observations("certainty", "finding", "priority"),
+        # D40: the children of a Finding are components of the group, those of a negated one, too
+        component=[component(concept((SCT, "705057003", "Presence")), valueCodeableConcept=concept(absent))],
         **common,
     )
     doc.add_measurement(
@@ -314,8 +320,8 @@ def absent() -> Expected:
             1.8         SUPP     study.procedure
             1.9         CONTEXT
             1.9.1       IG       group source
-            1.9.1.1     IG       finding finding.code
-            1.9.1.1.1   IG       finding.valueCodeableConcept group.interpretation
+            1.9.1.1     SUPP     finding finding.code  # section 8, 6
+            1.9.1.1.1   IG       finding.valueCodeableConcept group.interpretation group.component
             1.9.1.2     IG       every.bodySite image.bodySite
             1.9.1.3     IG       algorithm.displayName algorithm.name
             1.9.1.4     IG       algorithm.version

@@ -170,23 +170,23 @@ def items() -> Iterator[str]:
     yield "1.3 IG reader.name"
     yield "1.4 CONTEXT"
     for number, name in enumerate(PARAMETERS, 1):
-        group, texts = f"1.4.{number}", elements(measured[name], "code")
+        group = f"1.4.{number}"
         yield f"{group} IG group_{name} source_{name}"
-        yield f"{group}.1 IG lesion.identifier {texts}"
+        yield f"{group}.1 IG lesion.identifier"
         yield f"{group}.2 IG lesion.identifier"
         yield f"{group}.3 IG group_{name}.valueCodeableConcept"
-        yield f"{group}.4 IG lesion.includedStructure {texts}"
+        yield f"{group}.4 IG lesion.includedStructure"
         yield f"{group}.5 IG segment_{name} segment_{name}.code segment_{name}.instance"
-        yield (
-            f"{group}.6 IG images_{name} images_{name}.code images_{name}.seriesUid images_{name}.instance"
-        )
+        yield (f"{group}.6 IG images_{name} images_{name}.code images_{name}.instance")
         for position, role in enumerate(measured[name], 7):
             device, num = f"algorithm_{name}", f"{group}.{position}"
             yield f"{num} IG {role} {role}.code {role}.valueQuantity"
             yield f"{num}.1 IG {device}.displayName {device}.name"
             yield f"{num}.2 IG {device}.version"
-            yield f"{num}.3 IG {device}.property {role}.component"
-            yield f"{num}.4 IG {device}.property {role}.component"
+            # section 8: lineage decides, and the Device has that of the first number that states it
+            reached = f"IG {device}.property" if role == measured[name][0] else "SUPP"
+            yield f"{num}.3 {reached} {role}.component"
+            yield f"{num}.4 {reached} {role}.component"
 
 
 def elements(roles: list[str], name: str) -> str:

@@ -242,6 +242,26 @@ def test_two_time_points_are_one_patient_one_lesion_and_a_trend(made: Made) -> N
     ]
 
 
+def test_two_sites_of_one_lesion_do_not_stop_later_reports(engine: Engine, made: Made) -> None:
+    """D34: a lesion that one report puts at two sites has two BodyStructures, but is known by one of them only.
+
+    Two resources with one identifier would have a server refuse (412) every later conditional create by it.
+    """
+    report = DOCUMENTS["nodule_baseline"]()
+    groups = report.ContentSequence[5].ContentSequence
+    other = deepcopy(groups[0])
+    other.ContentSequence[7].ConceptCodeSequence[0].CodeValue = "39607008"  # Lung, not the upper lobe
+    groups.append(other)
+    packaging = sr2fhir.Packaging("transaction")
+    result = sr2fhir.Transformer(engine, packaging=packaging).transform(report)
+    assert "conflict" in {finding.code for finding in result.findings}
+    server = Server()
+    server.post(result.bundle)
+    server.post(made["nodule_follow_up", "transaction"].bundle)
+    assert server.count("BodyStructure") == 2
+    assert server.only("BodyStructure", "urn:dicom:uid", f"urn:oid:{nodule.ROOT}.0.20")
+
+
 def test_the_patient_without_pneumothorax_is_not_found_by_it(made: Made) -> None:
     """Scenario a: D41; an alert asks for the finding as a value, or for Present."""
     server = Server()

@@ -27,10 +27,12 @@ SOP_CLASS = "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/se
 MEASUREMENT_GROUP = (DCM, "125007", "Measurement Group")
 EVALUATIONS = (UMLS, "C0034375", "Qualitative Evaluations")
 DERIVED = (DCM, "126011", "Derived Imaging Measurements")
-# D43: of an imaging-measurement; R5 names the system
-IMAGING = {
-    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "imaging"}]
-}
+# D43: of an imaging-measurement, with the display of HL7's code system
+OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+IMAGING = (OBSERVATION_CATEGORY, "imaging", "Imaging")
+# D41, D42: beside the coding of the SR, with the displays of HL7's code system
+POSITIVE = (V3_INTERPRETATION, "POS", "Positive")
+NEGATIVE = (V3_INTERPRETATION, "NEG", "Negative")
 
 SR_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
@@ -107,7 +109,7 @@ def tracking(name: str, uid: str) -> list[Json]:
 
 
 def for_people(name: str, lesion: str, site: str) -> str:
-    """Write the text of a measurement of a tracked lesion (3.8.01)."""
+    """Write the text of a measurement or evaluation of a tracked lesion (3.8.01, 3.9.01)."""
     return f"{name} \N{EN DASH} {lesion} ({site})"
 
 
@@ -293,7 +295,7 @@ class Document:
         self.add_observation(role, "imaging-measurement-group", category=category, **elements)
 
     def add_measurement(self, role: str, /, **elements: Any) -> None:
-        self.add_observation(role, "imaging-measurement", category=[IMAGING], **elements)
+        self.add_observation(role, "imaging-measurement", category=[concept(IMAGING)], **elements)
 
     def add_evaluation(self, role: str, /, **elements: Any) -> None:
         self.add_observation(
