@@ -6,12 +6,15 @@ Written from docs/specification.md and the decisions D32 to D55 before the docum
 from __future__ import annotations
 
 from tests.scenarios.words import (
+    CT,
     DCM,
     DERIVED,
     MEASUREMENT_GROUP,
     NO_ENTRY,
     PUT,
+    ROOT,
     SCT,
+    SEGMENTATION,
     Document,
     Expected,
     concept,
@@ -30,10 +33,7 @@ from tests.scenarios.words import (
 
 __all__ = ["recist", "with_diagnostic_report"]
 
-ROOT = "2.25.123128406075323769659594660072358170624"
 BASE = f"{ROOT}.6"
-CT = "1.2.840.10008.5.1.4.1.1.2"
-SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 LESION = tracking("Liver target 1", f"{ROOT}.0.30")
 WHERE = ("Liver target 1", "right liver")
 AXES = {

@@ -13,6 +13,7 @@ from tests.scenarios.words import (
     MEASUREMENT_GROUP,
     NO_ENTRY,
     PUT,
+    ROOT,
     SCT,
     V3_INTERPRETATION,
     Document,
@@ -31,7 +32,6 @@ from tests.scenarios.words import (
 
 __all__ = ["ejection_fraction", "with_diagnostic_report"]
 
-ROOT = "2.25.123128406075323769659594660072358170624"
 NAME = "Left Ventricular Ejection Fraction by US"
 CODE = (LOINC, "18043-0", NAME)
 MEANING = "http://terminology.hl7.org/CodeSystem/referencerange-meaning"

@@ -6,11 +6,14 @@ Written from docs/specification.md and the decisions D32 to D55 before the docum
 from __future__ import annotations
 
 from tests.scenarios.words import (
+    CT,
     DCM,
     LOINC,
     NO_ENTRY,
     PUT,
+    ROOT,
     SCT,
+    SEGMENTATION,
     UMLS,
     Document,
     Expected,
@@ -32,9 +35,6 @@ from tests.scenarios.words import (
 
 __all__ = ["baseline", "follow_up"]
 
-ROOT = "2.25.123128406075323769659594660072358170624"
-CT = "1.2.840.10008.5.1.4.1.1.2"
-SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 VOLUME = (SCT, "118565006", "Volume")
 LESION = tracking("Nodule RUL 1", f"{ROOT}.0.20")
 WHERE = ("Nodule RUL 1", "right upper lobe of lung")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from tests.scenarios.words import (
     DCM,
+    DX,
     LOINC,
     MEASUREMENT_GROUP,
     NEGATIVE,
     NO_ENTRY,
     POSITIVE,
     PUT,
+    ROOT,
     SCT,
     Document,
     Expected,
@@ -34,8 +36,6 @@ from tests.scenarios.words import (
 
 __all__ = ["absent", "present"]
 
-ROOT = "2.25.123128406075323769659594660072358170624"
-DX = "1.2.840.10008.5.1.4.1.1.1.1"
 PNEUMOTHORAX = (SCT, "36118008", "Pneumothorax")
 CHEST = concept((SCT, "816094009", "Chest"))
 CERTAINTY = (DCM, "111012", "Certainty of Finding")

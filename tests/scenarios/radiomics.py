@@ -11,11 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.scenarios.words import (
+    CT,
     DCM,
     IBSI,
     MEASUREMENT_GROUP,
     PUT,
+    ROOT,
     SCT,
+    SEGMENTATION,
     Document,
     Expected,
     component,
@@ -35,10 +38,7 @@ from tests.scenarios.words import (
 
 __all__ = ["features"]
 
-ROOT = "2.25.123128406075323769659594660072358170624"
 BASE = f"{ROOT}.7"
-CT = "1.2.840.10008.5.1.4.1.1.2"
-SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 LESION = tracking("Tumor 1", f"{ROOT}.0.40")
 # the text of units; "no units" is "1" (3.1.06)
 UNITS = {

@@ -19,7 +19,7 @@ from sr2fhir.validation import validate
 from samples.scenarios.make import DOCUMENTS, FOLDER
 from tests.scenarios import comparing, liver, lvef, nodule, pneumothorax, radiomics
 from tests.scenarios.server import Server
-from tests.scenarios.words import SCT
+from tests.scenarios.words import ROOT, SCT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,8 +229,8 @@ def test_two_time_points_are_one_patient_one_lesion_and_a_trend(made: Made) -> N
     assert server.count("Device") == 1  # equal content
     assert server.count("Observation") == 8
     assert server.overwritten == []
-    lesion = server.only("BodyStructure", "urn:dicom:uid", f"urn:oid:{nodule.ROOT}.0.20")
-    patient = server.only("Patient", f"urn:oid:{nodule.ROOT}.0.1", "P-2001")
+    lesion = server.only("BodyStructure", "urn:dicom:uid", f"urn:oid:{ROOT}.0.20")
+    patient = server.only("Patient", f"urn:oid:{ROOT}.0.1", "P-2001")
     # Observation?patient=…&code=http://snomed.info/sct|118565006&_sort=date, one search
     found = server.observations(patient, SCT, "118565006")
     assert [
@@ -259,7 +259,7 @@ def test_two_sites_of_one_lesion_do_not_stop_later_reports(engine: Engine, made:
     server.post(result.bundle)
     server.post(made["nodule_follow_up", "transaction"].bundle)
     assert server.count("BodyStructure") == 2
-    assert server.only("BodyStructure", "urn:dicom:uid", f"urn:oid:{nodule.ROOT}.0.20")
+    assert server.only("BodyStructure", "urn:dicom:uid", f"urn:oid:{ROOT}.0.20")
 
 
 def test_the_patient_without_pneumothorax_is_not_found_by_it(made: Made) -> None:
@@ -267,7 +267,7 @@ def test_the_patient_without_pneumothorax_is_not_found_by_it(made: Made) -> None
     server = Server()
     for name in ("pneumothorax_present", "pneumothorax_absent"):
         server.post(made[name, "transaction"].bundle)
-    ill = server.only("Patient", f"urn:oid:{nodule.ROOT}.0.1", "P-1001")
+    ill = server.only("Patient", f"urn:oid:{ROOT}.0.1", "P-1001")
     for code in (pneumothorax.PNEUMOTHORAX, pneumothorax.PRESENT):
         having = [one for one in server.all("Observation") if has(one.get("valueCodeableConcept"), code)]
         assert having

@@ -13,6 +13,9 @@ from urllib.parse import quote
 
 Json = dict[str, Any]
 
+# of the UIDs of all documents
+ROOT = "2.25.123128406075323769659594660072358170624"
+
 PROFILES = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 SCT = "http://snomed.info/sct"
@@ -38,10 +41,13 @@ SR_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
     "1.2.840.10008.5.1.4.1.1.88.33": "Comprehensive SR Storage",
 }
+CT = "1.2.840.10008.5.1.4.1.1.2"
+DX = "1.2.840.10008.5.1.4.1.1.1.1"
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
-    "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation Storage",
+    CT: "CT Image Storage",
+    DX: "Digital X-Ray Image Storage - For Presentation",
+    SEGMENTATION: "Segmentation Storage",
 }
 
 # a request of a transaction: POST with a conditional create, PUT under the own id, or no entry at all
@@ -135,8 +141,10 @@ class Document:
         UIDs of the document.
     status, issued, effective
         Of all its Observations.
-    performer, site
-        Roles, of all its Observations.
+    performer
+        Role, of all its Observations.
+    resources
+        By role, in the order of the Bundle.
     """
 
     uid: str
