@@ -1,0 +1,1 @@
+"""Five clinical scenarios as Measurement Reports; `make.py` writes them."""
