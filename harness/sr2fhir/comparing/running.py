@@ -144,10 +144,10 @@ def compare(name: str, rendering: Rendering, engines: Mapping[str, Engine]) -> C
 
 def finished(engine: Engine, rendering: Rendering) -> Any:
     """Return the finished Bundle that an engine makes, its numbers as text, or its error."""
+    from sr2fhir.accounting import finish  # loads pydicom
+
     try:
         made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
-        from sr2fhir.accounting import finish  # loads pydicom
-
         return finish(made, rendering).bundle
     except EngineUnavailableError:
         raise
