@@ -161,11 +161,14 @@ def test_10_to_12_measurements(example: Example) -> None:
         (code, str(value["value"]), value["unit"], value["code"]) for code, value in values
     ] == MEASUREMENTS
     algorithm = example.one("Device", "algorithm-identification")
+    origin = example.one("ImagingSelection", "source-sr-content-item")
     segment = example.one("ImagingSelection", "referenced-segment")
     for each in found:
         assert example.target(each["device"]) == algorithm
-        assert [example.target(reference) for reference in each["derivedFrom"]] == [segment]
-        assert "category" not in each
+        assert [example.target(reference) for reference in each["derivedFrom"]] == [origin, segment]
+        assert [coded(category) for category in each["category"]] == [
+            ("http://terminology.hl7.org/CodeSystem/observation-category", "imaging")
+        ]
 
 
 EVALUATIONS = [

@@ -292,8 +292,9 @@ def test_dicoms_own_code_of_absent_negates_too(engine: Engine) -> None:
     finding = report.ContentSequence[8].ContentSequence[0].ContentSequence[0]
     finding.ContentSequence[0].ConceptCodeSequence[0].CodeValue = DICOMS_ABSENT
     expected = deepcopy(EXPECTED["pneumothorax_absent"])
-    negated = (expected.document.resources[role] for role in ("group", "finding"))
-    for concept in (next(negated)["interpretation"][0], next(negated)["valueCodeableConcept"]):
+    group, finding = (expected.document.resources[role] for role in ("group", "finding"))
+    presence = group["component"][0]["valueCodeableConcept"]
+    for concept in (group["interpretation"][0], presence, finding["valueCodeableConcept"]):
         concept["coding"][0]["code"] = DICOMS_ABSENT
     result = sr2fhir.Transformer(engine).transform(report)
     assert comparing.resources(result, expected) == comparing.wanted(expected)
