@@ -94,13 +94,10 @@ def wanted(expected: Expected) -> dict[str, Json]:
 def wanted_in_transaction(expected: Expected) -> dict[str, Json]:
     """Return role to resource as they are to be in a transaction (specification 1.2).
 
-    Whom the server is to know itself has no entry, and references to it name type and identifier only. The study
-    carries what it must have, and nothing that the archive knows better.
+    Whom the server is to know itself has no entry, and references to it name type and identifier only.
     """
     without = {role for role, request in expected.requests.items() if request is NO_ENTRY}
-    study = expected.document.resources["study"]
-    stub = {name: study[name] for name in ("resourceType", "status", "subject")}
-    stated = {**expected.document.resources, "study": {**stub, "identifier": study["identifier"][:1]}}
+    stated = expected.document.resources
     return {role: canonical(logical(one, without), {}) for role, one in stated.items() if role not in without}
 
 

@@ -16,6 +16,7 @@ from sr2fhir.model.identifiers import MAX_UID_LENGTH, Ids, Issuers, bare, parsed
 from sr2fhir.model.times import is_instant
 
 _UNMATCHABLE = "the identifier has control characters: others must not be matched by it, and it is left out"
+_NOT_ENUMERATED = "the value is none of those that DICOM allows ({})"
 _SEVERAL_ISSUERS = "the identifier has more than one issuer: the first was taken"
 
 Disposition = Literal["mapped", "implied", "context"]
@@ -47,6 +48,8 @@ class Row:
         What is said of it where no element holds it.
     unless
         Keyword of an attribute beside which nothing is said of it.
+    values
+        The only ones that a text may have; none: any.
     """
 
     keyword: str
@@ -55,6 +58,7 @@ class Row:
     beside: Mapping[str, str]
     disposition: Disposition | None
     unless: str | None = None
+    values: tuple[str, ...] = ()
 
 
 class HeaderTable:
@@ -115,7 +119,8 @@ def _row(keyword: str, row: Mapping[str, Any]) -> Row:
     beside = {name: row[name] for name in ("time", "issuer", "assigner") if name in row}
     target = row.get("target", True)
     disposition: Disposition | None = "implied" if target == "implied" else "mapped" if target else None
-    return Row(keyword, row["element"], row.get("as", "text"), beside, disposition, row.get("unless"))
+    values = tuple(row.get("values", ()))
+    return Row(keyword, row["element"], row.get("as", "text"), beside, disposition, row.get("unless"), values)
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,9 @@ class _Reader:
                 return self._moment(attributes, row)
             case "number":
                 return self._number(attributes, row, path)
+        if text and row.values and text not in row.values:
+            self._env.log.add("warning", "invalid-value", where, _NOT_ENUMERATED.format(", ".join(row.values)))
+            return None
         return text
 
     def _names(self, text: str, where: str) -> list[JsonObject]:

@@ -210,7 +210,7 @@ def _record(
     disposition = None if of_another_study else disposition
     if is_empty:
         return HeaderRecord(path, "context", "empty")
-    if disposition == "mapped" and path in left_out:
+    if disposition in ("mapped", "implied") and path in left_out:
         return HeaderRecord(path, "unmapped", left_out[path], same.get(path))
     if disposition is None:
         return HeaderRecord(path, "unmapped", "no-target")

@@ -105,6 +105,8 @@ class Sites:
             return shared
         if known:
             self._log.add("warning", "conflict", of.position, _ANOTHER_SITE)
+            # two resources with one identifier would have a server refuse each later report of the lesion
+            self._uses.same.update(_places(stated.pop("trackingUid"), known[0]["trackingUid"]))
         made = self._ids.lesion(self._patient, uid) if uid and not known else None
         entry = {"id": made or self._ids.at(of.identifier, "finding-site"), **stated}
         known.append(entry)
@@ -139,7 +141,9 @@ class Sites:
         return stated[0] if stated else None
 
 
-_ANOTHER_SITE = "another site was stated for the same tracking UID: this one is a body structure of its own"
+_ANOTHER_SITE = (
+    "another site was stated for the same tracking UID: this one is a body structure of its own, without the UID"
+)
 _ANOTHER_NAME = "another tracking identifier was stated for the same tracking UID; the first was taken"
 _BESIDE_SEVERAL = "a laterality beside several sites: which of them it is of is not known"
 _BESIDE_ANOTHER = "a laterality beside a site that has another one"
