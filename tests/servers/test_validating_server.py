@@ -32,7 +32,6 @@ def errors(server: Client, bundle: bytes) -> list[str]:
     return [issue["diagnostics"] for issue in issues if issue["severity"] in ("error", "fatal")]
 
 
-@pytest.mark.xfail(reason="`{SUVbw}g/ml` is still sent as a code of UCUM (decision D55)", strict=True)
 def test_nothing_is_refused_but_for_the_ambiguous_slice(
     server: Client, sent_samples: Callable[..., list[bytes]], samples: list[Path]
 ) -> None:
