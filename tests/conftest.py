@@ -16,7 +16,7 @@ from tests.published import PUBLISHED, published_over_ours
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
-pytest_plugins = ["tests.rows.accounting", "tests.comparing.answers"]
+pytest_plugins = ["tests.servers.hapi_jpa", "tests.rows.accounting", "tests.comparing.answers"]
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,6 +18,8 @@ from sr2fhir.comparing import compare, reach
 from sr2fhir.engines import EngineOptions, names
 from sr2fhir.errors import EngineUnavailableError
 
+from tests.servers import hapi_jpa
+
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
     from sr2fhir.model import Rendering
@@ -31,7 +33,26 @@ OPTIONS = EngineOptions(batch=True, timeout_s=60, settings={"install": "yes"})
 @cache
 def reached() -> Mapping[str, Engine | EngineUnavailableError]:
     """Return each other engine, or why it is not available; tried once in each process."""
-    return {name: reach(name, replace(OPTIONS, url=ELSEWHERE.get(name))) for name in OTHERS}
+    return {name: _reached(name) for name in OTHERS}
+
+
+def _reached(name: str) -> Engine | EngineUnavailableError:
+    """Return an engine, or why it is not available; `hapi` has the FHIR server of the tests."""
+    url = ELSEWHERE.get(name)
+    if name == "hapi" and not url:
+        try:
+            url = hapi_jpa.server("comparing")
+        except hapi_jpa.UnavailableError as error:
+            return EngineUnavailableError(str(error))
+    return reach(name, replace(OPTIONS, url=url))
+
+
+def require(name: str, engines: Mapping[str, Engine]) -> Engine:
+    """Return an engine; where it is not available skip the test, or fail where all have to run."""
+    if name not in engines:
+        has_to_run = name == "hapi" and os.environ.get("SR2FHIR_TEST_ONLINE")
+        (pytest.fail if has_to_run else pytest.skip)(f"{name}: {reached()[name]}")
+    return engines[name]
 
 
 def available() -> dict[str, Engine]:
@@ -68,7 +89,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which engines were compared, where tests did."""
     ran = [each for reports in terminalreporter.stats.values() for each in reports if hasattr(each, "nodeid")]
     if any(each.nodeid.startswith(("tests/rows/", "tests/comparing/")) for each in ran):
-        for name, engine in reached().items():
+        for name in OTHERS:
+            if name == "hapi" and not (ELSEWHERE.get(name) or hapi_jpa.has_started()):
+                terminalreporter.write_line(f"engine {name}: not compared: no test asked for its server")
+                continue
+            engine = reached()[name]
             missing = isinstance(engine, EngineUnavailableError)
             said = f"not compared: {engine}" if missing else f"compared with {REFERENCE}"
             terminalreporter.write_line(f"engine {name}: {said}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sr2fhir
 
-from .answers import OTHERS, REFERENCE, check_one_answer, reached
+from .answers import OTHERS, REFERENCE, check_one_answer, require
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 def test_samples_become_the_same_bundles(
     engine: Engine, other_engines: dict[str, Engine], samples: list[Path], name: str
 ) -> None:
-    if name not in other_engines:
-        pytest.skip(f"{name}: {reached()[name]}")
+    other = require(name, other_engines)
     assert samples
     for sample in samples:
-        check_one_answer(sr2fhir.render(sample), engine, {name: other_engines[name]})
+        check_one_answer(sr2fhir.render(sample), engine, {name: other})
 
 
 def test_a_difference_would_be_found(engine: Engine, samples: list[Path]) -> None:

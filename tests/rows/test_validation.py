@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sr2fhir import render
 
-from tests.comparing.answers import OTHERS, check_one_answer, reached
+from tests.comparing.answers import OTHERS, check_one_answer, require
 from tests.published import PUBLISHED
 from tests.rows.validation import Corpus
 
@@ -48,10 +48,9 @@ def test_all_bundles_validate_against_the_published_definitions(
 def test_every_report_becomes_the_same_bundle(
     complete: Corpus, engine: Engine, other_engines: dict[str, Engine], name: str
 ) -> None:
-    if name not in other_engines:
-        pytest.skip(f"{name}: {reached()[name]}")
+    other = require(name, other_engines)
     for test, report, options in complete.reports():
         try:
-            check_one_answer(render(report, options=options), engine, {name: other_engines[name]})
+            check_one_answer(render(report, options=options), engine, {name: other})
         except AssertionError as difference:
             raise AssertionError(f"{test}: {difference}") from None

@@ -10,7 +10,7 @@ import os
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import as_completed, wait
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -47,12 +47,23 @@ _log = logging.getLogger(__name__)
 
 
 def fetch_jars(places: Layout, progress: Progress, fetch: Fetch | None = None) -> None:
+    """Fetch the jars of the engine; see `fetch_pinned`."""
+    fetch_pinned(needed_jars(places), places.jars, places.scratch / "maven", progress, fetch)
+
+
+def fetch_pinned(
+    jars: Iterable[Jar], folder: Path, scratch: Path, progress: Progress, fetch: Fetch | None = None
+) -> None:
     """Fetch what is missing or damaged, all verified.
 
     Parameters
     ----------
-    places
+    jars
+        What is wanted.
+    folder
         Where the jars go.
+    scratch
+        Made for the time of the work.
     progress
         Called with how many are done.
     fetch
@@ -64,14 +75,14 @@ def fetch_jars(places: Layout, progress: Progress, fetch: Fetch | None = None) -
     SetupError
         A jar cannot be fetched, or is not the pinned one. Jars fetched before stay and are not fetched again.
     """
-    wanted = [jar for jar in needed_jars(places) if not _is_good(places.jars / jar.filename, jar)]
-    places.jars.mkdir(parents=True, exist_ok=True)
+    wanted = [jar for jar in jars if not _is_good(folder / jar.filename, jar)]
+    folder.mkdir(parents=True, exist_ok=True)
     if not wanted:
         return
     threads = Threads(_AT_ONCE, "sr2fhir-jars")
-    with replace_folder(places.scratch / "maven") as scratch:
-        bring = fetch or _maven_fetch(scratch)
-        jobs = [threads.submit(partial(_obtain, jar, scratch, places.jars, bring)) for jar in wanted]
+    with replace_folder(scratch) as part:
+        bring = fetch or _maven_fetch(part)
+        jobs = [threads.submit(partial(_obtain, jar, part, folder, bring)) for jar in wanted]
         try:
             for number, job in enumerate(as_completed(jobs), 1):
                 job.result()
@@ -83,7 +94,7 @@ def fetch_jars(places: Layout, progress: Progress, fetch: Fetch | None = None) -
             raise
         finally:
             threads.end()
-    remove_folder(places.scratch / "maven")
+    remove_folder(scratch)
 
 
 def _is_good(path: Path, jar: Jar) -> bool:
@@ -98,8 +109,7 @@ def _obtain(jar: Jar, scratch: Path, folder: Path, fetch: Fetch) -> None:
     if found != jar.sha256:
         path.unlink()
         raise SetupError(
-            f"the jar {jar.coordinates} is not the one pinned in engine.toml "
-            f"(sha256 {found}, expected {jar.sha256})",
+            f"the jar {jar.coordinates} is not the one pinned (sha256 {found}, expected {jar.sha256})",
             hint="Run the set-up again; if it stays so, the Maven repository or mirror delivers another file",
         )
     path.replace(folder / jar.filename)

@@ -1,7 +1,6 @@
-"""A real FHIR server gives the expected Bundles, byte by byte.
+"""A real FHIR server gives the same Bundles as the embedded engine, byte by byte.
 
-Which one is said by an environment variable: SR2FHIR_TEST_HAPI_URL, the base URL of one that runs and may be written to,
-or SR2FHIR_TEST_MATCHBOX_GIT, a mirror of github:ahdis/matchbox, out of which one is built and started.
+It is the HAPI FHIR server of the tests, or the one whose base URL SR2FHIR_TEST_HAPI_URL gives: it may be written to.
 """
 
 from __future__ import annotations
@@ -9,36 +8,33 @@ from __future__ import annotations
 import copy
 import json
 import os
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 import requests
 import sr2fhir
-from sr2fhir.engines import EngineOptions
+from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.engines.hapi import HapiEngine
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
-from sr2fhir.http import Client
 from sr2fhir.paths import layout
 from sr2fhir.settings import CANONICAL
+from tools.compiling.maps import compile_files
 
 from tests.engines.conftest import ENTRY_MAP
+from tests.servers import hapi_jpa
 
 from . import record
 from .replay import recorded
 
 pytestmark = pytest.mark.slow
-URL_VARIABLE, GIT_VARIABLE = "SR2FHIR_TEST_HAPI_URL", "SR2FHIR_TEST_MATCHBOX_GIT"
+URL_VARIABLE = "SR2FHIR_TEST_HAPI_URL"
 ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = ROOT.parent / "shared" / "tools" / "matchbox.sh"
 EXPECTED = ROOT / "tests" / "samples" / "expected"
 SAMPLES = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in (".dcm", ".json"))
+RECORDED = [path.stem for path in sorted((Path(__file__).parent / "recorded").glob("transform-*.json"))]
 
 
 def options(url: str) -> EngineOptions:
@@ -46,48 +42,9 @@ def options(url: str) -> EngineOptions:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the base URL of a real server, which is built and started if need be."""
-    given, mirror = os.environ.get(URL_VARIABLE), os.environ.get(GIT_VARIABLE)
-    if given:
-        yield given
-    elif mirror and SCRIPT.is_file():
-        yield from built(mirror, Path(os.environ.get("MATCHBOX_HOME") or tmp_path_factory.mktemp("matchbox")))
-    else:
-        pytest.skip(
-            f"no real FHIR server: {URL_VARIABLE} names none, nor {GIT_VARIABLE} a mirror with ../shared/tools at hand"
-        )
-
-
-def built(mirror: str, home: Path) -> Iterator[str]:
-    """Build matchbox and run it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    resources = next(layout().jars.glob("hapi-fhir-validation-resources-r5-*.jar"))
-    command = ["bash", str(SCRIPT), mirror, str(resources), str(port)]
-    done = subprocess.run(
-        command, env=os.environ | {"MATCHBOX_HOME": str(home)}, capture_output=True, text=True, check=True
-    )
-    try:
-        url = done.stdout.strip().splitlines()[-1]
-        wait(url)
-        yield url
-    finally:
-        os.kill(int((home / "matchbox" / "pid").read_text()), signal.SIGTERM)
-
-
-def wait(url: str) -> None:
-    """Wait until the server looks maps up; on a busy machine that takes minutes."""
-    client = Client("hapi", url, 60.0)
-    deadline = monotonic() + 600
-    while monotonic() < deadline:
-        try:
-            if client.get("/StructureMap", params={"url": ENTRY_MAP}).ok:
-                return
-        except EngineError:
-            sleep(1)
-    pytest.fail("the server that was started does not respond")
+def url() -> str:
+    """Return the base URL of a real server; tests here change the maps on it."""
+    return os.environ.get(URL_VARIABLE) or hapi_jpa.required("engine")
 
 
 @pytest.fixture(scope="module")
@@ -99,18 +56,20 @@ def server(url: str) -> Iterator[HapiEngine]:
     engine.close()
 
 
-@pytest.mark.parametrize("form", ["direct", "matchbox"])
+def is_matchbox(server: HapiEngine) -> bool:
+    return "matchbox" in server.version()
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_samples_become_the_expected_bundles(
-    url: str, server: HapiEngine, monkeypatch: pytest.MonkeyPatch, sample: Path, form: str
+def test_samples_become_the_same_bundles(
+    url: str, server: HapiEngine, engine: Engine, monkeypatch: pytest.MonkeyPatch, sample: Path
 ) -> None:
-    monkeypatch.setenv("SR2FHIR_HAPI_FORM", form)
-    engine = HapiEngine(options(url))
-    assert (
-        sr2fhir.Transformer(engine).transform(sample).json
-        == (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
-    )
-    engine.close()
+    wanted = sr2fhir.Transformer(engine).transform(sample).json
+    for form in ("direct", "matchbox" if is_matchbox(server) else "r5"):
+        monkeypatch.setenv("SR2FHIR_HAPI_FORM", form)
+        asked = HapiEngine(options(url))
+        assert sr2fhir.Transformer(asked).transform(sample).json == wanted
+        asked.close()
 
 
 def test_threads_give_the_same_bytes_as_one_after_the_other(server: HapiEngine) -> None:
@@ -120,12 +79,15 @@ def test_threads_give_the_same_bytes_as_one_after_the_other(server: HapiEngine) 
         assert list(pool.map(server.transform, documents * 2, repeat(ENTRY_MAP))) == alone * 2
 
 
-def test_a_stale_map_is_noticed_and_replaced_so_that_it_takes_effect(url: str, server: HapiEngine) -> None:
+def test_a_stale_map_is_noticed_and_replaced_so_that_it_takes_effect(
+    url: str, server: HapiEngine, engine: Engine
+) -> None:
     sample = SAMPLES[-1]
-    wanted = (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
+    wanted = sr2fhir.Transformer(engine).transform(sample).json
     stale = json.loads((layout().compiled_maps / "Patient.json").read_bytes())
     stub = next(group for group in stale["group"] if group["name"] == "PatientStub")
-    stub["rule"][0]["rule"] = [rule for rule in stub["rule"][0]["rule"] if rule["name"] != "patientName"]
+    rules = stub["rule"][0]["rule"]
+    rules.remove(next(rule for rule in rules if rule["name"] == "name"))
     put(url, stale)
     # by now the entry map still calls the map as it was; put again, it calls the stale one
     put(url, json.loads((layout().compiled_maps / "MeasurementReport.json").read_bytes()))
@@ -153,13 +115,11 @@ def put(url: str, content: dict[str, object]) -> None:
     response.raise_for_status()
 
 
-def test_a_failing_map_is_named_with_group_and_rule(url: str, server: HapiEngine) -> None:
-    requests.post(
-        f"{url}/StructureMap",
-        record.FAILING.encode(),
-        headers={"Content-Type": "text/fhir-mapping"},
-        timeout=60,
-    ).raise_for_status()
+def test_a_failing_map_is_named_with_group_and_rule(url: str, server: HapiEngine, tmp_path: Path) -> None:
+    source = tmp_path / "Failing.map"
+    source.write_text(record.FAILING, "utf-8")
+    assert list(compile_files(layout(), [source], tmp_path)) == []
+    put(url, json.loads((tmp_path / "Failing.json").read_bytes()))
     with pytest.raises(TransformError, match="map Failing, group FailingPatient, rule creates"):
         server.transform(sr2fhir.render(SAMPLES[0]).to_json(), record.FAILING_URL)
 
@@ -190,10 +150,10 @@ def missing(server: HapiEngine, resource: dict[str, object]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "name", [path.stem for path in sorted((Path(__file__).parent / "recorded").glob("transform-*.json"))]
-)
+@pytest.mark.parametrize("name", RECORDED)
 def test_the_recordings_are_what_the_server_answers(url: str, server: HapiEngine, name: str) -> None:
+    if not is_matchbox(server):
+        pytest.skip(f"what is recorded is what a matchbox says, and {URL_VARIABLE} names none")
     document = sr2fhir.render(record.SAMPLE).to_json()
     exchange = next(each for each in record.exchanges(document) if each[0] == name)
     _, method, path, params, body, kind, accept = exchange

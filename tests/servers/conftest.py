@@ -1,0 +1,45 @@
+"""Servers for tests: empty ones, and the transactions of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import hapi_jpa
+
+from .client import Client, transactions
+
+PATIENTS = "http://hospital.example/patients"
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def empty_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Client]]:
+    """Return a function that makes an empty server, which ends with the tests of the module."""
+    made: list[str] = []
+
+    def make(**settings: Any) -> Client:
+        name = f"{request.module.__name__.rpartition('.')[2].replace('_', '')}{next(_numbers)}"
+        base = hapi_jpa.required(name, **settings)
+        made.append(name)
+        return Client(base)
+
+    yield make
+    for name in made:
+        hapi_jpa.end(name)
+
+
+@pytest.fixture(scope="session")
+def sent_samples(samples: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[bytes]]:
+    """Return a function that makes the transactions of the samples with options of the command."""
+
+    @cache
+    def make(*options: str) -> list[bytes]:
+        return transactions(tmp_path_factory.mktemp("sent"), samples, *options)
+
+    return make
