@@ -152,9 +152,17 @@ def concepts(report: Dataset) -> dict[str, str | None]:
 
 
 def is_said_twice(report: Dataset, mutation: Mutation) -> bool:
-    """Tell whether a Numeric Value was left out whose number stands as Floating Point Value, too."""
-    keyword = mutation.spot.keywords
-    if mutation.how != "remove" or not keyword.endswith("MeasuredValueSequence.NumericValue"):
+    """Tell whether what was left out stands there once more.
+
+    A Numeric Value whose number is the Floating Point Value, too (row 3.8.02), or the meaning "no units" of the UCUM
+    code 1 (row 3.1.06).
+    """
+    if mutation.how != "remove":
         return False
-    item = dict(items(report))[mutation.spot.position]
-    return "FloatingPointValue" in item.MeasuredValueSequence[0]
+    measured = dict(items(report))[mutation.spot.position].get("MeasuredValueSequence") or [{}]
+    if mutation.spot.keywords == "MeasuredValueSequence.NumericValue":
+        return "FloatingPointValue" in measured[0]
+    if mutation.spot.keywords == "MeasuredValueSequence.MeasurementUnitsCodeSequence.CodeMeaning":
+        units = measured[0].MeasurementUnitsCodeSequence[0]
+        return (units.CodeValue, units.CodeMeaning) == ("1", "no units")
+    return False

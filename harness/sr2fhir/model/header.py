@@ -209,7 +209,8 @@ class _Reader:
             case "number":
                 return self._number(attributes, row, path)
         if text and row.values and text not in row.values:
-            self._env.log.add("warning", "invalid-value", where, _NOT_ENUMERATED.format(", ".join(row.values)))
+            message = _NOT_ENUMERATED.format(", ".join(row.values))
+            self._env.log.add("warning", "invalid-value", where, message)
             return None
         return text
 

@@ -142,7 +142,7 @@ class Sites:
 
 
 _ANOTHER_SITE = (
-    "another site was stated for the same tracking UID: this one is a body structure of its own, without the UID"
+    "another site was stated for the same tracking UID: this one has a body structure of its own, without it"
 )
 _ANOTHER_NAME = "another tracking identifier was stated for the same tracking UID; the first was taken"
 _BESIDE_SEVERAL = "a laterality beside several sites: which of them it is of is not known"
