@@ -30,12 +30,12 @@ from sr2fhir.paths import Layout
 
 from tests.engines.conftest import BASE, ENTRY_MAP, fml, lay_out
 from tests.engines.test_embedded import nested
+from tests.samples.test_samples import EXPECTED, OPTIONS
 
 from .home import home
 
 pytestmark = pytest.mark.slow
 
-EXPECTED = Path(__file__).parents[1] / "samples" / "expected"
 SAMPLE = "real_dcmjs_ohif_bidirectional.dcm"
 END_S = 20
 
@@ -88,7 +88,7 @@ def has_ended(pid: int | None) -> bool:
 def test_samples_become_their_expected_bundles(own: EmbeddedEngine, samples: list[Path]) -> None:
     for sample in samples:
         expected = (EXPECTED / f"{sample.name}.bundle.json").read_bytes()
-        assert sr2fhir.Transformer(own).transform(sample).json == expected
+        assert sr2fhir.Transformer(own, options=OPTIONS).transform(sample).json == expected
 
 
 def test_it_validates_and_converts_as_a_process_of_our_own(own: EmbeddedEngine, engine: Engine) -> None:

@@ -80,7 +80,7 @@ WANTED = [
     ("DCM#121071", "Finding", "Observation.value", "ImagingMeasurementGroup"),
     ("DCM#112039", "Tracking Identifier", "BodyStructure.identifier", "BodyStructureFindingSite"),
     ("DCM#121191", "Referenced Segment", "ImagingSelection.code", "ObservationImagingSelection"),
-    ("DCM#121401", "Derivation", "Observation.code.text", "ImagingMeasurement"),
+    ("DCM#121401", "Derivation", "Observation.code.text", "ImagingObservation"),
     ("DCM#121420", "Equation", "Observation.component", "ImagingMeasurement"),
 ]
 

@@ -30,7 +30,7 @@ def diagnosed(text: str, status: int = 500) -> Reply:
 
 
 PAGE = Reply(500, "text/html", f"<html><h1>{SECRET}</h1></html>".encode())
-TWICE = recorded("transformed").body.replace(b'"type" :', b'"type" : "collection", "type" :', 1)
+TWICE = recorded("transformed").body.replace(b'"type":', b'"type":"collection","type":', 1)
 # the answer to `$transform` -> the error, and what it says
 REFUSED: dict[str, tuple[Answering, type[Sr2FhirError], str]] = {
     "cut off under 200": (cut_off(recorded("transformed")), EngineError, "broke|cut off"),
