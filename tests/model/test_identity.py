@@ -239,6 +239,29 @@ def test_another_site_of_a_lesion_is_a_body_structure_of_its_own_with_a_finding(
     assert codes(rendering) == [("conflict", "1.1.2.3")]
 
 
+def test_only_the_first_of_several_sites_has_the_uid_of_the_lesion():
+    """Two resources with one identifier would have a server refuse each later conditional create by it."""
+    document = tracked(lesion(b.LUNG), lesion(LIVER), lesion(LIVER)).document
+    assert len(document["findingSite"]) == 2
+    assert ["trackingUid" in entry for entry in document["findingSite"]] == [True, False]
+    assert site_of(document, "1.1.2") == site_of(document, "1.1.3")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        (b.LUNG._replace(meaning="Lung structure"), LIVER),
+        (b.Code("T-28000", "SRT", "Lung"), LIVER),
+        (LIVER, b.LUNG),
+    ],
+    ids=["another wording", "the retired code", "another order"],
+)
+def test_codes_decide_whether_a_site_is_the_same(again: tuple[b.Code, ...]):
+    rendering = tracked(lesion(b.LUNG, LIVER), lesion(*again))
+    assert len(rendering.document["findingSite"]) == 1
+    assert "conflict" not in {code for code, _ in codes(rendering)}
+
+
 def test_a_group_that_repeats_the_uid_only_has_the_site_of_the_lesion():
     for groups in ((lesion(b.LUNG), lesion()), (lesion(), lesion(b.LUNG))):
         rendering = tracked(*groups)

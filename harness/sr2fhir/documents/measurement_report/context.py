@@ -101,7 +101,7 @@ class Sites:
         known = self._lesions.setdefault(uid, []) if uid else []
         shared = next((entry for entry in known if _is_same_site(entry, stated)), None)
         if shared is not None:
-            self._share(stated, shared)
+            self._share(stated, shared, known[0])
             return shared
         if known:
             self._log.add("warning", "conflict", of.position, _ANOTHER_SITE)
@@ -113,14 +113,25 @@ class Sites:
         self._found.append((entry, of))
         return entry
 
-    def _share(self, stated: JsonObject, entry: JsonObject) -> None:
-        """Add to the entry of a lesion what it does not hold yet; what it holds was said before."""
-        for name in ("trackingIdentifier", "trackingUid", "structure"):
-            if name not in entry and name in stated:
-                entry[name] = stated[name]
-            elif bare(entry.get(name)) == bare(stated.get(name)):
-                self._uses.same.update(_places(stated.get(name), entry.get(name)))
+    def _share(self, stated: JsonObject, entry: JsonObject, first: JsonObject) -> None:
+        """Add to an entry of a lesion what it does not hold yet; what it holds was said before.
+
+        Parameters
+        ----------
+        first
+            Entry of the lesion that has the tracking UID; the others are without.
+        """
+        for name, holder in (("trackingIdentifier", entry), ("trackingUid", first), ("structure", entry)):
+            held = holder.setdefault(name, stated[name]) if name in stated else None
+            if held is not None and held is not stated[name]:
+                self._note_same(stated[name], held)
         entry["qualified"] = entry["qualified"] or stated["qualified"]
+
+    def _note_same(self, stated: list[JsonObject], held: list[JsonObject]) -> None:
+        for one in stated:
+            other = next((each for each in held if bare(each) == bare(one)), None)
+            if other:
+                self._uses.same.update(_places(one, other))
 
     def _is_another_name(self, child: Item, entry: JsonObject) -> bool:
         """Tell whether a Tracking Identifier is another one than that of the lesion, and report it."""
@@ -238,9 +249,22 @@ def _in_sentence(words: str) -> str:
 
 
 def _is_same_site(entry: JsonObject, stated: JsonObject) -> bool:
-    """Tell whether what is stated of a lesion agrees with an entry; one of them may have no site."""
+    """Tell whether what is stated of a lesion agrees with an entry; one of them may have no site.
+
+    Codes decide, not their wording, nor the order of sites.
+    """
     ours, theirs = entry.get("structure"), stated.get("structure")
-    return not (ours and theirs) or bool(bare(ours) == bare(theirs))
+    return not (ours and theirs) or {*map(_site_key, ours)} == {*map(_site_key, theirs)}
+
+
+def _site_key(structure: JsonObject) -> tuple[object, ...]:
+    qualifiers = (structure.get(name, ()) for name in ("laterality", "modifier"))
+    return (_code_key(structure["site"]), *(frozenset(map(_code_key, each)) for each in qualifiers))
+
+
+def _code_key(concept: JsonObject) -> tuple[object, ...]:
+    coding = concept.get("coding", [{}])[0]
+    return (coding.get("system"), coding.get("code")) if "code" in coding else (concept.get("text"),)
 
 
 def _places(value: Any, earlier: Any) -> Iterator[tuple[str, str]]:
