@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sr2fhir
+from sr2fhir.engines import Engine
 
 from .client import Client, Resource, counts, promised, references, transactions
 from .conftest import PATIENTS
@@ -109,6 +111,28 @@ def test_what_a_person_changed_in_a_stub_stays(filled: Filled, kind: str) -> Non
 def is_known(resource: Resource) -> bool:
     """Tell whether others know a resource by an identifier with a system."""
     return any(each.get("system") for each in resource.get("identifier", ()))
+
+
+def test_a_result_that_a_person_amended_is_not_overwritten_with_if_match(
+    empty_server: Make, engine: Engine, samples_dir: Path
+) -> None:
+    """D56: FHIR asks for 412; HAPI FHIR JPA returns 409."""
+    server, sample = empty_server(), samples_dir / "real_dcmjs_ohif_bidirectional.dcm"
+    assert server.send(transaction(engine, sample, {})).status_code == 200
+    written = {name: each["meta"]["versionId"] for name, each in server.held().items()}
+    results = {name: version for name, version in written.items() if name.startswith("Observation/")}
+    again = transaction(engine, sample, results)
+    assert server.send(again).status_code == 200
+    name = min(results)
+    server.put({**server.held()[name], "note": [{"text": "measured again"}]})
+    changed = server.held()
+    assert server.send(again).status_code in {409, 412}
+    assert server.held() == changed
+
+
+def transaction(engine: Engine, sample: Path, versions: dict[str, str]) -> bytes:
+    packaging = sr2fhir.Packaging("transaction", versions=versions)
+    return sr2fhir.Transformer(engine, packaging=packaging).transform(sample).json
 
 
 def test_eight_senders_at_once_end_as_one_does(empty_server: Make, sent_samples: Sent) -> None:
