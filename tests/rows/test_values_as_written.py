@@ -172,6 +172,24 @@ def test_a_number_under_a_retired_snomed_scheme_is_snomed_ct(transform: Transfor
 
 
 @pytest.mark.row("3.1.04")
+@pytest.mark.parametrize("scheme", RETIRED)
+def test_such_a_number_has_the_display_of_its_concept(transform: Transform, scheme: str) -> None:
+    """`x` is no name of the lung: a `conflict` beside that of the scheme; `lungs` is one."""
+    shown = {"x": [("warning", "1.1.1.1")] * 2, "Lungs": [("warning", "1.1.1.1")], "LUNG": None}
+    for meaning, expected in shown.items():
+        site = b.code(b.FINDING_SITE, b.Code("39607008", scheme, meaning), relationship=MODIFIER)
+        result = transform(measured(b.num(b.VOLUME, "1", b.CUBIC_MM, site)))
+        made = observation(result, b.VOLUME.value)["bodySite"]
+        assert made["coding"] == [coding(SCT, "39607008", "Lung")]
+        assert made.get("text") == (meaning if expected else None)
+        assert findings(result, "conflict") == (expected or [("warning", "1.1.1.1")])
+    unknown = b.code(private("E"), b.Code("999999999", scheme, "x"))
+    result = transform(b.measurement_report(b.evaluations(unknown)))
+    made = observation(result, "E")["valueCodeableConcept"]
+    assert made == concept(SCT, "999999999", "x")
+
+
+@pytest.mark.row("3.1.04")
 def test_a_translated_code_has_the_display_of_its_concept(transform: Transform) -> None:
     wrong = b.num(b.Code("G-D7FE", "SRT", "AREA"), "5", b.Code("mm2", "UCUM", "square millimeter"))
     result = transform(measured(wrong))

@@ -241,7 +241,9 @@ class Codes:
         scheme = self._of_code(scheme, code, written, where)
         if scheme.form == "snomed-rt" and _CONCEPT_ID.fullmatch(code):
             self._log.add("warning", "conflict", where, _NO_RT)
-            scheme = standard_schemes()[_SCT]
+            display, said = self._of_concept(code, code, written, where)
+            current = _coding(standard_schemes()[_SCT].system, written.version, code, display)
+            return self._known(written, [current], f"{_SCT}#{code}", text=said)
         version = None if scheme.designator in _UNVERSIONED else written.version
         text = f"urn:oid:{code}" if scheme.form == "oid" and code[:1].isdigit() else code
         original = _coding(scheme.system, version, text, written.meaning)
@@ -253,7 +255,7 @@ class Codes:
             return self._known(written, [original], f"{scheme.designator}#{code}")
         if scheme.designator == _SCT:
             original["system"] = standard_schemes()["SRT"].system
-        display, said = self._translated(replaced, code, written, where)
+        display, said = self._of_concept(replaced, code, written, where)
         current = _coding(standard_schemes()[_SCT].system, None, replaced, display)
         return self._known(written, [current, original], f"{_SCT}#{replaced}", text=said)
 
@@ -266,11 +268,17 @@ class Codes:
         self._log.once("warning", "conflict", where, message, "Correct the designator in the source")
         return standard_schemes()[of_code]
 
-    def _translated(
-        self, replaced: str, code: str, written: _Written, where: str
+    def _of_concept(
+        self, concept: str, code: str, written: _Written, where: str
     ) -> tuple[str | None, str | None]:
-        """Return our meaning of a code, and the document's where that is another (decision D51)."""
-        known, meaning = meanings_of_snomed_ct(replaced), written.meaning
+        """Return our meaning of a SNOMED CT concept, and the document's where that is another (decision D51).
+
+        Parameters
+        ----------
+        code
+            As the document writes it.
+        """
+        known, meaning = meanings_of_snomed_ct(concept), written.meaning
         if not known or meaning is None:
             return (known[0] if known else meaning), None
         exact = next((each for each in known if each.casefold() == meaning.casefold()), None)
