@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from decimal import Decimal
 
@@ -31,6 +32,13 @@ from sr2fhir.model import datatypes
         ("1e-30", "1e-30"),
         ("-1.25E-20", "-1.25e-20"),
         ("1E400", "1e400"),
+        ("123456789012345678", "123456789012345678"),
+        ("1234567890123456789", "12.34567890123456789e17"),
+        ("1.23456789012345678901e20", "1234.56789012345678901e17"),
+        ("-0.123456789012345678901", "-1234.56789012345678901e-4"),
+        ("318.52460000000002", "318.52460000000002"),
+        ("1" * 35, "1" * 18 + "." + "1" * 17 + "e17"),
+        ("0e-20", "0e-20"),
     ],
 )
 def test_decimal_strings_come_out_in_plain_notation(written, expected):
@@ -42,6 +50,22 @@ def test_decimal_strings_come_out_in_plain_notation(written, expected):
 )
 def test_other_text_is_no_number(written):
     assert datatypes.decimal(written) is None
+
+
+# of FHIR R5, as the validator cites it
+LEGAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE](0|[+\-]?[1-9][0-9]{0,9}))?")
+
+
+@settings(derandomize=True, max_examples=300)
+@given(st.from_regex(r"[+-]?([0-9]{1,36}\.?[0-9]{0,36}|\.[0-9]{1,36})([eE][+-]?[0-9]{1,3})?", fullmatch=True))
+def test_a_number_is_legal_fhir_with_the_same_value_or_none(written):
+    text = datatypes.decimal(written)
+    if text is None:
+        assert len(Decimal(written).as_tuple().digits) > 35
+    else:
+        assert LEGAL.fullmatch(text)
+        assert Decimal(text) == Decimal(written)
+        assert datatypes.decimal(text) == text
 
 
 @settings(derandomize=True, max_examples=300)

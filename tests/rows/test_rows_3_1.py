@@ -254,6 +254,11 @@ WRITTEN = {
     "-0": "0",  # the same number; the engine's decimals have no negative zero
     "1.5E-07": "0.00000015",
     "1E-30": "1e-30",
+    # more than the 16 characters of a DS
+    "318.52460000000002": "318.52460000000002",
+    "1.23456789012345678901e20": "1234.56789012345678901e17",
+    "-0.123456789012345678901": "-1234.56789012345678901e-4",
+    "1234567890" * 3 + "12345": "1234567890" + "12345678" + "." + "90123456789012345" + "e17",
 }
 FLOATING = {
     0.1: "0.1",
@@ -283,6 +288,7 @@ def test_what_is_no_number_has_no_value_and_says_why(transform: Transform) -> No
         b.num(private("NAN"), None, b.MM, floating=float("nan")),
         b.num(private("UP"), None, b.MM, floating=float("inf")),
         b.num(private("DOWN"), None, b.MM, floating=float("-inf")),
+        b.num(private("LONG"), "1." + "1" * 35, b.MM),
     ]
     result = transform(b.measurement_report(b.imaging_measurements(*items)))
     reasons = {
@@ -291,12 +297,13 @@ def test_what_is_no_number_has_no_value_and_says_why(transform: Transform) -> No
         "NAN": "not-a-number",
         "UP": "positive-infinity",
         "DOWN": "negative-infinity",
+        "LONG": "error",
     }
     for name, reason in reasons.items():
         quantity = observation(result, name)["valueQuantity"]
         assert quantity["extension"] == absent(reason)
         assert "value" not in quantity
-    assert findings(result, "invalid-value") == [("warning", f"1.1.{n}") for n in range(1, 6)]
+    assert findings(result, "invalid-value") == [("warning", f"1.1.{n}") for n in range(1, 7)]
 
 
 @pytest.mark.row("3.1.08")

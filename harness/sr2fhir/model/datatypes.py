@@ -72,17 +72,20 @@ _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 def decimal(text: str) -> NumberText | None:
     """Return a decimal string as a JSON number with the same digits.
 
-    Plain notation, unless that needs more than 18 digits before or 17 after the point. ``+`` and leading
+    Plain notation, unless that needs more than 18 digits before or 17 after the point: then an exponent, and
+    as many digits before the point as FHIR's regular expression for decimals asks for. ``+`` and leading
     zeros are dropped, a bare point is completed, ``-0`` stays.
 
     Returns
     -------
     NumberText or None
-        None where the text is not one decimal number.
+        None where the text is not one decimal number, or has more than the 35 digits that FHIR can hold.
     """
     if not _DECIMAL.fullmatch(text):
         return None
     value = Decimal(text)
+    if len(value.as_tuple().digits) > MAX_BEFORE_POINT + MAX_AFTER_POINT:
+        return None
     decimals = -int(value.as_tuple().exponent)
     if value.adjusted() >= MAX_BEFORE_POINT or decimals > MAX_AFTER_POINT:
         return NumberText(_scientific(value))
@@ -140,8 +143,9 @@ def _plain_zero(value: Decimal) -> Decimal:
 def _scientific(value: Decimal) -> str:
     sign, digits, exponent = value.as_tuple()
     text = "".join(map(str, digits))
-    fraction = f".{text[1:]}" if len(text) > 1 else ""
-    return f"{'-' if sign else ''}{text[0]}{fraction}e{int(exponent) + len(text) - 1}"
+    before = max(1, len(text) - MAX_AFTER_POINT)
+    fraction = f".{text[before:]}" if len(text) > before else ""
+    return f"{'-' if sign else ''}{text[:before]}{fraction}e{int(exponent) + len(text) - before}"
 
 
 # ---- person names (PS3.5 section 6.2.1) -------------------------------------------------------------------

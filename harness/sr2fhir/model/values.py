@@ -88,6 +88,7 @@ _NUMERATOR = tag("RationalNumeratorValue")
 _DENOMINATOR = tag("RationalDenominatorValue")
 _RATIONAL_LOST = "the rational value beside the numeric one is left out"
 _SEVERAL_MEASURED = "the item has more than one measured value: the first was taken"
+_NO_NUMBER = "the numeric value is not one finite decimal number of at most 35 digits"
 _DISAGREE = "the numeric value is not the floating point value, which is taken"
 
 
@@ -185,9 +186,7 @@ def _report_number(
     env: Environment,
 ) -> None:
     if value is None and (text or written.numerator):
-        env.log.add(
-            "warning", "invalid-value", item.position, "the numeric value is not one finite decimal number"
-        )
+        env.log.add("warning", "invalid-value", item.position, _NO_NUMBER)
     if written.numerator and (written.floating or written.decimal):
         env.log.add("information", "no-target", item.position, _RATIONAL_LOST)
     if written.disagrees():
