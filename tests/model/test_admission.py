@@ -30,6 +30,12 @@ def test_another_template_is_refused(title, template):
     assert caught.value.hint
 
 
+def test_a_template_identifier_that_is_no_number_is_not_quoted():
+    with pytest.raises(TemplateError, match="has a template identifier that is not a number") as caught:
+        render(b.measurement_report(title=OTHER_TITLE, template="DOE JOHN"))
+    assert "DOE" not in str(caught.value)
+
+
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID"])
 def test_a_missing_uid_is_named(keyword):
     report = b.measurement_report()

@@ -71,9 +71,16 @@ def _title_keys(header: Attributes) -> frozenset[str]:
 
 
 def _other_template(template: str | None, types: tuple[DocumentType, ...]) -> TemplateError:
-    stated = f"TID {template}" if template else "another title and no template"
     return TemplateError(
-        f"the Structured Report has {stated}, not {' or '.join(each.tid for each in types)}",
+        f"the Structured Report has {_stated(template)}, not {' or '.join(each.tid for each in types)}",
         where="ContentTemplateSequence",
         hint=f"Only {' and '.join(f'{each.name} ({each.tid})' for each in types)} can be transformed",
     )
+
+
+def _stated(template: str | None) -> str:
+    """Return a template in words; what is no number may be anything, a patient's name too."""
+    if template is None:
+        return "another title and no template"
+    is_number = template.isascii() and template.isdecimal()
+    return f"TID {template}" if is_number else "a template identifier that is not a number"
