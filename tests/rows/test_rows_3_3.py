@@ -462,6 +462,42 @@ def test_a_device_as_subject(transform: Transform) -> None:
     assert unmapped(result)["1.6"] == "no-target"  # physical location
 
 
+UNNAMED = {
+    "121026": ("focus", "Patient", "Fetus"),
+    "121027": ("specimen", "Specimen", "Specimen"),
+    "121192": ("focus", "Device", "Device Subject"),
+}
+
+
+@pytest.mark.row("3.3.09", "3.3.11", "3.3.12", "3.3.13")
+@pytest.mark.parametrize("value", UNNAMED)
+def test_a_subject_of_which_only_the_class_is_stated(transform: Transform, value: str) -> None:
+    """Its results are not the patient's alone: a display says so, and a warning; it is no resource."""
+    element, kind, display = UNNAMED[value]
+    stated = b.code(dcm("121024", "Subject Class"), dcm(value, display), relationship=CONTEXT)
+    other = b.group(stated, b.num(OTHER, "2", b.CUBIC_MM))
+    result = transform(b.measurement_report(b.imaging_measurements(b.group(MEASURED), other)))
+    reference = {"type": kind, "display": display}
+    made = observation(result, OTHER.value)
+    assert made[element] == (reference if element == "specimen" else [reference])
+    assert target(result, made["subject"]) == one(result, "Patient")
+    own = observation(result, b.VOLUME.value)
+    assert {"focus", "specimen"}.isdisjoint(own)
+    assert not resources(result, "Specimen")
+    assert all("meta" in each for each in resources(result, "Device"))
+    assert findings(result, "missing-identifier") == [("warning", "1.1.2.1")]
+    assert "1.1.2.1" not in unmapped(result)
+
+
+@pytest.mark.row("3.3.16")
+def test_an_unnamed_subject_replaces_the_one_around_it(transform: Transform) -> None:
+    around = (subject_class("121026"), said("121030", "F-1"))
+    other = b.group(subject_class("121192"), b.num(OTHER, "2", b.CUBIC_MM))
+    result = transform(b.measurement_report(*around, b.imaging_measurements(other)))
+    (focus,) = observation(result, OTHER.value)["focus"]
+    assert focus["type"] == "Device"
+
+
 # ---- language ------------------------------------------------------------------------------------
 
 LANGUAGE = dcm("121049", "Language of Content Item and Descendants")

@@ -201,13 +201,24 @@ class Subjects:
             return self._patient(children)
         body, used = _described(children, kind)
         if not body:
-            return {}
+            return self._unnamed(kind, children)
         entry = self._entry(kind, body, used)
         chosen = [child for child in children if child.means("subject.class")]
         self._uses.add("subject", used, entry["id"])
         self._uses.add("subject", chosen, entry["id"], carried=False)
         named = {name: entry.get(name) for name in ("name", "_name")}
         return {"subjects": (filled({"id": entry["id"], "kind": kind, "identifier": _head(entry), **named}),)}
+
+    def _unnamed(self, kind: str, children: list[Item]) -> Changes:
+        """Return a subject of which only the class is stated: it has no id, for two such may be different."""
+        stated = first(children, "subject.class")
+        if stated is None:
+            return {}
+        message = _UNNAMED.format(_IN_WORDS[kind])
+        self._log.add("warning", "missing-identifier", stated.position, message, _UNNAMED_HINT)
+        self._uses.add("subject", [stated])
+        name = traced({"name": text_of(stated) or kind}, {"name": stated.position})
+        return {"subjects": ({"kind": kind, **name},)}
 
     def _entry(self, kind: str, body: JsonObject, used: list[Item]) -> JsonObject:
         numbers = [part["value"] for part in body.get("identifier", [])]
@@ -252,6 +263,11 @@ class Subjects:
         return one == other if one and other else None
 
 
+_IN_WORDS = {"fetus": "a fetus", "specimen": "a specimen", "device": "a device"}
+_UNNAMED = (
+    "what follows is of {}, not of the patient, but nothing says which: only a display tells them apart"
+)
+_UNNAMED_HINT = "State its identifier in the source (PS3.16 TID 1008, 1009, 1010)"
 _DIFFERENT = "the content tree states another patient than the header: what it says of that one is left out"
 _DIFFERENT_HINT = "Check the document: the Bundle holds the results of the patient of the header only"
 # header and CID 7455 have different words for all others
