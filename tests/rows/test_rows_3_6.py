@@ -15,12 +15,14 @@ from tests.rows.concepts import (
     ACTIVITY_SESSION,
     APICAL,
     BASELINE,
+    CALCIFICATION,
     CERTAINTY,
     COLOR,
     CYST,
     DAYS,
     EVENT,
     FINDING_CATEGORY,
+    FINDING_CONTEXT,
     GEOMETRIC_PURPOSE,
     IMPRESSION,
     KERNEL_SIZE,
@@ -38,6 +40,7 @@ from tests.rows.concepts import (
     OUTLINE,
     PERCENT,
     PRESENCE,
+    PRESENCE_OF_PROPERTY,
     PRESENT,
     PROTOCOL_TIME_POINT,
     RATIO,
@@ -207,24 +210,107 @@ def test_a_negated_finding(transform: Transform, relationship: str, value: b.Cod
 
 
 @pytest.mark.row("3.6.03")
-def test_what_negates_a_finding(transform: Transform) -> None:
-    """Presence, the finding as a concept, a modifier with the value Absent; a property that is absent does not."""
-    calcified = b.Code("54115005", "SCT", "Calcification")
-    negating = (
-        b.code(NODULE, ABSENT, relationship=DESCRIBES),
-        b.code(calcified, ABSENT, relationship=MODIFIES),
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
+@pytest.mark.parametrize("value", [ABSENT, NO])
+@pytest.mark.parametrize("asks", [PRESENCE, NODULE, PRESENCE_OF_PROPERTY, FINDING_CONTEXT])
+def test_what_negates_a_finding(transform: Transform, asks: b.Code, value: b.Code, relationship: str) -> None:
+    """Decision D41: what asks whether the finding is there, and the finding as a concept."""
+    said = b.code(asks, value, relationship=relationship)
+    (group,) = groups(result := transform(report(b.group(b.code(b.FINDING, NODULE, said)))))
+    assert "valueCodeableConcept" not in group
+    negation = concept(SCT, value.value, value.meaning)
+    assert group["interpretation"] == [{"coding": [*negation["coding"], *NEGATIVE["coding"][1:]]}]
+    (member,) = members(result, group)
+    assert (member["code"], member["valueCodeableConcept"]) == (NODULE_CONCEPT, negation)
+
+
+@pytest.mark.row("3.6.03")
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
+@pytest.mark.parametrize("value", [ABSENT, NO])
+def test_a_property_that_is_absent_negates_nothing(
+    transform: Transform, value: b.Code, relationship: str
+) -> None:
+    """Decision D41: a nodule without calcification is a nodule."""
+    property_ = b.code(CALCIFICATION, value, relationship=relationship)
+    (group,) = groups(result := transform(report(b.group(b.code(b.FINDING, NODULE, property_)))))
+    assert group["valueCodeableConcept"] == NODULE_CONCEPT
+    assert "interpretation" not in group
+    said = component(group, CALCIFICATION.value)["valueCodeableConcept"]
+    assert said == concept(SCT, value.value, value.meaning)
+    assert not members(result, group)
+
+
+@pytest.mark.row("3.6.03")
+def test_what_affirms_a_finding(transform: Transform) -> None:
+    present = b.code(PRESENCE, PRESENT, relationship=DESCRIBES)
+    (group,) = groups(transform(report(b.group(b.code(b.FINDING, NODULE, present)))))
+    assert group["valueCodeableConcept"] == NODULE_CONCEPT
+    assert group["interpretation"] == [POSITIVE]
+
+
+@pytest.mark.row("3.6.03", "3.9.01")
+@pytest.mark.parametrize("of_finding", ["CONTAINS", DESCRIBES])
+@pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES, "CONTAINS"])
+def test_a_negated_finding_in_words(transform: Transform, relationship: str, of_finding: str) -> None:
+    """Decision D41: as a coded one; the words are the code."""
+    presence = b.code(PRESENCE, ABSENT, relationship=relationship)
+    sure = b.num(CERTAINTY, "12", PERCENT, relationship=DESCRIBES)
+    typed = b.text(b.FINDING, "Pneumothorax", presence, sure, relationship=of_finding)
+    result = transform(report(b.group(typed, measured())))
+    (group,) = groups(result)
+    assert "valueCodeableConcept" not in group
+    assert group["interpretation"] == [NEGATIVE]
+    _, member = members(result, group)
+    assert claims(member, "imaging-qualitative-evaluation")
+    assert member["code"] == {"text": "Pneumothorax"}
+    assert member["valueCodeableConcept"] == concept(SCT, "2667000", "Absent")
+    assert [each["code"]["coding"][0]["code"] for each in member["component"]] == [CERTAINTY.value]
+    assert component(group, CERTAINTY.value)["valueQuantity"]["value"] == 12
+    assert component(group, PRESENCE.value)["valueCodeableConcept"] == concept(SCT, "2667000", "Absent")
+    assert len(group["component"]) == 2
+    assert not [place for place in unmapped(result) if place.startswith("1.1.1")]
+
+
+@pytest.mark.row("3.6.03")
+def test_a_negated_finding_in_words_beside_a_coded_one(transform: Transform) -> None:
+    """The coded one is the value of the group, and it is not called negative."""
+    typed = b.text(b.FINDING, "Pneumothorax", b.code(PRESENCE, ABSENT, relationship=DESCRIBES))
+    (group,) = groups(result := transform(report(b.group(typed, b.code(b.FINDING, NODULE)))))
+    assert group["valueCodeableConcept"] == NODULE_CONCEPT
+    assert not {"interpretation", "component"} & set(group)
+    (member,) = members(result, group)
+    assert member["code"] == {"text": "Pneumothorax"}
+    assert member["valueCodeableConcept"] == concept(SCT, "2667000", "Absent")
+
+
+@pytest.mark.row("3.6.03", "3.6.17")
+def test_presence_that_qualifies_a_group_with_a_finding_in_words(transform: Transform) -> None:
+    """Decision D41: it negates the Finding, unless a coded one is the group's."""
+    presence = b.code(PRESENCE, ABSENT, relationship=DESCRIBES)
+    typed = b.text(b.FINDING, "Pneumothorax")
+    result = transform(report(b.group(typed, presence), b.group(typed, b.code(b.FINDING, NODULE), presence)))
+    of_words, of_code = groups(result)
+    (member,) = members(result, of_words)
+    assert (member["code"], member["valueCodeableConcept"]) == (
+        {"text": "Pneumothorax"},
+        concept(SCT, "2667000", "Absent"),
     )
-    other = (
-        b.code(PRESENCE, PRESENT, relationship=DESCRIBES),
-        b.code(calcified, ABSENT, relationship=DESCRIBES),
-        b.code(calcified, NO, relationship=MODIFIES),
-    )
-    each_alone = [b.group(b.code(b.FINDING, NODULE, child)) for child in (*negating, *other)]
-    result = transform(report(*each_alone))
-    found = groups(result)
-    assert ["valueCodeableConcept" in group for group in found] == [False, False, True, True, True]
-    interpretations = [group.get("interpretation") for group in found]
-    assert interpretations == [[NEGATIVE], [NEGATIVE], [POSITIVE], None, None]
+    assert [group["interpretation"] for group in (of_words, of_code)] == [[NEGATIVE]] * 2
+    assert [each["code"] for each in members(result, of_code)] == [
+        NODULE_CONCEPT,
+        concept(DCM, "121071", "Finding"),
+    ]
+
+
+@pytest.mark.row("3.6.03")
+@pytest.mark.parametrize("words", [None, ""])
+def test_a_finding_without_words_is_not_negated(transform: Transform, words: str | None) -> None:
+    """There is nothing that the negation could be about: Presence stays a component."""
+    typed = b.text(b.FINDING, words, b.code(PRESENCE, ABSENT, relationship=DESCRIBES))
+    (group,) = groups(result := transform(report(b.group(typed))))
+    (member,) = members(result, group)
+    assert member["code"] == concept(DCM, "121071", "Finding")
+    assert component(member, PRESENCE.value)["valueCodeableConcept"] == concept(SCT, "2667000", "Absent")
 
 
 @pytest.mark.row("3.6.03")
@@ -287,6 +373,15 @@ def test_a_negated_finding_without_a_group(transform: Transform) -> None:
     places = (b.imaging_measurements(absent_one), b.evaluations(absent_one))
     every = resources(transform(b.measurement_report(*places, absent_one)), "Observation")
     assert [each["code"] for each in every] == [NODULE_CONCEPT] * 3
+    assert [each["valueCodeableConcept"] for each in every] == [concept(SCT, "2667000", "Absent")] * 3
+
+
+@pytest.mark.row("3.9.01", "3.5.05")
+def test_a_negated_finding_in_words_without_a_group(transform: Transform) -> None:
+    absent_one = b.text(b.FINDING, "Pneumothorax", b.code(PRESENCE, ABSENT, relationship=DESCRIBES))
+    places = (b.imaging_measurements(absent_one), b.evaluations(absent_one))
+    every = resources(transform(b.measurement_report(*places, absent_one)), "Observation")
+    assert [each["code"] for each in every] == [{"text": "Pneumothorax"}] * 3
     assert [each["valueCodeableConcept"] for each in every] == [concept(SCT, "2667000", "Absent")] * 3
 
 

@@ -426,6 +426,21 @@ def test_a_number_by_value_that_says_more_than_its_value(transform: Transform, t
     assert [target(result, each) for each in group["hasMember"]] == [measurement(result)]
 
 
+@pytest.mark.row("3.8.11")
+def test_a_mean_and_the_numbers_that_it_was_made_from(transform: Transform) -> None:
+    """Each is a measurement: no component may have the code of its Observation (invariant obs-7)."""
+    single = [volume(value=value, relationship=INFERRED) for value in ("54", "55", "56")]
+    mean = volume(b.code(DERIVATION, MEAN, relationship=MODIFIES), *single, value="55")
+    result = transform(grouped(mean))
+    group = one(result, "Observation", "imaging-measurement-group")
+    (found,) = (target(result, each) for each in group["hasMember"])
+    assert components(found).keys() == {"121401"}
+    own = [each for each in derived(result, found) if claims(each, MEASUREMENT)]
+    assert [each["valueQuantity"] for each in own] == [{"value": n, **UNITS} for n in (54, 55, 56)]
+    assert [each["code"] for each in own] == [concept(SCT, "118565006", "Volume")] * 3
+    assert not [place for place in unmapped(result) if place.startswith("1.1.1.1")]
+
+
 @pytest.mark.row("3.8.19")
 def test_real_world_value_map(transform: Transform) -> None:
     own = b.composite("1.2.5", concept=VALUE_MAP_USED)

@@ -1,7 +1,8 @@
 """Which Finding is the value of a Measurement Group, and what says whether a finding is there (D41, D42).
 
 PS3.16 TID 1410, 1411 and 1501 have a Finding (121071, DCM). An item says whether it is there by a value of
-CID 240 or 230 or the like; its concept is Presence (705057003, SCT) or the finding itself.
+CID 240 or 230 or the like; its concept is Presence (705057003, SCT) or the finding itself. Any other concept
+with such a value is a property: a nodule without calcification is a nodule.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sr2fhir.findings import FindingLog
-from sr2fhir.model.tree import CONTAINS, MODIFIES, QUALIFIES, Item
+from sr2fhir.model.attributes import tag
+from sr2fhir.model.tree import CONTAINS, QUALIFIES, Item
 
 PRESENT = "present"
 ABSENT = "absent"
 _FINDING = "finding.finding"
 _PRESENCE = "presence.presence"
+_OF_WHAT_IT_QUALIFIES = frozenset({"presence.of-property", "presence.finding-context"})
+"""Concepts that ask whether there is what they stand below."""
 _WORDS = {"present": PRESENT, "positive": PRESENT, "absent": ABSENT, "negative": ABSENT}
 """First part of the term of a value → what it says."""
-_ABSENT = "absent"
 _FREE_TEXT = "FREETEXT"
+_TEXT_VALUE = tag("TextValue")
 _CONTRADICTION = "the group says of its finding both that it is present and that it is absent"
 
 
@@ -58,7 +62,7 @@ def group_findings(
     """
     found = GroupFindings()
     for item in items:
-        if _is_finding(item) and item.coded and not item.by_reference:
+        if _is_finding(item) and _says(item) and not item.by_reference:
             said = {child: word for child in item.children if (word := _said_below(child, item))}
             found.presence.update(said)
             if ABSENT in said.values():
@@ -76,9 +80,9 @@ def _of_group(group: Item, contained: Iterable[Item], found: GroupFindings, log:
         if word and _asks_for(item, head):
             found.presence[item] = word
             words.add(word)
-            if head and head.coded and word == ABSENT and item.relationship != CONTAINS:
+            if head and _says(head) and word == ABSENT and item.relationship != CONTAINS:
                 found.negated.add(head)
-    if head and head not in found.negated:
+    if head and head.value_type == "CODE" and head not in found.negated:
         found.value[group] = head
     if len(words) > 1:
         log.add("warning", "conflict", group.position, _CONTRADICTION)
@@ -86,7 +90,8 @@ def _of_group(group: Item, contained: Iterable[Item], found: GroupFindings, log:
 
 def _head(findings: list[Item], found: GroupFindings) -> Item | None:
     """Return the Finding that a group is about: coded before free text, asserted before negated."""
-    stated = [finding for finding in findings if finding.origin.coded] or findings
+    codes = [finding for finding in findings if finding.value_type == "CODE"] or findings
+    stated = [finding for finding in codes if finding.origin.coded] or codes
     coded = [finding for finding in stated if not _is_free_text(finding)] or stated
     asserted = [finding for finding in coded if finding not in found.negated]
     return next(iter(asserted or coded), None)
@@ -97,11 +102,9 @@ def _qualifiers(group: Item) -> Iterator[Item]:
 
 
 def _said_below(child: Item, finding: Item) -> str | None:
-    """Return what a child says of its Finding; what modifies it with the value Absent denies it, too."""
-    if _asks_for(child, finding):
-        return _word(child)
-    denies = child.relationship == MODIFIES and _ABSENT in _kinds(child)
-    return ABSENT if denies else None
+    """Return what a child says of its Finding. That a property is absent says nothing of it."""
+    qualifies = child.relationship in QUALIFIES and not _OF_WHAT_IT_QUALIFIES.isdisjoint(child.terms)
+    return _word(child) if qualifies or _asks_for(child, finding) else None
 
 
 def _asks_for(item: Item, finding: Item | None) -> bool:
@@ -111,7 +114,12 @@ def _asks_for(item: Item, finding: Item | None) -> bool:
 
 
 def _is_finding(item: Item) -> bool:
-    return item.value_type == "CODE" and item.means(_FINDING) and not item.in_library
+    return item.value_type in ("CODE", "TEXT") and item.means(_FINDING) and not item.in_library
+
+
+def _says(finding: Item) -> bool:
+    """Tell whether a Finding has a value of its own, coded or in words."""
+    return finding.coded is not None or bool(finding.attributes.text(_TEXT_VALUE))
 
 
 def _is_free_text(finding: Item) -> bool:
@@ -121,10 +129,7 @@ def _is_free_text(finding: Item) -> bool:
 
 
 def _word(item: Item) -> str | None:
-    return next((_WORDS[kind] for kind in _kinds(item) if kind in _WORDS), None)
-
-
-def _kinds(item: Item) -> list[str]:
-    """Return the first parts of the terms of a coded value."""
+    """Return what a coded value says: the first parts of its terms tell."""
     value = item.origin.coded if item.value_type == "CODE" else None
-    return [term.partition(".")[0] for term in value.terms] if value else []
+    kinds = [term.partition(".")[0] for term in value.terms] if value else []
+    return next((_WORDS[kind] for kind in kinds if kind in _WORDS), None)

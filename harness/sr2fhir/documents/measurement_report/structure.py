@@ -166,7 +166,9 @@ def _structural(
     """Return the role of a container or number; one below a measurement may be one itself (row 3.8.11).
 
     A component has a code and a value only. A number with a site, a modifier or a device, with an
-    Observation UID or with references is a measurement.
+    Observation UID or with references is a measurement. So is one with the concept of the measurement
+    around it, such as a number of which that is the mean: no component may have the code of its
+    Observation (invariant obs-7).
     """
     if part.role != _PARAMETER:
         return part.role
@@ -175,7 +177,8 @@ def _structural(
     says_more = (
         item.observation_uid is not None or any(map(_qualifies, item.children)) or has_references(item)
     )
-    return MEASUREMENT if says_more else _PARAMETER
+    is_like_it = not set(item.keys).isdisjoint(item.parent.keys)
+    return MEASUREMENT if says_more or is_like_it else _PARAMETER
 
 
 def _qualifies(child: Item) -> bool:
