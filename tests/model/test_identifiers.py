@@ -119,6 +119,28 @@ def test_the_identified_issuer_may_be_named_as_well():
         assert (made["system"], made["assigner"], noticed) == ("urn:oid:1.2.5", {"display": name}, [])
 
 
+def test_two_names_of_which_one_is_unknown_give_no_system():
+    for local, assigner in (("HOSP_C", "HOSP_B"), ("HOSP_B", "HOSP_C")):
+        made, noticed = identified(HOSP_B, LocalNamespaceEntityID=local, assigner=assigner)
+        assert "system" not in made
+        assert made["assigner"] == {"display": local}
+        assert noticed == ["unknown-issuer"]
+        both = {**HOSP_B, "HOSP_C": HOSP_B["HOSP_B"]}
+        made, noticed = identified(both, LocalNamespaceEntityID=local, assigner=assigner)
+        assert (made["system"], noticed) == ("urn:oid:1.2.5", [])
+    made, noticed = identified(HOSP_B, LocalNamespaceEntityID="HOSP_B ", assigner="HOSP_B")
+    assert (made["system"], noticed) == ("urn:oid:1.2.5", [])
+
+
+def test_an_identified_issuer_may_have_names_that_the_table_does_not_know():
+    names = {"LocalNamespaceEntityID": "HOSP_C", "assigner": "Other"}
+    dns = {"UniversalEntityID": "h.org", "UniversalEntityIDType": "DNS"}
+    made, noticed = identified({"h.org": "urn:oid:1.2.5"}, **names, **dns)
+    assert (made["system"], noticed) == ("urn:oid:1.2.5", [])
+    made, noticed = identified(HOSP_B, LocalNamespaceEntityID="HOSP_B", **dns)
+    assert (made["system"], noticed) == ("urn:oid:1.2.5", [])
+
+
 def test_issuers_that_contradict_each_other_give_no_system():
     for issuer in (
         {"UniversalEntityID": "1.2.6", "UniversalEntityIDType": "ISO"},

@@ -140,6 +140,18 @@ def test_the_configured_system_is_not_that_of_another_issuer(transform: Transfor
         assert not findings(known, "unknown-issuer")
 
 
+@pytest.mark.row("3.2.02")
+def test_a_patient_id_of_two_issuers_of_which_one_is_unknown_has_no_system(transform: Transform) -> None:
+    local = b.sequence_item(LocalNamespaceEntityID="HOSP_C")
+    report = measured(
+        PatientID="P123", IssuerOfPatientID="HOSP_B", IssuerOfPatientIDQualifiersSequence=[local]
+    )
+    result = transform(report, issuers={"HOSP_B": "urn:oid:1.2.840.99.2"})
+    number = {"type": typed("MR"), "value": "P123", "assigner": {"display": "HOSP_C"}}
+    assert one(result, "Patient")["identifier"] == [number]
+    assert findings(result, "unknown-issuer") == [("warning", "PatientID")]
+
+
 @pytest.mark.row("3.2.01")
 def test_the_number_of_a_tag_is_no_record_number(transform: Transform) -> None:
     for kind in ("RFID", "BARCODE"):

@@ -154,24 +154,39 @@ class Issuers:
         local, entity = (issuer.text(number) if issuer else None for number in (_NAMESPACE, _ENTITY))
         universal = _universal(entity, issuer.text(_ENTITY_TYPE) if issuer and entity else None)
         names = [name for name in (local, assigner, None if universal else entity) if name]
-        known = (self._systems.get(name.strip()) for name in names)
-        systems = dict.fromkeys(system for system in (universal, *known) if system)
+        identified = universal or self._known(entity)
+        named = {name.strip(): self._known(name) for name in (local, assigner) if name}
+        systems = dict.fromkeys(system for system in (identified, *named.values()) if system)
+        is_plain = len(systems) == 1
         if names and not systems:
             self._log.add("warning", "unknown-issuer", lineage, _UNKNOWN, _UNKNOWN_HINT)
-        if len(systems) > 1:
+        elif len(systems) > 1:
             self._log.add("warning", "conflict", lineage, _CONTRADICTORY, _CONTRADICTORY_HINT)
+        elif not identified and not all(named.values()):
+            # the other name may be that of another issuer, with the same numbers
+            self._log.add("warning", "unknown-issuer", lineage, _HALF_KNOWN, _HALF_KNOWN_HINT)
+            is_plain = False
         return filled(
             {
                 "id": lineage,
-                "system": next(iter(systems)) if len(systems) == 1 else None,
+                "system": next(iter(systems)) if is_plain else None,
                 "value": value,
                 "assigner": {"display": names[0]} if names else None,
             }
         )
 
+    def _known(self, name: str | None) -> str | None:
+        """Return the system that the table gives a name."""
+        return self._systems.get(name.strip()) if name else None
+
 
 _UNKNOWN = "the table of issuers does not know the issuer of the identifier: it has no system"
 _UNKNOWN_HINT = "Add the issuer, as the document writes it, to the table that --issuers names"
+_HALF_KNOWN = "the identifier names two issuers, and the table of issuers knows one of them: it has no system"
+_HALF_KNOWN_HINT = (
+    "Add the other one, as the document writes it, to the table that --issuers names: with the same system "
+    "if both name one issuer"
+)
 _CONTRADICTORY = "the issuers that are stated for the identifier contradict each other: it has no system"
 _CONTRADICTORY_HINT = "Correct the document, or the table that --issuers names"
 
