@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sr2fhir import Packaging, RenderOptions, Settings, Transformer
@@ -135,6 +136,30 @@ def test_what_holds_is_shown_by_the_keys_of_the_file(file: Path) -> None:
     assert list(found) == list(KEYS)
     assert (found["patients"], found["orders"], found["timezone"]) == ("logical", "logical", None)
     assert found["limits.max-nesting"] == Limits().max_nesting
+
+
+TWICE = {"A": "urn:oid:1.2", " A": "urn:oid:1.2"}
+OPTIONS: dict[str, tuple[dict[str, Any], str, str | None]] = {
+    "no URI": ({"issuers": {"A": "urn:oid:1", "HOSP_B": "x"}}, "issuers: not an absolute URI", "HOSP_B"),
+    "no text": ({"issuers": {"HOSP_B": 3}}, "issuers: not an absolute URI", "HOSP_B"),
+    "no scheme": ({"coding_schemes": {"99A": "x"}}, "coding_schemes: not an absolute URI", "99A"),
+    "a list": ({"issuers": ["A"]}, "issuers: not a table of names and their systems", None),
+    "nothing": ({"coding_schemes": None}, "coding_schemes: not a table", None),
+    "a number as name": ({"issuers": {1: "urn:oid:1.2"}}, "issuers: not a table", None),
+    "a name twice": ({"issuers": TWICE}, "issuers: the name stands there twice", " A"),
+    "a scheme twice": ({"coding_schemes": TWICE}, "coding_schemes: the name stands there twice", " A"),
+    "patient": ({"patient_id_system": "foo"}, "patient_id_system: not an absolute URI", None),
+    "patient, a number": ({"patient_id_system": 3}, "patient_id_system: not an absolute URI", None),
+    "accession": ({"accession_system": ""}, "accession_system: not an absolute URI", None),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_in_python_a_mistake_is_told_at_once(case: str) -> None:
+    options, what, where = OPTIONS[case]
+    with pytest.raises(UsageError, match=what) as raised:
+        RenderOptions(**options)
+    assert raised.value.where == where
 
 
 def test_arguments_in_python_come_before_the_file(file: Path) -> None:

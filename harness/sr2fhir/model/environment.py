@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sr2fhir.dicom.notes import keyword_path
+from sr2fhir.errors import UsageError
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
@@ -14,6 +15,7 @@ from sr2fhir.model.codes import Codes, CodingSchemes, Roles
 from sr2fhir.model.datatypes import filled
 from sr2fhir.model.identifiers import Ids, sop_class_coding
 from sr2fhir.model.times import Clock, zone
+from sr2fhir.written import uri
 
 # ---- evidence (PS3.3 section C.17.2.3) --------------------------------------------------------------------
 
@@ -156,6 +158,11 @@ class RenderOptions:
         System for each issuer that documents name in words.
     diagnostic_report, provenance
         Have the document become a DiagnosticReport, and its origin a Provenance (decisions D37, D38).
+
+    Raises
+    ------
+    UsageError
+        The time zone is not known, a system is no absolute URI, or a table is none or has a name twice.
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
@@ -168,15 +175,34 @@ class RenderOptions:
     provenance: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a time zone that is none.
-
-        Raises
-        ------
-        UsageError
-            `default_timezone` is neither an offset nor a known time zone.
-        """
+        """Refuse a time zone or a system that is none."""
         if self.default_timezone:
             zone(self.default_timezone)
+        for member in ("patient_id_system", "accession_system"):
+            if (system := getattr(self, member)) is not None:
+                _check_system(member, system)
+        for member in ("coding_schemes", "issuers"):
+            _check_systems(member, getattr(self, member))
+
+
+def _check_systems(member: str, table: object) -> None:
+    """Refuse what is not a table of names and their systems; names count without blanks around them."""
+    if not isinstance(table, Mapping) or not all(isinstance(name, str) for name in table):
+        hint = 'Write {"HOSP_B": "urn:oid:1.2.3"}'
+        raise UsageError(f"{member}: not a table of names and their systems", hint=hint)
+    known = set()
+    for name, system in table.items():
+        if name.strip() in known:
+            raise UsageError(f"{member}: the name stands there twice", where=name)
+        known.add(name.strip())
+        _check_system(member, system, name)
+
+
+def _check_system(member: str, system: object, name: str | None = None) -> None:
+    try:
+        uri(system)
+    except ValueError as error:
+        raise UsageError(f"{member}: {error}", where=name) from error
 
 
 @dataclass(frozen=True)
