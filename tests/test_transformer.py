@@ -173,6 +173,59 @@ def test_a_transaction_can_be_asked_for(engine: Engine, samples_dir: Path) -> No
     assert requests["Observation"] == requests["ImagingSelection"] == "PUT"
 
 
+FIXED = {
+    "patients": "fixed=Patient/1",
+    "orders": "fixed=ServiceRequest/1",
+    "studies": "fixed=ImagingStudy/1",
+}
+
+
+@pytest.mark.parametrize("option", FIXED)
+def test_what_the_caller_names_is_of_one_document(option: str, engine: Engine, samples: list[Path]) -> None:
+    """Else the results of two patients would reach one chart."""
+    packaging = sr2fhir.Packaging("transaction", **{option: FIXED[option]})
+    transformer = sr2fhir.Transformer(engine, packaging=packaging)
+    assert transformer.transform(samples[0]).bundle["type"] == "transaction"
+    with pytest.raises(sr2fhir.UsageError, match=f"`fixed` of {option} is for the results of one document"):
+        transformer.transform(samples[1])
+
+
+def test_a_document_that_failed_was_the_only_one(engine: Engine, samples: list[Path]) -> None:
+    """The patient that the caller named is that of the document that failed."""
+    packaging = sr2fhir.Packaging("transaction", patients=FIXED["patients"])
+    transformer = sr2fhir.Transformer(engine, packaging=packaging)
+    with pytest.raises(sr2fhir.InputError):
+        transformer.transform(b"damaged")
+    with pytest.raises(sr2fhir.UsageError, match="one document"):
+        transformer.transform(samples[0])
+
+
+def test_of_several_threads_one_gets_what_is_for_one_document(engine: Engine, samples: list[Path]) -> None:
+    packaging = sr2fhir.Packaging("transaction", patients=FIXED["patients"])
+    transformer = sr2fhir.Transformer(engine, packaging=packaging)
+    results: list[sr2fhir.Result] = []
+    refused: list[sr2fhir.UsageError] = []
+
+    def run(sample: Path) -> None:
+        try:
+            results.append(transformer.transform(sample))
+        except sr2fhir.UsageError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=run, args=(sample,)) for sample in samples[:4]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(results), len(refused)) == (1, 3)
+
+
+def test_a_collection_names_nothing_of_a_server(engine: Engine, samples: list[Path]) -> None:
+    transformer = sr2fhir.Transformer(engine, packaging=sr2fhir.Packaging(**FIXED))
+    for sample in samples[:2]:
+        assert transformer.transform(sample).bundle["type"] == "collection"
+
+
 def test_the_report_of_a_transaction_tells_what_is_not_sent(engine: Engine, samples_dir: Path) -> None:
     """An order is referred to by its accession number; what else the document says of it is listed."""
     numbers = Dataset()

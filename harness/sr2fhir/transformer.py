@@ -28,7 +28,7 @@ class Transformer:
     options
         Form, default time zone, coding schemes and issuers.
     packaging
-        How Bundles are to travel; as collections by default.
+        How Bundles are to travel; as collections by default. With a policy `fixed` one document is taken.
     limits
         How large and how deep an input may be.
     target
@@ -86,6 +86,7 @@ class Transformer:
         self._engine_options = engine_options or EngineOptions(batch=True)
         self._owns = self._engine is None
         self._lock = threading.Lock()
+        self._documents = 0
 
     def __enter__(self) -> Self:
         """Start the engine in the background."""
@@ -113,6 +114,9 @@ class Transformer:
     def transform(self, source: Source, *, name: str | None = None) -> Result:
         """Transform one Structured Report.
 
+        Where a policy of the packaging is `fixed`, the first call is the only one, even if it fails: the
+        resource that the policy names is that of the first document.
+
         Parameters
         ----------
         source
@@ -131,7 +135,12 @@ class Transformer:
             The engine returned something else than the Bundle of this document, or XML cannot hold it.
         EngineUnavailableError
             The engine cannot be had.
+        UsageError
+            A policy is `fixed`, and this is the second call.
         """
+        with self._lock:
+            self._documents += 1
+            self.settings.packaging.check_count(self._documents)
         return transform(source, self.start(), self.settings, name)
 
     __call__ = transform

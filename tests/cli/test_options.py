@@ -124,6 +124,35 @@ def test_versions_are_numbers_texts_or_etags(tmp_path: Path) -> None:
     assert raised.value.where == "line 3, Observation"
 
 
+@pytest.mark.parametrize("version", ["null", "true", "3.5", "1e2", "-3", '"W/3"', "[3]", "{}"])
+def test_a_version_is_text_or_a_whole_number(version: str, tmp_path: Path) -> None:
+    file = tmp_path / "versions.json"
+    file.write_text(f'{{\n"Observation/A": {version}}}')
+    with pytest.raises(UsageError, match="not a resource and its version") as raised:
+        versions(file)
+    assert raised.value.where == "line 2, Observation/A"
+
+
+@pytest.mark.parametrize("version", ["true", "3.5", "2026-01-01"])
+def test_a_version_in_toml_is_text_or_a_whole_number(version: str, tmp_path: Path) -> None:
+    file = tmp_path / "versions.toml"
+    file.write_text(f'"Device/b" = 4\n"Observation/A" = {version}')
+    with pytest.raises(UsageError, match="not a resource and its version") as raised:
+        versions(file)
+    assert raised.value.where == "line 2, Observation/A"
+
+
+@pytest.mark.parametrize("name", ["Observatoin/1", "Patient/1"])
+def test_a_version_of_what_is_never_updated_is_told_with_line_and_key(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "versions.json"
+    file.write_text(f'{{\n"Observation/1": 1,\n"{name}": 1}}')
+    with pytest.raises(UsageError, match="updates no") as raised:
+        versions(file)
+    assert raised.value.source == str(file)
+    assert raised.value.where == f"line 3, {name}"
+    assert "Observation" in (raised.value.hint or "")
+
+
 USAGE = {
     "nothing": [],
     "no input": ["transform"],

@@ -12,7 +12,7 @@ from sr2fhir import Finding, RenderOptions, Transformer, UsageError
 from sr2fhir.errors import IdentityError
 from sr2fhir.jsontext import JsonObject, NumberText, dumps
 from sr2fhir.packaging import Packaging
-from sr2fhir.packaging.policies import KINDS, search
+from sr2fhir.packaging.policies import KINDS, UPDATED, search
 
 MR = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}
 TRACKING = {"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "112040"}]}
@@ -234,6 +234,12 @@ def test_fixed_holds_for_the_study_of_the_report_and_not_for_others() -> None:
         {"bundle": "batch"},
         {"versions": {"Observation": "1"}},
         {"versions": {"Observation/1": 1}},
+        {"versions": {1: "3"}},
+        {"versions": None},
+        {"versions": ["Observation/1"]},
+        {"patients": 3},
+        {"orders": None},
+        {"studies": ["create"]},
         {"versions": {"Observation/1": "1"}, "ids": "server"},
     ],
 )
@@ -323,6 +329,20 @@ def test_a_known_version_is_not_overwritten_by_others() -> None:
     entries, _ = packed(study_and_result(), versions={"Observation/o": "3", "Observation/gone": "1"})
     assert entries["o"]["request"] == {**put("Observation", "o"), "ifMatch": 'W/"3"'}
     assert "ifMatch" not in entries["p"]["request"]
+
+
+@pytest.mark.parametrize("name", ["Observatoin/1", "Patient/1", "ServiceRequest/1", "ImagingStudy/1"])
+def test_a_version_of_what_is_never_updated_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="updates no") as raised:
+        Packaging("transaction", versions={"Observation/1": "3", name: "3"})
+    assert raised.value.where == name
+
+
+def test_versions_are_for_the_types_that_a_transaction_can_store_under_their_ids() -> None:
+    for kind in KINDS:
+        entries, _ = packed(collection(resource(kind, "x")))
+        is_put = "x" in entries and entries["x"]["request"]["method"] == "PUT"
+        assert is_put == (kind in UPDATED)
 
 
 # ---- what holds for all ------------------------------------------------------------------------------------

@@ -6,12 +6,14 @@ import argparse
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sr2fhir.configuration import time_zone
 from sr2fhir.engines import EngineOptions
-from sr2fhir.packaging import IDS, Packaging, is_version
+from sr2fhir.jsontext import NumberText
+from sr2fhir.packaging import IDS, Packaging, version_of
 from sr2fhir.packaging.policies import choices
 from sr2fhir.written import read_systems, read_table, uri
 
@@ -230,15 +232,20 @@ def versions(file: Path) -> dict[str, str]:
     Raises
     ------
     UsageError
-        The file cannot be read, or is no such table.
+        The file cannot be read, is no such table, or names a resource that is never updated.
     """
     hint = 'Write JSON, {"Observation/ID": "3"}: by type and id the version that the server returned'
     written = read_table(file, "the versions", hint)
-    found = {name: _ETAG.sub(r"\1", str(version)) for name, version in written.table.items()}
-    for name, version in found.items():
-        if not is_version(name, version):
-            raise written.error("not a resource and its version", name)
-    return found
+    stated = {name: _plain(version) for name, version in written.table.items()}
+    return {name: written.value(stated[name], partial(version_of, name), name) for name in stated}
+
+
+def _plain(version: object) -> str | None:
+    """Return a version as plain text; None if it is neither text nor a whole number."""
+    if isinstance(version, NumberText | int):
+        # JSON's `true` is an int in Python, and `True` has no digits
+        return str(version) if str(version).isdecimal() else None
+    return _ETAG.sub(r"\1", version) if isinstance(version, str) else None
 
 
 _ETAG = re.compile(r'W/"([^"]*)"')

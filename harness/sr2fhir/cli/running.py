@@ -15,7 +15,7 @@ from sr2fhir.cli.options import settings_of
 from sr2fhir.cli.transform import Destination, names_file
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
-from sr2fhir.errors import UsageError
+from sr2fhir.packaging import Packaging
 from sr2fhir.runs import LIST_SIGN, STANDARD, FileResult, Summary
 from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.inputs import Input, Skipped
@@ -50,7 +50,7 @@ def transforming(
     )
     items = find(arguments.inputs, destination, summary.skip, settings.limits)
     if settings.packaging.fixed:
-        items = single(items, settings.packaging.fixed)
+        items = single(items, settings.packaging)
     if destination.place is None or not destination.is_shared:
         work = make_work(settings, sink_of(destination), engine)
         yield (work(Task(item)).result for item in items)
@@ -85,7 +85,7 @@ def find(
     return discover(inputs, leave_out=left_out, limits=limits, skipped=skipped)
 
 
-def single(items: Iterator[Input], option: str) -> Iterator[Input]:
+def single(items: Iterator[Input], packaging: Packaging) -> Iterator[Input]:
     """Return the only input: a patient, order or study that the caller names is that of one document.
 
     Raises
@@ -94,11 +94,7 @@ def single(items: Iterator[Input], option: str) -> Iterator[Input]:
         There are several.
     """
     found = list(islice(items, 2))
-    if len(found) > 1:
-        raise UsageError(
-            f"the policy `fixed` of {option} is for the results of one document, and there are several",
-            hint="Name one document, or choose another policy",
-        )
+    packaging.check_count(len(found))
     return iter(found)
 
 

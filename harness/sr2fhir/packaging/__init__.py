@@ -16,10 +16,10 @@ from typing import Literal
 from sr2fhir.errors import UsageError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.packaging.policies import CHOICES, IDS, IdsOf, policy
+from sr2fhir.packaging.policies import CHOICES, IDS, UPDATED, IdsOf, policy
 from sr2fhir.packaging.transaction import Plan
 
-__all__ = ["BUNDLE_TYPES", "FORMATS", "IDS", "BundleType", "Format", "IdsOf", "Packaging", "is_version"]
+__all__ = ["BUNDLE_TYPES", "FORMATS", "IDS", "BundleType", "Format", "IdsOf", "Packaging", "version_of"]
 
 BundleType = Literal["collection", "transaction"]
 BUNDLE_TYPES: tuple[BundleType, ...] = ("collection", "transaction")
@@ -32,13 +32,33 @@ _NOT_TO_BE_SENT = (
 _LEAVE_OUT = (
     "Ask for the form corrected to send it, or for a collection to compare it with the published guide"
 )
-_RESOURCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
+_RESOURCE = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}")
 _VERSION = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_VERSIONS_HINT = 'Write {"Observation/ID": "3"}: by type and id the version that the server returned'
 
 
-def is_version(name: str, version: object) -> bool:
-    """Tell whether these are type and id of a resource, and the version of one."""
-    return bool(_RESOURCE.fullmatch(name) and isinstance(version, str) and _VERSION.fullmatch(version))
+def version_of(name: object, version: object) -> str:
+    """Return the version of a resource.
+
+    Parameters
+    ----------
+    name
+        Type and id of the resource.
+    version
+        As the server returned it.
+
+    Raises
+    ------
+    UsageError
+        They are not type and id, or no version, or a transaction never updates resources of this type.
+    """
+    found = _RESOURCE.fullmatch(name) if isinstance(name, str) else None
+    if found is None or not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise UsageError("not a resource and its version", where=str(name), hint=_VERSIONS_HINT)
+    if found[1] not in UPDATED:
+        message = f"a transaction updates no {found[1]}: its version has no use"
+        raise UsageError(message, where=str(name), hint=f"Updated are {', '.join(UPDATED)}")
+    return version
 
 
 @dataclass(frozen=True)
@@ -52,7 +72,8 @@ class Packaging:
         about transactions.
     patients
         `create` (default), `existing`, `logical` or `fixed=Patient/123`. A Patient whose identifier has no
-        system is not created: references to it are logical, with a warning.
+        system is not created: references to it are logical, with a warning. `fixed`, here and below, is for
+        one document: the resource that it names is that of this document, and a second one is refused.
     orders
         `logical` (default), `existing`, `create` or `fixed=ServiceRequest/123`.
     studies
@@ -66,7 +87,8 @@ class Packaging:
     Raises
     ------
     UsageError
-        One of these is not known, or versions are told of a server that gives the ids.
+        One of these is not known, or versions are told of a server that gives the ids, or of a type that is
+        never updated.
     """
 
     bundle: BundleType = "collection"
@@ -82,15 +104,15 @@ class Packaging:
             raise UsageError("bundle: not a type of Bundle", hint=f"Choose {', '.join(BUNDLE_TYPES)}")
         if self.ids not in IDS:
             raise UsageError("ids: not known who gives them", hint=f"Choose {', '.join(IDS)}")
+        if not isinstance(self.versions, Mapping):
+            raise UsageError("versions: not a table of resources and their versions", hint=_VERSIONS_HINT)
         if self.versions and self.ids == "server":
             raise UsageError(
                 "versions are known by the ids of the sender, and here the server gives the ids",
                 hint="Leave one of --if-match and --ids server out",
             )
-        if not all(is_version(name, version) for name, version in self.versions.items()):
-            raise UsageError(
-                "not a table of resources and their versions", hint='Write {"Observation/ID": "3"}'
-            )
+        for name, version in self.versions.items():
+            version_of(name, version)
         self._plan  # noqa: B018 - reads the policies
 
     @property
@@ -104,6 +126,26 @@ class Packaging:
     def _plan(self) -> Plan:
         chosen = {option: policy(option, getattr(self, option)) for option in CHOICES}
         return Plan(chosen, self.ids, self.versions)
+
+    def check_count(self, documents: int) -> None:
+        """Refuse several documents where a policy names a resource of the server.
+
+        Parameters
+        ----------
+        documents
+            How many there are, with the one at hand.
+
+        Raises
+        ------
+        UsageError
+            A policy is `fixed`, and this is not the only document: results would reach another's chart.
+        """
+        if self.fixed and documents > 1:
+            raise UsageError(
+                f"the policy `fixed` of {self.fixed} is for the results of one document,"
+                " and there are several",
+                hint="Name one document, or choose another policy",
+            )
 
     def check_form(self, form: str) -> None:
         """Refuse to send what is to be compared only (decision D3).

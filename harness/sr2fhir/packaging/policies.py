@@ -117,6 +117,9 @@ KINDS = {
 CHOICES = {kind.option: (name, kind) for name, kind in KINDS.items() if kind.option}
 """Option to the type of resource that it is about."""
 
+UPDATED = tuple(name for name, kind in KINDS.items() if kind.option is None)
+"""Types of which a transaction stores resources under ids of its own: only these can be updated."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -134,7 +137,7 @@ class Policy:
     target: str | None = None
 
 
-def policy(option: str, chosen: str) -> Policy:
+def policy(option: str, chosen: object) -> Policy:
     """Read what is chosen for an option: `create`, `fixed=Patient/123`.
 
     Raises
@@ -143,7 +146,7 @@ def policy(option: str, chosen: str) -> Policy:
         It is none of the policies of this option, or names no resource of its type.
     """
     name, kind = CHOICES[option]
-    if chosen.startswith(_FIXED) and "fixed" in kind.ways:
+    if isinstance(chosen, str) and chosen.startswith(_FIXED) and "fixed" in kind.ways:
         target = chosen.removeprefix(_FIXED)
         found, _, made = target.partition("/")
         if found == name and _ID.fullmatch(made):
