@@ -97,6 +97,8 @@ MISTAKES = {
     'provenance = "yes"': ("line 3, provenance", "neither true nor false", "The keys are"),
     "timezone = 1": ("line 3, timezone", "neither an offset from UTC nor a time zone", "The keys are"),
     '[issuers]\nA = "urn:oid:1.2"\nB = "b"': ("line 5, issuers.B", "not an absolute URI", "The keys are"),
+    '[issuers]\nA = "urn:oid:1.2.x"': ("line 4, issuers.A", "urn:oid: is not followed by an OID", ""),
+    '[issuers]\n"" = "urn:oid:1.2"': ("line 3, issuers", "a name is empty", ""),
     'issuers = "issuers.json"': ("line 3, issuers", "not a table", "The keys are"),
     'systems = "urn:oid:1.2"': ("line 3, systems", "not a setting", "The keys are"),
     '[limits]\nmax-items = "many"': ("line 4, limits.max-items", "not a size", "The keys are"),

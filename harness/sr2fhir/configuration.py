@@ -9,11 +9,11 @@
     timezone = "Europe/Berlin"
 
     [systems]
-    patient-id = "urn:oid:1.2.3"
-    accession = "urn:oid:1.2.4"
+    patient-id = "urn:oid:1.2.840.99999.1"
+    accession = "urn:oid:1.2.840.99999.2"
 
     [issuers]
-    HOSP_B = "urn:oid:1.2.5"
+    HOSP_B = "urn:oid:1.2.840.99999.3"
 
     [coding-schemes]
     99SITE = "http://site.example/codes"
