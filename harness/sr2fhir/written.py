@@ -70,8 +70,15 @@ class Written:
         where = ", ".join(part for part in (f"line {line}" if line else "", name) if part)
         return UsageError(message, source=str(self.file), where=where or None, hint=hint or self.hint)
 
-    def values(self, table: dict[str, Any], read: Callable[[Any], Any], *keys: str) -> dict[str, Any]:
+    def values(
+        self, table: dict[str, Any], read: Callable[[Any], Any], *keys: str, hint: str | None = None
+    ) -> dict[str, Any]:
         """Read all values of a table; its keys are taken without blanks around them.
+
+        Parameters
+        ----------
+        hint
+            What the values may be.
 
         Raises
         ------
@@ -84,11 +91,16 @@ class Written:
                 raise self.error("a name is empty", *keys)
             if key.strip() in found:
                 raise self.error("the key stands there twice", *keys, key)
-            found[key.strip()] = self.value(value, read, *keys, key)
+            found[key.strip()] = self.value(value, read, *keys, key, hint=hint)
         return found
 
-    def value(self, value: object, read: Callable[[Any], Any], *keys: str) -> Any:
+    def value(self, value: object, read: Callable[[Any], Any], *keys: str, hint: str | None = None) -> Any:
         """Read one value.
+
+        Parameters
+        ----------
+        hint
+            What it may be.
 
         Raises
         ------
@@ -98,7 +110,7 @@ class Written:
         try:
             return read(value)
         except ValueError as error:
-            raise self.error(str(error), *keys) from error
+            raise self.error(str(error), *keys, hint=hint) from error
         except UsageError as error:
             raise self.error(error.message, *keys, hint=error.hint) from error
 
