@@ -9,11 +9,11 @@
     timezone = "Europe/Berlin"
 
     [systems]
-    patient-id = "urn:oid:1.2.3"
-    accession = "urn:oid:1.2.4"
+    patient-id = "urn:oid:1.2.840.99999.1"
+    accession = "urn:oid:1.2.840.99999.2"
 
     [issuers]
-    HOSP_B = "urn:oid:1.2.5"
+    HOSP_B = "urn:oid:1.2.840.99999.3"
 
     [coding-schemes]
     99SITE = "http://site.example/codes"
@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sr2fhir.errors import UsageError
-from sr2fhir.packaging.policies import IDS, policy
+from sr2fhir.packaging.policies import IDS, choices, policy
 from sr2fhir.written import Written, read_table, uri
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Key:
         Of the settings of a pipeline.
     read
         Makes the value, or raises ValueError or UsageError.
+    hint
+        What the value may be.
     is_table
         Whether the value is a table, each of whose values `read` makes.
     """
@@ -67,6 +69,7 @@ class Key:
     part: Part
     member: str
     read: Callable[[Any], Any]
+    hint: str
     is_table: bool = False
 
 
@@ -80,11 +83,13 @@ def time_zone(text: object) -> str:
     """
     from sr2fhir.model.times import zone
 
+    if not isinstance(text, str):
+        raise ValueError("no text, so neither an offset from UTC nor a time zone")
     try:
-        known = zone(text if isinstance(text, str) else "")
+        known = zone(text)
     except UsageError as error:
         raise ValueError(error.message) from error
-    return known if isinstance(known, str) else str(text)
+    return known if isinstance(known, str) else text
 
 
 def _policy(option: str, value: object) -> str:
@@ -110,17 +115,26 @@ def _size(value: object) -> int:
     return size(str(value))
 
 
+_SYSTEM = 'Write "http://hospital.example/patients" or "urn:oid:1.2.840.99999.1"'
+_EITHER = "Write true or false, without quotation marks"
+
 KEYS = {
-    **{name: Key("packaging", name, partial(_policy, name)) for name in ("patients", "orders", "studies")},
-    "ids": Key("packaging", "ids", _ids),
-    "timezone": Key("options", "default_timezone", time_zone),
-    "systems.patient-id": Key("options", "patient_id_system", uri),
-    "systems.accession": Key("options", "accession_system", uri),
-    "issuers": Key("options", "issuers", uri, is_table=True),
-    "coding-schemes": Key("options", "coding_schemes", uri, is_table=True),
-    "diagnostic-report": Key("options", "diagnostic_report", _switch),
-    "provenance": Key("options", "provenance", _switch),
-    **{f"limits.{name.replace('_', '-')}": Key("limits", name, _size) for name in _LIMITS},
+    **{
+        name: Key("packaging", name, partial(_policy, name), f"Choose {choices(name)}")
+        for name in ("patients", "orders", "studies")
+    },
+    "ids": Key("packaging", "ids", _ids, f"Choose {', '.join(IDS)}"),
+    "timezone": Key("options", "default_timezone", time_zone, 'Write "+01:00" or "Europe/Berlin"'),
+    "systems.patient-id": Key("options", "patient_id_system", uri, _SYSTEM),
+    "systems.accession": Key("options", "accession_system", uri, _SYSTEM),
+    "issuers": Key("options", "issuers", uri, _SYSTEM, is_table=True),
+    "coding-schemes": Key("options", "coding_schemes", uri, _SYSTEM, is_table=True),
+    "diagnostic-report": Key("options", "diagnostic_report", _switch, _EITHER),
+    "provenance": Key("options", "provenance", _switch, _EITHER),
+    **{
+        f"limits.{name.replace('_', '-')}": Key("limits", name, _size, 'Write 512, "64M" or "2G"')
+        for name in _LIMITS
+    },
 }
 """Key of the file, with the table it stands in, to what it sets."""
 
@@ -143,7 +157,7 @@ def read(file: Path) -> Parts:
             raise written.error("not a setting", *names, hint=_nearest(".".join(names)))
         if key.is_table and not isinstance(value, dict):
             raise written.error("not a table", *names)
-        made = (written.values if key.is_table else written.value)(value, key.read, *names)
+        made = (written.values if key.is_table else written.value)(value, key.read, *names, hint=key.hint)
         parts.setdefault(key.part, {})[key.member] = made
     return parts
 

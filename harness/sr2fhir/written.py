@@ -13,12 +13,21 @@ from sr2fhir.errors import UsageError
 from sr2fhir.jsontext import JsonError, loads_strict
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_EXAMPLE = "urn:oid:1.2.840.99999.1"
+# RFC 3061 and RFC 9562 as FHIR's types oid and uuid write them
+_NAMED = {
+    "urn:oid:": (
+        re.compile(r"[0-2](\.(0|[1-9][0-9]*))+"),
+        "an OID: numbers and dots, such as 1.2.840.99999.1",
+    ),
+    "urn:uuid:": (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "a UUID in lower case"),
+}
 _LINE = re.compile(r"\(?(?:at )?(line [0-9]+)(?:, column [0-9]+)?\)?")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 
 
 def uri(value: object) -> str:
-    """Read an absolute URI.
+    """Read an absolute URI; of an OID or a UUID in the form that FHIR wants.
 
     Raises
     ------
@@ -26,7 +35,12 @@ def uri(value: object) -> str:
         It is none.
     """
     if not isinstance(value, str) or not _URI.fullmatch(value):
-        raise ValueError("not an absolute URI such as http://hospital.example/patients or urn:oid:1.2.3")
+        raise ValueError(f"not an absolute URI such as http://hospital.example/patients or {_EXAMPLE}")
+    for start, (form, what) in _NAMED.items():
+        if value.lower().startswith(start) and not (
+            value.startswith(start) and form.fullmatch(value.removeprefix(start))
+        ):
+            raise ValueError(f"not an absolute URI: {start} is not followed by {what}")
     return value
 
 
@@ -56,23 +70,37 @@ class Written:
         where = ", ".join(part for part in (f"line {line}" if line else "", name) if part)
         return UsageError(message, source=str(self.file), where=where or None, hint=hint or self.hint)
 
-    def values(self, table: dict[str, Any], read: Callable[[Any], Any], *keys: str) -> dict[str, Any]:
+    def values(
+        self, table: dict[str, Any], read: Callable[[Any], Any], *keys: str, hint: str | None = None
+    ) -> dict[str, Any]:
         """Read all values of a table; its keys are taken without blanks around them.
+
+        Parameters
+        ----------
+        hint
+            What the values may be.
 
         Raises
         ------
         UsageError
-            A value is wrong, or two keys are the same without blanks.
+            A value is wrong, a key is empty, or two keys are the same without blanks.
         """
         found: dict[str, Any] = {}
         for key, value in table.items():
+            if not key.strip():
+                raise self.error("a name is empty", *keys)
             if key.strip() in found:
                 raise self.error("the key stands there twice", *keys, key)
-            found[key.strip()] = self.value(value, read, *keys, key)
+            found[key.strip()] = self.value(value, read, *keys, key, hint=hint)
         return found
 
-    def value(self, value: object, read: Callable[[Any], Any], *keys: str) -> Any:
+    def value(self, value: object, read: Callable[[Any], Any], *keys: str, hint: str | None = None) -> Any:
         """Read one value.
+
+        Parameters
+        ----------
+        hint
+            What it may be.
 
         Raises
         ------
@@ -82,7 +110,7 @@ class Written:
         try:
             return read(value)
         except ValueError as error:
-            raise self.error(str(error), *keys) from error
+            raise self.error(str(error), *keys, hint=hint) from error
         except UsageError as error:
             raise self.error(error.message, *keys, hint=error.hint) from error
 
@@ -137,7 +165,7 @@ def read_systems(file: Path, what: str, example: str) -> dict[str, str]:
     UsageError
         The file is no such table.
     """
-    hint = f'Write JSON, {{"{example}": "urn:oid:1.2.3"}}, or TOML, {example} = "urn:oid:1.2.3"'
+    hint = f'Write JSON, {{"{example}": "{_EXAMPLE}"}}, or TOML, {example} = "{_EXAMPLE}"'
     written = read_table(file, what, hint)
     return written.values(written.table, uri)
 

@@ -41,6 +41,23 @@ def test_uris_are_absolute() -> None:
             argument(uri)(text)
 
 
+UUID = "134ff38a-7740-53f6-9f1a-34e34f86e319"
+
+
+def test_oids_and_uuids_have_the_form_that_fhir_wants() -> None:
+    for text in ("urn:oid:1.2.840.99999.1", "urn:oid:2.999.0", f"urn:uuid:{UUID}"):
+        assert uri(text) == text
+    oids = ("1.2.x", "", "1", "3.1", "1.02", "1..2", "1.2.", "1.2.3 ")
+    for text in (
+        *(f"urn:oid:{oid}" for oid in oids),
+        "URN:OID:1.2.3",
+        "urn:uuid:1.2",
+        f"urn:uuid:{UUID.upper()}",
+    ):
+        with pytest.raises(ValueError, match="absolute"):
+            uri(text)
+
+
 def test_jobs_are_counted_from_one() -> None:
     assert count("2") == 2
     for text in ("0", "-1", "two", "1.5", ""):
@@ -74,6 +91,9 @@ BAD_TABLES = {
     "list.json": "[]",
     "number.json": '{"A": 1}',
     "relative.json": '{"A": "codes"}',
+    "oid.json": '{"A": "urn:oid:1.2.x"}',
+    "nameless.json": '{"": "http://a"}',
+    "blank.json": '{" ": "http://a"}',
     "broken.json": "{",
     "broken.toml": "= 1",
     "latin1.json": '{"Ä": "http://a"}'.encode("latin-1"),

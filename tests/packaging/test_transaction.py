@@ -19,6 +19,11 @@ TRACKING = {"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM"
 PATIENT_ID = {"type": MR, "system": "http://h.org", "value": "PID 1"}
 LOCAL_PATIENT_ID = {"type": MR, "value": "7"}
 ACCESSION = {"system": "http://ris.org", "value": "A1"}
+ACSN = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}]}
+LOCAL_ACCESSION = {"type": ACSN, "value": "A1"}
+HOSP_B = {"assigner": {"display": "HOSP_B"}}
+NO_SYSTEM = "no identifier of it has a system"
+BY_ISSUER = "Tell the system of its issuer with --issuers"
 STUDY_UID = {"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}
 TRACKING_UID = {"type": TRACKING, "system": "urn:dicom:uid", "value": "urn:oid:1.2.9"}
 OWN_SYSTEM = "urn:ietf:rfc:3986"
@@ -142,20 +147,55 @@ def test_existing_refers_to_a_search_and_sends_no_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bundle", "option", "where"),
+    ("bundle", "option", "why", "remedy"),
     [
-        (study_and_result(LOCAL_PATIENT_ID), "patients", "PatientID"),
-        (study_and_result(None), "patients", "PatientID"),
-        (study_and_result(accession={"value": "A1"}), "orders", "AccessionNumber"),
+        (
+            study_and_result(LOCAL_PATIENT_ID),
+            "patients",
+            NO_SYSTEM,
+            "Tell the system with --patient-id-system,",
+        ),
+        (study_and_result(LOCAL_PATIENT_ID | HOSP_B), "patients", NO_SYSTEM, BY_ISSUER),
+        (
+            study_and_result({"value": "7"}),
+            "patients",
+            "no identifier of it has the type MR",
+            "State PatientID",
+        ),
+        (study_and_result(None), "patients", "it has no identifier", "State PatientID"),
+        (
+            study_and_result(accession=LOCAL_ACCESSION),
+            "orders",
+            NO_SYSTEM,
+            "Tell the system with --accession",
+        ),
+        (study_and_result(accession=LOCAL_ACCESSION | HOSP_B), "orders", NO_SYSTEM, BY_ISSUER),
+        # no Accession Number: a placer order number, for which no default system can be told
+        (study_and_result(accession={"value": "P1"}), "orders", NO_SYSTEM, "State AccessionNumber"),
+        (study_and_result(accession={"value": "P1"} | HOSP_B), "orders", NO_SYSTEM, BY_ISSUER),
     ],
 )
 def test_what_has_to_exist_and_cannot_be_found_is_refused(
-    bundle: JsonObject, option: str, where: str
+    bundle: JsonObject, option: str, why: str, remedy: str
 ) -> None:
-    with pytest.raises(IdentityError, match="no identifier of it has a system") as raised:
+    with pytest.raises(IdentityError, match=why) as raised:
         packed(bundle, **{option: "existing"})
-    assert raised.value.where == where
-    assert f"--{option}" in (raised.value.hint or "")
+    attribute, target = {
+        "patients": ("PatientID", "Patient"),
+        "orders": ("AccessionNumber", "ServiceRequest"),
+    }[option]
+    assert raised.value.where == attribute
+    hint = raised.value.hint or ""
+    assert hint.startswith(remedy)
+    assert f"--{option} fixed={target}/ID" in hint
+    assert ("system with" in hint) == ("assigner" not in str(bundle) and remedy.startswith("Tell"))
+
+
+def test_an_order_without_identifiers_cannot_be_looked_up() -> None:
+    bundle = collection(resource("ServiceRequest", "r"))
+    with pytest.raises(IdentityError, match="it has no identifier") as raised:
+        packed(bundle, orders="existing")
+    assert (raised.value.hint or "").startswith("State AccessionNumber")
 
 
 def test_logical_patient_with_a_system() -> None:

@@ -17,6 +17,11 @@ _NOT_COMPARED = frozenset({"id", "meta"})
 _BEFORE = ("resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension")
 # R5 gives it no identifier to be found by
 _WITHOUT_IDENTIFIER = frozenset({"Provenance"})
+# option to the type of the identifier that has a default system, and the option that states this system
+_DEFAULT_SYSTEMS = {
+    "patients": ("MR", "--patient-id-system"),
+    "orders": ("ACSN", "--accession-system"),
+}
 _ONE_CHOICE = Policy("create")
 
 Change = Callable[[JsonObject], JsonObject]
@@ -113,15 +118,12 @@ class _Packing:
         """
         name = resource["resourceType"]
         if policy.way == "existing" and identifier is None:
-            raise IdentityError(
-                f"the {name} cannot be looked up: no identifier of it has a system",
-                where=kind.attribute,
-                hint=_how_to_match(kind),
-            )
+            why, hint = _unmatched(kind, resource)
+            raise IdentityError(f"the {name} cannot be looked up: {why}", where=kind.attribute, hint=hint)
         if policy.way == "create":
-            message = f"the {name} is referred to, not created: no identifier of it has a system"
-            finding = Finding("warning", kind.unmatched, kind.attribute, message, _how_to_match(kind))
-            self.findings.append(finding)
+            why, hint = _unmatched(kind, resource)
+            message = f"the {name} is referred to, not created: {why}"
+            self.findings.append(Finding("warning", kind.unmatched, kind.attribute, message, hint))
         if policy.way == "existing" and identifier:
             return _leading_to(f"{name}?{search(identifier)}")
         if policy.target:
@@ -158,9 +160,31 @@ class _Packing:
         return _posted({**entry, "resource": _identified(resource, own)}, search(own))
 
 
-def _how_to_match(kind: Kind) -> str:
-    option = "--patient-id-system" if kind.option == "patients" else "--accession-system"
-    return f"Tell the system with {option} or --issuers, or choose another policy with --{kind.option}"
+def _unmatched(kind: Kind, resource: JsonObject) -> tuple[str, str]:
+    """Say why no identifier of a resource can be matched, and what helps.
+
+    A default system holds only for an identifier that names no issuer (decision D32).
+    """
+    code, option = _DEFAULT_SYSTEMS.get(kind.option or "", ("", ""))
+    identifiers = resource.get("identifier", [])
+    own = [each for each in identifiers if _has_type(each, code)]
+    usable = own if kind.identifier_type else identifiers
+    remedies = []
+    if any("assigner" in each for each in usable):
+        remedies.append("tell the system of its issuer with --issuers")
+    if any("assigner" not in each for each in own):
+        remedies.append(f"tell the system with {option}")
+    remedies = remedies or [f"state {kind.attribute} in the document"]
+    fixed = f"choose another policy, such as --{kind.option} fixed={resource['resourceType']}/ID"
+    why = "no identifier of it has a system" if usable else "it has no identifier"
+    if identifiers and not usable:
+        why = f"no identifier of it has the type {kind.identifier_type}"
+    hint = ", or ".join([*remedies, fixed])
+    return why, hint[0].upper() + hint[1:]
+
+
+def _has_type(identifier: JsonObject, code: str) -> bool:
+    return any(each.get("code") == code for each in identifier.get("type", {}).get("coding", []))
 
 
 def _posted(entry: JsonObject, search: str) -> JsonObject:
