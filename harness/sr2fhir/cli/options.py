@@ -109,7 +109,7 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         "--issuers",
         type=Path,
         metavar="FILE",
-        help='JSON or TOML: {"HOSP_B": "urn:oid:1.2.3"}, the systems of issuers that documents name in words',
+        help='JSON or TOML: {"HOSP_B": "urn:oid:2.999.1"}, systems of issuers that documents name in words',
     )
     group.add_argument(
         "--patient-id-system",

@@ -188,7 +188,7 @@ class RenderOptions:
 def _check_systems(member: str, table: object) -> None:
     """Refuse what is not a table of names and their systems; names count without blanks around them."""
     if not isinstance(table, Mapping) or not all(isinstance(name, str) for name in table):
-        hint = 'Write {"HOSP_B": "urn:oid:1.2.3"}'
+        hint = 'Write {"HOSP_B": "urn:oid:1.2.840.99999.1"}'
         raise UsageError(f"{member}: not a table of names and their systems", hint=hint)
     known = set()
     for name, system in table.items():
