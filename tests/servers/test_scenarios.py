@@ -82,3 +82,17 @@ def test_the_patient_without_pneumothorax_is_not_found_by_it(server: Client, bun
     }
     assert names == [identifier_of(stated["pneumothorax_present"]).rpartition("|")[2]]
     assert names != [identifier_of(stated["pneumothorax_absent"]).rpartition("|")[2]]
+
+
+def test_what_a_person_changed_stays(server: Client, bundles: list[bytes]) -> None:
+    """The last test of the module: it changes what the server holds."""
+    before = server.held()
+    created = [name for name in before if name.startswith(("Patient/", "ImagingStudy/", "BodyStructure/"))]
+    known = [name for name in created if any(one.get("system") for one in before[name].get("identifier", ()))]
+    assert {name.partition("/")[0] for name in known} == {"Patient", "ImagingStudy", "BodyStructure"}
+    for name in known:
+        seen = {"url": "http://ehr.example/seen", "valueBoolean": True}
+        server.put({**before[name], "extension": [seen]})
+    changed = server.held()
+    assert {server.send(bundle).status_code for bundle in bundles} == {200}
+    assert server.held() == changed

@@ -9,7 +9,7 @@ import pytest
 from sr2fhir.paths import layout
 from tools.guide import ig
 
-from .client import Client
+from .client import Client, transactions
 from .conftest import PATIENTS
 
 pytestmark = pytest.mark.slow
@@ -41,6 +41,13 @@ def test_nothing_is_refused_but_for_the_ambiguous_slice(
     assert not any(others.values()), others
     # most are taken as they are: the excuse is for derived measurements only
     assert sum(not texts for texts in found.values()) > len(found) * 3 / 4
+
+
+def test_nothing_of_the_scenarios_is_refused_but_for_that(server: Client, tmp_path: Path) -> None:
+    bundles = transactions(tmp_path, sorted((layout().sources / "samples" / "scenarios").glob("*.dcm")))
+    assert len(bundles) == 7
+    texts = [text for bundle in bundles for text in errors(server, bundle)]
+    assert [text for text in texts if EXCUSED not in text] == []
 
 
 def test_what_is_wrong_is_refused(server: Client, sent_samples: Callable[..., list[bytes]]) -> None:
