@@ -142,7 +142,7 @@ def test_what_holds_is_shown_by_the_keys_of_the_file(file: Path) -> None:
 
 TWICE = {"A": "urn:oid:1.2", " A": "urn:oid:1.2"}
 OPTIONS: dict[str, tuple[dict[str, Any], str, str | None]] = {
-    "no URI": ({"issuers": {"A": "urn:oid:1", "HOSP_B": "x"}}, "issuers: not an absolute URI", "HOSP_B"),
+    "no URI": ({"issuers": {"A": "urn:oid:1.2", "HOSP_B": "x"}}, "issuers: not an absolute URI", "HOSP_B"),
     "no text": ({"issuers": {"HOSP_B": 3}}, "issuers: not an absolute URI", "HOSP_B"),
     "no scheme": ({"coding_schemes": {"99A": "x"}}, "coding_schemes: not an absolute URI", "99A"),
     "a list": ({"issuers": ["A"]}, "issuers: not a table of names and their systems", None),
