@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
@@ -11,19 +10,10 @@ from sr2fhir.cli import main as cli
 from sr2fhir.cli.transform import choose
 from sr2fhir.errors import UsageError
 
-from tests.comparing.doubles import Altered
-
-if TYPE_CHECKING:
-    from sr2fhir.engines import Engine
+pytestmark = pytest.mark.usefixtures("session_engine")
 
 SAMPLE = "real_highdicom_sr_document.dcm"
 BUNDLE = "{http://hl7.org/fhir}Bundle"
-
-
-@pytest.fixture(autouse=True)
-def session_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command use the engine of the session, which it may not close."""
-    monkeypatch.setattr("sr2fhir.toolchain.make_engine", lambda *_, **__: Altered(engine, lambda data: data))
 
 
 @pytest.fixture

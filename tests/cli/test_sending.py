@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sr2fhir.cli import main as cli
 from sr2fhir.jsontext import JsonObject
 
-from tests.comparing.doubles import Altered
-
-if TYPE_CHECKING:
-    from sr2fhir.engines import Engine
+pytestmark = pytest.mark.usefixtures("session_engine")
 
 SAMPLE = "real_hl7_dicom_sr_ig_example.json"
 TRANSACTION = ("--bundle", "transaction", "--quiet")
 PATIENT = "identifier=http%3A%2F%2Ftest-hospital.org%7CPID-11235"
-
-
-@pytest.fixture(autouse=True)
-def session_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command use the engine of the session, which it may not close."""
-    monkeypatch.setattr("sr2fhir.toolchain.make_engine", lambda *_, **__: Altered(engine, lambda data: data))
 
 
 @pytest.fixture

@@ -59,6 +59,13 @@ class Client:
         headers = {"Content-Type": JSON}
         requests.put(url, json.dumps(resource), headers=headers, timeout=_TIMEOUT_S).raise_for_status()
 
+    def changed_by_a_person(self, names: Iterable[str]) -> None:
+        """Add something to resources, each named by type and id, as a person does who works with them."""
+        held = self.held()
+        for name in names:
+            seen = {"url": "http://ehr.example/seen", "valueBoolean": True}
+            self.put({**held[name], "extension": [*held[name].get("extension", ()), seen]})
+
     def find(self, query: str) -> list[Resource]:
         """Return the resources that a search matches, and those that it includes, of all pages."""
         found: list[Resource] = []
@@ -115,6 +122,11 @@ def promised(bundles: Iterable[bytes]) -> dict[str, Resource]:
         else:
             made.setdefault(f"{request['url']}/{unquote(request['ifNoneExist'])}", entry["resource"])
     return made
+
+
+def is_known(resource: Resource) -> bool:
+    """Tell whether others know a resource by an identifier with a system."""
+    return any(each.get("system") for each in resource.get("identifier", ()))
 
 
 def references(node: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sr2fhir.paths import layout
 
 from tests.servers import hapi_jpa
 
@@ -43,3 +44,12 @@ def sent_samples(samples: list[Path], tmp_path_factory: pytest.TempPathFactory) 
         return transactions(tmp_path_factory.mktemp("sent"), samples, *options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sent_scenarios(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return the transactions of the clinical scenarios by name; their patients have identifiers with a system."""
+    inputs = sorted((layout().sources / "samples" / "scenarios").glob("*.dcm"))
+    made = transactions(tmp_path_factory.mktemp("scenarios"), inputs)
+    assert len(made) == 7
+    return dict(zip((path.stem for path in inputs), made, strict=True))

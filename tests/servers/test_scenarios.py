@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from sr2fhir.paths import layout
 
-from .client import Client, Resource, counts, promised, references, transactions
+from .client import Client, Resource, counts, is_known, promised, references
 
 pytestmark = pytest.mark.slow
-FOLDER = layout().sources / "samples" / "scenarios"
 SCT = "http://snomed.info/sct"
 VOLUME, PNEUMOTHORAX = "118565006", "36118008"
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Return the transactions of all scenarios; their patients have identifiers with a system."""
-    inputs = sorted(FOLDER.glob("*.dcm"))
-    assert len(inputs) == 7
-    return transactions(tmp_path_factory.mktemp("scenarios"), inputs)
+def bundles(sent_scenarios: dict[str, bytes]) -> list[bytes]:
+    return list(sent_scenarios.values())
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +41,9 @@ def test_all_references_lead_to_what_is_there(server: Client) -> None:
     assert {target for each in held.values() for target in references(each)} <= held.keys()
 
 
-def test_one_search_finds_the_trend_of_a_lesion(server: Client, bundles: list[bytes]) -> None:
+def test_one_search_finds_the_trend_of_a_lesion(server: Client, sent_scenarios: dict[str, bytes]) -> None:
     """Scenario b: two studies, one patient, one lesion."""
-    (patient,) = (identifier_of(bundle) for bundle in bundles if b"2026-06-02T09:30:12" in bundle)
+    patient = identifier_of(sent_scenarios["nodule_follow_up"])
     found = server.find(f"Observation?code={SCT}|{VOLUME}&patient.identifier={patient}&_sort=date")
     assert [(each["effectiveDateTime"][:10], str(each["valueQuantity"]["value"])) for each in found] == [
         ("2026-03-01", "210.0"),
@@ -70,29 +64,26 @@ def identifier_of(bundle: bytes) -> str:
     return f"{identifier['system']}|{identifier['value']}"
 
 
-def test_the_patient_without_pneumothorax_is_not_found_by_it(server: Client, bundles: list[bytes]) -> None:
+def test_the_patient_without_pneumothorax_is_not_found_by_it(
+    server: Client, sent_scenarios: dict[str, bytes]
+) -> None:
     """Scenario a, decision D41: a finding that is absent is no value."""
     found: list[Resource] = server.find(f"Observation?value-concept={SCT}|{PNEUMOTHORAX}")
     assert found
-    ill = {each["subject"]["reference"] for each in found}
     held = server.held()
+    ill = {each["subject"]["reference"] for each in found}
     names = [held[each]["identifier"][0]["value"] for each in ill]
-    stated = {
-        Path(path).stem: bundle for path, bundle in zip(sorted(FOLDER.glob("*.dcm")), bundles, strict=True)
-    }
-    assert names == [identifier_of(stated["pneumothorax_present"]).rpartition("|")[2]]
-    assert names != [identifier_of(stated["pneumothorax_absent"]).rpartition("|")[2]]
+    assert names == [identifier_of(sent_scenarios["pneumothorax_present"]).rpartition("|")[2]]
+    assert names != [identifier_of(sent_scenarios["pneumothorax_absent"]).rpartition("|")[2]]
 
 
 def test_what_a_person_changed_stays(server: Client, bundles: list[bytes]) -> None:
     """The last test of the module: it changes what the server holds."""
     before = server.held()
     created = [name for name in before if name.startswith(("Patient/", "ImagingStudy/", "BodyStructure/"))]
-    known = [name for name in created if any(one.get("system") for one in before[name].get("identifier", ()))]
+    known = [name for name in created if is_known(before[name])]
     assert {name.partition("/")[0] for name in known} == {"Patient", "ImagingStudy", "BodyStructure"}
-    for name in known:
-        seen = {"url": "http://ehr.example/seen", "valueBoolean": True}
-        server.put({**before[name], "extension": [seen]})
+    server.changed_by_a_person(known)
     changed = server.held()
     assert {server.send(bundle).status_code for bundle in bundles} == {200}
     assert server.held() == changed

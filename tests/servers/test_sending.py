@@ -13,7 +13,7 @@ import pytest
 import sr2fhir
 from sr2fhir.engines import Engine
 
-from .client import Client, Resource, counts, promised, references, transactions
+from .client import Client, Resource, counts, is_known, promised, references, transactions
 from .conftest import PATIENTS
 
 pytestmark = pytest.mark.slow
@@ -98,19 +98,12 @@ def test_what_a_person_changed_in_a_stub_stays(filled: Filled, kind: str) -> Non
     before = filled.server.held()
     created = [name for name, each in before.items() if name.startswith(f"{kind}/") and is_known(each)]
     assert created
-    for name in created:
-        seen = {"url": "http://ehr.example/seen", "valueBoolean": True}
-        filled.server.put({**before[name], "extension": [*before[name].get("extension", ()), seen]})
+    filled.server.changed_by_a_person(created)
     changed = filled.server.held()
     for bundle in filled.bundles:
         assert filled.server.send(bundle).status_code == 200
     assert {changed[name]["meta"]["versionId"] for name in created} == {"2"}
     assert filled.server.held() == changed
-
-
-def is_known(resource: Resource) -> bool:
-    """Tell whether others know a resource by an identifier with a system."""
-    return any(each.get("system") for each in resource.get("identifier", ()))
 
 
 def test_a_result_that_a_person_amended_is_not_overwritten_with_if_match(

@@ -9,7 +9,7 @@ import pytest
 from sr2fhir.paths import layout
 from tools.guide import ig
 
-from .client import Client, transactions
+from .client import Client
 from .conftest import PATIENTS
 
 pytestmark = pytest.mark.slow
@@ -43,10 +43,10 @@ def test_nothing_is_refused_but_for_the_ambiguous_slice(
     assert sum(not texts for texts in found.values()) > len(found) * 3 / 4
 
 
-def test_nothing_of_the_scenarios_is_refused_but_for_that(server: Client, tmp_path: Path) -> None:
-    bundles = transactions(tmp_path, sorted((layout().sources / "samples" / "scenarios").glob("*.dcm")))
-    assert len(bundles) == 7
-    texts = [text for bundle in bundles for text in errors(server, bundle)]
+def test_nothing_of_the_scenarios_is_refused_but_for_that(
+    server: Client, sent_scenarios: dict[str, bytes]
+) -> None:
+    texts = [text for bundle in sent_scenarios.values() for text in errors(server, bundle)]
     assert [text for text in texts if EXCUSED not in text] == []
 
 

@@ -56,6 +56,8 @@ class Kind:
         Members that lead to a text for people, where there is no identifier; the first that is there.
     unmatched
         Reason of the finding where no identifier can be matched, so that it is not created.
+    default_system
+        Code of the type of the identifier for which a default system can be told, and the option for that.
     merges
         Whether resources of one Bundle with one matching identifier become one; else those after the first
         are stored under their own ids.
@@ -67,6 +69,7 @@ class Kind:
     attribute: str = ""
     display: tuple[tuple[str | int, ...], ...] = ()
     unmatched: str = ""
+    default_system: tuple[str, str] = ("", "")
     merges: bool = True
 
     def matching(self, resource: JsonObject) -> JsonObject | None:
@@ -74,7 +77,7 @@ class Kind:
         return with_system(
             each
             for each in resource.get("identifier", [])
-            if self.identifier_type is None or self.identifier_type in _types(each)
+            if self.identifier_type is None or has_type(each, self.identifier_type)
         )
 
     def text(self, resource: JsonObject) -> str:
@@ -91,6 +94,7 @@ KINDS = {
         identifier_type="MR",
         attribute="PatientID",
         unmatched="unmatched-patient",
+        default_system=("MR", "--patient-id-system"),
         display=(("name", 0, "text"),),
     ),
     "ServiceRequest": Kind(
@@ -98,6 +102,7 @@ KINDS = {
         ("logical", "existing", "create", "fixed"),
         attribute="AccessionNumber",
         unmatched="unmatched-order",
+        default_system=("ACSN", "--accession-system"),
         display=(("code", "concept", "text"), ("code", "concept", "coding", 0, "display")),
     ),
     # no `logical`: the profiles of Observation want a literal partOf
@@ -172,6 +177,11 @@ def with_system(identifiers: Iterable[JsonObject]) -> JsonObject | None:
     return next(found, None)
 
 
+def has_type(identifier: JsonObject, code: str) -> bool:
+    """Tell whether an identifier is of a type, by the code of the type."""
+    return any(coding.get("code") == code for coding in identifier.get("type", {}).get("coding", []))
+
+
 def search(identifier: JsonObject) -> str:
     """Return the search for an identifier, percent-encoded: `identifier=system|value`."""
     parts = (identifier[name].translate(_SEARCH_ESCAPES) for name in ("system", "value"))
@@ -186,7 +196,3 @@ def _at(value: Any, path: tuple[str | int, ...]) -> Any:
         else:
             value = value.get(step) if isinstance(value, dict) else None
     return value
-
-
-def _types(identifier: JsonObject) -> list[str]:
-    return [coding.get("code", "") for coding in identifier.get("type", {}).get("coding", [])]

@@ -9,7 +9,7 @@ from typing import Any
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, search
+from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, has_type, search
 
 _URI = "urn:ietf:rfc:3986"
 _NOT_COMPARED = frozenset({"id", "meta"})
@@ -17,11 +17,6 @@ _NOT_COMPARED = frozenset({"id", "meta"})
 _BEFORE = ("resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension")
 # R5 gives it no identifier to be found by
 _WITHOUT_IDENTIFIER = frozenset({"Provenance"})
-# option to the type of the identifier that has a default system, and the option that states this system
-_DEFAULT_SYSTEMS = {
-    "patients": ("MR", "--patient-id-system"),
-    "orders": ("ACSN", "--accession-system"),
-}
 _ONE_CHOICE = Policy("create")
 
 Change = Callable[[JsonObject], JsonObject]
@@ -165,9 +160,9 @@ def _unmatched(kind: Kind, resource: JsonObject) -> tuple[str, str]:
 
     A default system holds only for an identifier that names no issuer (decision D32).
     """
-    code, option = _DEFAULT_SYSTEMS.get(kind.option or "", ("", ""))
+    code, option = kind.default_system
     identifiers = resource.get("identifier", [])
-    own = [each for each in identifiers if _has_type(each, code)]
+    own = [each for each in identifiers if has_type(each, code)]
     usable = own if kind.identifier_type else identifiers
     remedies = []
     if any("assigner" in each for each in usable):
@@ -181,10 +176,6 @@ def _unmatched(kind: Kind, resource: JsonObject) -> tuple[str, str]:
         why = f"no identifier of it has the type {kind.identifier_type}"
     hint = ", or ".join([*remedies, fixed])
     return why, hint[0].upper() + hint[1:]
-
-
-def _has_type(identifier: JsonObject, code: str) -> bool:
-    return any(each.get("code") == code for each in identifier.get("type", {}).get("coding", []))
 
 
 def _posted(entry: JsonObject, search: str) -> JsonObject:
