@@ -235,8 +235,11 @@ def test_workers_that_are_killed_take_no_input_with_them(many: Path, tmp_path: P
     )
     assert process.stdout
     process.stdout.readline()
+    # all at once: an input that is given to the next worker before that is killed, too, has died twice and is lost
+    os.kill(process.pid, signal.SIGSTOP)
     for worker in workers_of(process.pid):
         os.kill(worker, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGCONT)
     printed, error = process.communicate(timeout=120)
     assert (process.returncode, error) == (0, b"")
     assert f"{MANY} inputs: {MANY} transformed, 0 failed" in printed.decode()
