@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pydicom
 
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 ENDINGS = (".dcm", ".json")
 PER_PATIENT = 4
 PER_FOLDER = 500
