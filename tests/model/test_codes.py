@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.resources import files
 
+import pydicom
 import pytest
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes, tag
@@ -149,6 +151,22 @@ def test_a_meaning_without_a_code_is_kept():
     assert concept is not None
     assert concept.codings == ({"display": "something"},)
     assert concept.keys == ()
+
+
+@pytest.mark.parametrize("meaning", ["Liver", "Li\x01ver", "L\u00e9ber"])
+def test_an_item_that_repeats_another_is_read_as_if_it_were_the_first(meaning):
+    """Repeated items are found by their bytes, before they are decoded."""
+    item = b.sequence_item(CodeValue="10200004", CodingSchemeDesignator="SCT", CodeMeaning=meaning)
+    written = io.BytesIO()
+    dataset = b.sequence_item(SpecificCharacterSet="ISO_IR 192", ConceptCodeSequence=[item] * 3)
+    dataset.save_as(written, implicit_vr=False, little_endian=True)
+    written.seek(0)
+    document = Attributes(pydicom.dcmread(written, force=True))
+    log = FindingLog()
+    codes = Codes(CodingSchemes(Attributes(HEADER), {}, log), log)
+    concepts = codes.read_all(document, tag("ConceptCodeSequence"), "1.2")
+    assert [each.meaning for each in concepts] == [meaning.replace("\x01", " ")] * 3
+    assert len(document.noticed()) == (3 if "\x01" in meaning else 0)
 
 
 def test_every_system_and_designator_of_the_table_is_unique_or_meant_to_be_shared():

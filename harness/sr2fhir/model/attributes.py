@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -44,6 +44,8 @@ _UNDECODABLE = (
 _FORMATS = {"FL": "f", "FD": "d", "US": "H", "UL": "I", "SS": "h", "SL": "i"}
 _VERBATIM = {"UT", "ST", "LT"}
 _TEXTUAL = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
+
+Undecoded = tuple[tuple[str | None, bytes | None] | None, ...]
 
 
 def tag(keyword: str) -> int:
@@ -80,6 +82,23 @@ class Attributes:
     def __contains__(self, number: int) -> bool:
         """Tell whether the attribute is present, be it empty."""
         return number in self._elements
+
+    def present(self, numbers: Collection[int]) -> list[int]:
+        """Return those of some tags whose attributes are present, in the given order."""
+        return [number for number in numbers if number in self._elements]
+
+    def undecoded(self, numbers: Iterable[int]) -> Undecoded | None:
+        """Return value representation and bytes of some attributes, None where pydicom has decoded any.
+
+        What is equal here reads as equal text, if that is printable ASCII.
+        """
+        found: list[tuple[str | None, bytes | None] | None] = []
+        for number in numbers:
+            element = self._elements.get(number)
+            if element is not None and type(element) is not RawDataElement:
+                return None
+            found.append(element and (element.VR, element.value))
+        return tuple(found)
 
     def tags(self) -> list[int]:
         """Return the tags of all attributes in ascending order."""

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from sr2fhir.dicom.notes import keyword_path
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.model.attributes import Attributes, Undecoded, tag
 from sr2fhir.model.mislabelled import right_designator
 from sr2fhir.settings import PRIVATE_SYSTEM
 
@@ -84,6 +84,7 @@ _URN_VALUE = tag("URNCodeValue")
 _DESIGNATOR = tag("CodingSchemeDesignator")
 _VERSION = tag("CodingSchemeVersion")
 _MEANING = tag("CodeMeaning")
+_WRITTEN = (_VALUE, _LONG_VALUE, _URN_VALUE, _DESIGNATOR, _VERSION, _MEANING)
 _EQUIVALENT = tag("EquivalentCodeSequence")
 
 _WHITE_SPACE = re.compile(r"\s+")
@@ -189,6 +190,7 @@ class Codes:
         self._log = log
         self._roles = roles
         self._cache: dict[_Written, Concept | None] = {}
+        self._undecoded: dict[Undecoded, Concept | None] = {}
 
     def read(self, attributes: Attributes, sequence: int, where: str) -> Concept | None:
         """Return the concept of a code sequence; None where it is absent or empty."""
@@ -212,6 +214,16 @@ class Codes:
         return _merged([concept, *(other for other in others if other)])
 
     def _concept(self, item: Attributes, where: str) -> Concept | None:
+        """Return the concept of one item; most items repeat another byte for byte, and spare the decoding."""
+        undecoded = item.undecoded(_WRITTEN)
+        if undecoded in self._undecoded:
+            return self._undecoded[undecoded]
+        concept = self._decoded(item, where)
+        if undecoded is not None and _is_printable(undecoded):
+            self._undecoded[undecoded] = concept
+        return concept
+
+    def _decoded(self, item: Attributes, where: str) -> Concept | None:
         written = _Written(
             item.text(_VALUE) or item.text(_LONG_VALUE),
             item.text(_URN_VALUE),
@@ -295,6 +307,12 @@ class Codes:
         terms, stated = self._roles.terms(keys), written.value or written.urn
         shown = written.spaced or text
         return Concept(tuple(codings), shown, keys, terms, stated, written.designator, written.meaning)
+
+
+def _is_printable(undecoded: Undecoded) -> bool:
+    """Tell whether all values are printable ASCII but for their padding."""
+    values = (attribute[1] for attribute in undecoded if attribute and attribute[1])
+    return all(value.isascii() and value.rstrip(b" \0").decode("ascii").isprintable() for value in values)
 
 
 def _translation(scheme: Scheme, code: str) -> str | None:

@@ -345,9 +345,9 @@ def _left_below(attributes: Attributes) -> Iterator[int]:
     opened = [attributes]
     while opened:
         outer = opened.pop()
-        for sequence, held in _held_below().items():
+        for sequence in outer.present(_held_below()):
             for nested in outer.items(sequence)[:1]:
-                yield from nested.others(held)
+                yield from nested.others(_held_below()[sequence])
                 opened.append(nested)
 
 
