@@ -2,6 +2,7 @@
 
 ::
 
+    fhir = "R4"
     patients = "existing"
     orders = "logical"
     studies = "create"
@@ -35,12 +36,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, choices, policy
+from sr2fhir.settings import TARGETS, Target
 from sr2fhir.written import Written, read_table, uri
 
 if TYPE_CHECKING:
     from sr2fhir.pipeline import Settings
 
-Part = Literal["options", "packaging", "limits"]
+Part = Literal["options", "packaging", "limits", "target"]
 Parts = dict[Part, dict[str, Any]]
 """Part of the settings of a pipeline to its members."""
 
@@ -92,6 +94,22 @@ def time_zone(text: object) -> str:
     return known if isinstance(known, str) else text
 
 
+def named_target(name: object) -> Target:
+    """Return the version of FHIR that has a name.
+
+    Raises
+    ------
+    UsageError
+        None has it.
+    """
+    if isinstance(name, str) and name in TARGETS:
+        return TARGETS[name]
+    raise UsageError(
+        f"FHIR {name} is not made: there are {' and '.join(TARGETS)}",
+        hint=f"Choose {' or '.join(TARGETS)}",
+    )
+
+
 def _policy(option: str, value: object) -> str:
     policy(option, str(value))
     return str(value)
@@ -119,6 +137,7 @@ _SYSTEM = 'Write "http://hospital.example/patients" or "urn:oid:1.2.840.99999.1"
 _EITHER = "Write true or false, without quotation marks"
 
 KEYS = {
+    "fhir": Key("target", "target", named_target, f"Choose {' or '.join(TARGETS)}"),
     **{
         name: Key("packaging", name, partial(_policy, name), f"Choose {choices(name)}")
         for name in ("patients", "orders", "studies")
@@ -168,7 +187,8 @@ def shown(settings: Settings) -> dict[str, Any]:
 
     limits = in_force(settings.limits)
     parts = {"options": settings.options, "packaging": settings.packaging, "limits": limits}
-    return {name: getattr(parts[key.part], key.member) for name, key in KEYS.items()}
+    holds = {name: getattr(parts.get(key.part, settings), key.member) for name, key in KEYS.items()}
+    return holds | {"fhir": settings.target.name}
 
 
 def _stated(written: Written) -> Iterator[tuple[tuple[str, ...], Any]]:

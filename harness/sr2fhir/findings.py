@@ -18,6 +18,7 @@ REASONS: dict[str, str] = {
     "different-subject": "business-rule",
     "needs-r6": "not-supported",
     "degraded": "informational",
+    "no-r4-element": "not-supported",
     # reasons of the reader
     "assumed-character-set": "value",
     "unknown-character-set": "code-invalid",

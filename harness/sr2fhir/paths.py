@@ -115,6 +115,18 @@ class Layout:
     stamps = _Below("home", "setup.json")
     """The record of what set-up has done."""
 
+    def step_maps(self, folder: str) -> Path:
+        """Return the folder of the StructureMaps that lead from R5 to another version of FHIR."""
+        return self.compiled_maps / folder
+
+    def step_definitions(self, folder: str) -> Path:
+        """Return the Bundle of the StructureDefinitions of that version that these maps make."""
+        return self.compiled / "engine" / f"{folder}.json"
+
+    def step_sources(self, folder: str) -> Path:
+        """Return the Bundle of the StructureDefinitions of R5 that these maps read."""
+        return self.compiled / "engine" / f"{folder}-sources.json"
+
     def aot_cache(self, profile: str) -> Path:
         """Return the JVM's cache of loaded and linked classes; its options belong to it."""
         return self.home / "engine" / f"classes-{profile}.aot"

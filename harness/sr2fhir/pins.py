@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from sr2fhir.settings import R5
 
@@ -54,6 +55,25 @@ class Package:
 
 
 @dataclass(frozen=True)
+class Built:
+    """Name one FHIR package that is written here, since no registry has it.
+
+    Parameters
+    ----------
+    name
+        id#version.
+    jar
+        What holds its resources.
+    files
+        Where in it they lie: Bundles as XML.
+    """
+
+    name: str
+    jar: Jar
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Pins:
     """Hold what engine.toml says.
 
@@ -67,6 +87,8 @@ class Pins:
         Where in it they lie.
     packages
         The FHIR packages.
+    built
+        The FHIR packages that are written here.
     compiler
         The jar of the Java compiler.
     """
@@ -75,14 +97,22 @@ class Pins:
     resources: Jar
     folder: str
     packages: tuple[Package, ...]
+    built: tuple[Built, ...]
     compiler: Jar
+
+    @property
+    def package_names(self) -> tuple[str, ...]:
+        """Name all FHIR packages: id#version."""
+        return (*(each.name for each in self.packages), *(each.name for each in self.built))
+
+    def package(self, name: str) -> str:
+        """Return id#version of the package that has an id."""
+        return next(each for each in self.package_names if each.startswith(f"{name}#"))
 
     @property
     def core(self) -> str:
         """Name the package that defines FHIR: id#version."""
-        return next(
-            package.name for package in self.packages if package.name.startswith(f"{R5.core_package}#")
-        )
+        return self.package(R5.core_package)
 
     @property
     def fhir_version(self) -> str:
@@ -103,9 +133,12 @@ def load(path: Path) -> Pins:
     jars = tuple(Jar(name, digest) for name, digest in data["jars"].items())
     packages = tuple(Package(name, digest) for name, digest in data["packages"].items())
     resources, compiler = data["resources"], data["compiler"]
-    return Pins(jars, _jar(resources), resources["folder"], packages, _jar(compiler))
+    built = tuple(
+        Built(name, _jar(table), tuple(table["files"])) for name, table in data.get("built", {}).items()
+    )
+    return Pins(jars, _jar(resources), resources["folder"], packages, built, _jar(compiler))
 
 
-def _jar(table: dict[str, str]) -> Jar:
+def _jar(table: dict[str, Any]) -> Jar:
     """Read a table that pins one jar."""
     return Jar(table["coordinates"], table["sha256"])

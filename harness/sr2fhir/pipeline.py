@@ -2,7 +2,7 @@
 
 Python speaks DICOM: it reads a document and renders it as the logical model. The maps speak FHIR: an engine
 makes a collection of R5 resources of it. Then the collection is held against the document, turned into
-the version of FHIR that is wanted, and packaged as it is to travel.
+the version of FHIR that is wanted, held against it once more, and packaged as it is to travel.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any
 import pydicom
 
 from sr2fhir import configuration, documents
-from sr2fhir.accounting import Finished, Report, finish
-from sr2fhir.accounting.checks import parse, resource_path
+from sr2fhir.accounting import Finished, Report, Steps, finish
+from sr2fhir.accounting.checks import resource_path
 from sr2fhir.accounting.classify import source_of
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
 from sr2fhir.errors import OutputError, Sr2FhirError
 from sr2fhir.findings import Finding
-from sr2fhir.jsontext import JsonObject, dumps
+from sr2fhir.jsontext import dumps
 from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.attributes import Attributes
 from sr2fhir.outcome import finding_issue, listed, outcome, require
@@ -103,6 +103,7 @@ class Settings:
             RenderOptions(**parts.get("options", {})),
             Limits.from_environment(os.environ, **limits) if limits else None,
             packaging=Packaging(**parts.get("packaging", {})),
+            **parts.get("target", {}),
         )
 
     def __post_init__(self) -> None:
@@ -218,21 +219,20 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
             made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
         with stage("finish", name):
             finished = accounted(made, rendering, engine, settings)
-            bundle = in_version(finished.bundle, engine, settings.target)
-            packed, told = settings.packaging.package(bundle)
+            packed, told = settings.packaging.package(finished.bundle)
             content = dumps(packed, indent=True) + b"\n"
             entries = tuple(resource_path(entry["resource"]) for entry in packed["entry"])
         report = finished.report
-        if packed is not bundle:
+        if packed is not finished.bundle:
             report = report.sent(entry["resource"] for entry in packed["entry"])
         findings = (*finished.findings, *told, *unmapped_findings(report))
         with stage("xml", name):
-            xml = as_xml(content, engine) if settings.format == "xml" else None
+            xml = as_xml(content, engine, settings.target) if settings.format == "xml" else None
         result = Result(name, content, report, findings, xml=xml, entries=entries)
         with stage("validate", name):
             if not settings.validate:
                 return result
-            return replace(result, validation=validate(engine, result.bundle, result.json))
+            return replace(result, validation=validated(result, engine, settings.target))
     except Sr2FhirError as error:
         error.source = error.source or name
         raise
@@ -284,26 +284,36 @@ def rendered(source: Source, name: str | None, settings: Settings) -> Rendering:
 
 
 def accounted(made: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:
-    """Check what an engine returned, and account for the document; a refusal names the engine."""
+    """Check what an engine returned, in the version of FHIR that is wanted, and account for the document.
+
+    A refusal names the engine.
+    """
+    target = settings.target
+    steps = Steps(target, partial(in_version, engine=engine, target=target)) if target.step_maps else None
     try:
-        return finish(made, rendering, keep_lineage=settings.keep_lineage)
+        return finish(made, rendering, keep_lineage=settings.keep_lineage, steps=steps)
     except OutputError as error:
         error.message = f"{engine.label()}: {error.message}"
         raise
 
 
-def in_version(bundle: JsonObject, engine: Engine, target: Target) -> JsonObject:
+def in_version(bundle: bytes, engine: Engine, target: Target) -> bytes:
     """Return an R5 Bundle in the version of FHIR that is wanted: the step maps lead there."""
     for step in target.step_maps:
-        bundle = parse(engine.transform(dumps(bundle), step))
+        bundle = engine.transform(bundle, step)
     return bundle
 
 
-def as_xml(bundle: bytes, engine: Engine) -> bytes:
+def validated(result: Result, engine: Engine, target: Target) -> tuple[ValidationIssue, ...]:
+    """Return what the HL7 validator finds in a Bundle."""
+    return validate(engine, result.bundle, result.json, target=target)
+
+
+def as_xml(bundle: bytes, engine: Engine, target: Target) -> bytes:
     """Return the Bundle as XML."""
     from sr2fhir.packaging.xml import to_xml  # noqa: PLC0415 - lxml is an extra
 
-    return to_xml(engine, bundle)
+    return to_xml(engine, bundle, target)
 
 
 def unmapped_findings(report: Report) -> tuple[Finding, ...]:

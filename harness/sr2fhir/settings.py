@@ -33,17 +33,49 @@ class Target:
         As people call it: `R5`.
     fhir_version
         As `StructureDefinition.fhirVersion` has it.
-    core_package
-        FHIR package of its definitions.
+    packages
+        FHIR packages of its definitions and terminology, without version; the core first.
     step_maps
         Canonical URLs of the maps that lead from R5 to it, in this order.
+    folder
+        Name of the folder of these maps, below `maps/`; None for R5, to which all other maps belong.
+    leaves_out
+        Types of resources of R5 that they may leave out.
     """
 
     name: str
     fhir_version: str
-    core_package: str
+    packages: tuple[str, ...]
     step_maps: tuple[str, ...] = ()
+    folder: str | None = None
+    leaves_out: frozenset[str] = frozenset()
+
+    @property
+    def core_package(self) -> str:
+        """The FHIR package of its definitions."""
+        return self.packages[0]
+
+    @property
+    def definitions_url(self) -> str:
+        """Begins the URLs under which maps find its definitions, beside those of R5."""
+        number = "" if self.folder is None else f"{self.fhir_version.rpartition('.')[0]}/"
+        return f"http://hl7.org/fhir/{number}StructureDefinition/"
 
 
-R5 = Target("R5", "5.0.0", "hl7.fhir.r5.core")
-TARGETS = {target.name: target for target in (R5,)}
+# Beside FHIR itself a validation needs terminology, without which known code systems count as unknown, and
+# the definitions of common extensions.
+_TERMINOLOGY, _EXTENSIONS = "hl7.terminology", "hl7.fhir.uv.extensions.r5"
+R5 = Target("R5", "5.0.0", ("hl7.fhir.r5.core", _TERMINOLOGY, _EXTENSIONS))
+R4 = Target(
+    "R4",
+    "4.0.1",
+    ("hl7.fhir.r4.core", _TERMINOLOGY),
+    step_maps=(f"{CANONICAL}/StructureMap/R4Bundle",),
+    folder="r4",
+)
+TARGETS = {target.name: target for target in (R5, R4)}
+
+
+def target_of(map_url: str) -> Target:
+    """Return the version of FHIR of which a map makes resources."""
+    return next((target for target in TARGETS.values() if map_url in target.step_maps), R5)

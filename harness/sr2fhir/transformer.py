@@ -6,13 +6,14 @@ import threading
 from dataclasses import replace
 from typing import Any, Self
 
+from sr2fhir.configuration import named_target
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.errors import UsageError
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.pipeline import Result, Settings, Source, transform
-from sr2fhir.settings import TARGETS, Target
+from sr2fhir.settings import Target
 from sr2fhir.toolchain import make_engine
 
 
@@ -144,16 +145,3 @@ class Transformer:
         return transform(source, self.start(), self.settings, name)
 
     __call__ = transform
-
-
-def named_target(name: str) -> Target:
-    """Return the version of FHIR that has a name.
-
-    Raises
-    ------
-    UsageError
-        None has it.
-    """
-    if name not in TARGETS:
-        raise UsageError(f"no version of FHIR is called {name}", hint=f"Known are: {', '.join(TARGETS)}")
-    return TARGETS[name]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.paths import COMPILED, DATA, Layout, layout
+from sr2fhir.settings import TARGETS
 
 from tools.compiling import process
 
@@ -78,10 +79,16 @@ def stage(places: Layout, folder: Path) -> None:
 def data(places: Layout) -> Iterator[tuple[Path, str]]:
     """Return what the package carries, and under which name below its folder of data."""
     yield places.pins, places.pins.name
+    steps = [target.folder for target in TARGETS.values() if target.folder]
     for source in (
         places.definitions,
         places.compiled_maps,
         places.core,
+        *(
+            file
+            for folder in steps
+            for file in (places.step_definitions(folder), places.step_sources(folder))
+        ),
         places.map_index,
         places.map_runner,
     ):

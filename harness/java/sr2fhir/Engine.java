@@ -41,18 +41,38 @@ final class Engine {
    * @param core name and version of the package that defines FHIR
    */
   Engine(List<Path> files, String[] core) throws IOException {
+    this(read(files), core);
+  }
+
+  private Engine(Map<String, byte[]> files, String[] core) throws IOException {
     Map<String, ByteProvider> source = new LinkedHashMap<>();
     byte[] info = ("version=" + core[1] + "\n").getBytes(StandardCharsets.US_ASCII);
     source.put("version.info", ByteProvider.forBytes(info));
-    for (Path file : files) {
-      source.put(file.toString(), ByteProvider.forBytes(Files.readAllBytes(file)));
-    }
+    files.forEach((name, content) -> source.put(name, ByteProvider.forBytes(content)));
     PackageInformation origin = new PackageInformation(core[0], core[1], new Date(0));
     context =
         new FixedContext(
             new SimpleWorkerContext.SimpleWorkerContextBuilder()
                 .withAllowLoadingDuplicates(true)
                 .fromDefinitions(source, null, origin));
+  }
+
+  /**
+   * Reads the definitions of another version than R5 alone. For maps they stand beside R5's, so their URLs name the
+   * version; here each has its own URL again.
+   */
+  static Engine ofDefinitions(Path file, String[] core) throws IOException {
+    String number = core[1].substring(0, core[1].lastIndexOf('.'));
+    String text = Files.readString(file).replace("/fhir/" + number + "/StructureDefinition/", "/fhir/StructureDefinition/");
+    return new Engine(Map.of(file.toString(), text.getBytes(StandardCharsets.UTF_8)), core);
+  }
+
+  private static Map<String, byte[]> read(List<Path> files) throws IOException {
+    Map<String, byte[]> content = new LinkedHashMap<>();
+    for (Path file : files) {
+      content.put(file.toString(), Files.readAllBytes(file));
+    }
+    return content;
   }
 
   /**

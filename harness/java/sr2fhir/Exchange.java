@@ -17,18 +17,19 @@ import java.nio.charset.StandardCharsets;
  * Reads requests and writes replies. Numbers are big-endian, a block is its length (4 bytes) and its bytes.
  *
  * <pre>
- * request: id (4 bytes), operation (1 byte), block name, block content
+ * request: id (4 bytes), operation (1 byte), block version of FHIR, block name, block content
  * reply:   mark (4 bytes), id (4 bytes), 0, block result
  *          mark (4 bytes), id (4 bytes), 1, blocks stage, kind, text, group, rule
- * first:   a reply with id 0, once definitions and maps have been read
+ * first:   a reply with id 0, once definitions and maps of the first version have been read
  *
  * operation              name                content               result
  * T  transform           URL of the map      document              resource
  * X  convert to XML                          resource              XML
  * C  compile a map       its name            text of the map       StructureMap
- * L  load for validating
+ * L  load              "maps" or "validator"
  * V  validate            further profiles    resource              messages, see {@link Validator}
  * S  make a snapshot     folder with others  StructureDefinition   the same with its snapshot
+ * J  read R4 from XML                        resource of R4, XML   the same as JSON
  * </pre>
  */
 final class Exchange {
@@ -38,7 +39,7 @@ final class Exchange {
   private static final byte[] MARK = {'S', 'R', '2', 'F'};
 
   /** One thing to do. */
-  record Request(int id, int operation, String name, byte[] content) {}
+  record Request(int id, int operation, String version, String name, byte[] content) {}
 
   /** For whom a thread works. */
   private static final ThreadLocal<Exchange> ASKER = new ThreadLocal<>();
@@ -101,8 +102,9 @@ final class Exchange {
   Request next() throws IOException {
     int id = in.readInt();
     int operation = in.readUnsignedByte();
+    String version = new String(block(), StandardCharsets.UTF_8);
     String name = new String(block(), StandardCharsets.UTF_8);
-    return new Request(id, operation, name, block());
+    return new Request(id, operation, version, name, block());
   }
 
   /** Sends a result; if nobody reads it any more, the next request will not come either. */

@@ -28,6 +28,9 @@ final class Failure extends Exception {
   }
 
   static Failure of(String stage, Throwable error) {
+    if (error instanceof Failure known) {
+      return new Failure(stage, known.kind, known.text, known.group, known.rule);
+    }
     String text = error.getMessage() == null ? "" : error.getMessage();
     return new Failure(stage, error.getClass().getSimpleName(), text, "", "");
   }

@@ -3,62 +3,94 @@ package sr2fhir;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.hl7.fhir.utilities.settings.FhirSettings;
 
-/** What can be asked for. The small context is read at once, the whole of FHIR when it is first needed. */
+/** What can be asked for. The first version's small context is read at once, all else when it is first needed. */
 final class Operations {
+  /** Begins what belongs to one version of FHIR. */
+  private static final String NEXT = "--";
+
+  private static final int SETTINGS = 3;
+
   /** The stack of a thread that works. */
   final long stackBytes;
 
-  private final Engine engine;
-  private final Path definitions;
-  private final List<String> packages;
-  private Validator validator;
+  /** By the version's number. */
+  private final Map<String, Version> versions = new LinkedHashMap<>();
+
+  private final List<String> core = new ArrayList<>();
 
   /**
-   * Reads the small context.
+   * Reads the small context of the first version.
    *
-   * @param arguments the engine's settings file, the stack of a thread in bytes, the folder of our definitions, the
-   *     FHIR packages for validating (id#version, separated by commas, the core first), and the files of the small
-   *     context
+   * @param arguments the engine's settings file, the stack of a thread in bytes, the folder of our definitions; then
+   *     for each version of FHIR {@code --}, the FHIR packages for validating (id#version, separated by commas, the
+   *     core first), and the files of the small context, as {@link Version} wants them
    */
-  Operations(String[] arguments) throws IOException {
+  Operations(String[] arguments) throws IOException, Failure {
     FhirSettings.setExplicitFilePath(arguments[0]);
     stackBytes = Long.parseLong(arguments[1]);
-    definitions = Path.of(arguments[2]);
-    packages = List.of(arguments[3].split(","));
-    engine = new Engine(Arrays.stream(arguments).skip(4).map(Path::of).toList(), core());
+    Path definitions = Path.of(arguments[2]);
+    for (List<String> part : parts(Arrays.asList(arguments).subList(SETTINGS, arguments.length))) {
+      List<String> packages = List.of(part.get(0).split(","));
+      List<Path> files = part.stream().skip(1).map(Path::of).toList();
+      core.add(packages.get(0));
+      versions.put(packages.get(0).split("#")[1], new Version(packages, files, definitions));
+    }
+    for (Version first : versions.values()) {
+      first.maps();
+      break;
+    }
+  }
+
+  /** Splits arguments at each mark. */
+  private static List<List<String>> parts(List<String> arguments) {
+    List<List<String>> parts = new ArrayList<>();
+    for (String argument : arguments) {
+      if (argument.equals(NEXT)) {
+        parts.add(new ArrayList<>());
+      } else {
+        parts.get(parts.size() - 1).add(argument);
+      }
+    }
+    return parts;
   }
 
   byte[] perform(Exchange.Request request) throws Failure {
     byte[] content = request.content();
+    String name = request.name();
     return switch (request.operation()) {
-      case 'T' -> engine.transform(content, request.name());
-      case 'X' -> engine.toXml(content);
-      case 'C' -> engine.compile(text(content), request.name());
-      case 'L' -> validator().nothing();
-      case 'V' -> validator().validate(content, request.name());
-      case 'S' -> Snapshots.of(Path.of(request.name()), packages.get(0), core()[1]).make(content);
+      case 'T' -> version(request).maps().transform(content, name);
+      case 'X' -> version(request).format().toXml(content);
+      case 'C' -> version(request).maps().compile(text(content), name);
+      case 'L' -> load(version(request), name);
+      case 'V' -> version(request).validator().validate(content, name);
+      case 'S' -> Snapshots.of(Path.of(name), core.get(0), core.get(0).split("#")[1]).make(content);
+      case 'J' -> R4Definitions.fromXml(content);
       default -> throw new Failure("read", "UnknownOperation", "", "", "");
     };
   }
 
-  private synchronized Validator validator() throws Failure {
-    if (validator == null) {
-      try {
-        validator = new Validator(packages, core()[1], definitions);
-      } catch (Throwable error) {
-        throw Failure.of("load", error);
-      }
+  private static byte[] load(Version version, String part) throws Failure {
+    if (part.equals("maps")) {
+      version.maps();
+    } else {
+      version.validator();
     }
-    return validator;
+    return new byte[0];
   }
 
-  /** Returns name and version of the package that defines FHIR. */
-  private String[] core() {
-    return packages.get(0).split("#");
+  private Version version(Exchange.Request request) throws Failure {
+    Version version = versions.get(request.version());
+    if (version == null) {
+      throw new Failure("read", "Unknown", "version of FHIR " + request.version(), "", "");
+    }
+    return version;
   }
 
   private static String text(byte[] content) {

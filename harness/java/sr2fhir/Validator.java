@@ -4,6 +4,8 @@ import com.google.gson.Gson;
 import java.io.InputStream;
 import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -48,15 +50,24 @@ final class Validator {
     for (String name : packages.subList(1, packages.size())) {
       engine.loadPackage(name.split("#")[0], name.split("#")[1]);
     }
-    engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), definitions.toString(), true);
+    loadOwn(definitions, version);
     // Reports may give a right code a meaning of their own: that is worth a warning, and no error.
     engine.setDisplayWarnings(true);
     restoreTables();
     engine.prepare();
   }
 
-  byte[] nothing() {
-    return new byte[0];
+  /** Loads our definitions; into another version than R5 the terminology alone, since the profiles are R5's. */
+  private void loadOwn(Path folder, String version) throws Exception {
+    if (version.startsWith("5.")) {
+      engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), folder.toString(), true);
+      return;
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "{CodeSystem,ValueSet}-*.json")) {
+      for (Path file : files) {
+        engine.getContext().cacheResource(new JsonParser().parse(Files.readAllBytes(file)));
+      }
+    }
   }
 
   /**

@@ -4,7 +4,8 @@ A success status is no proof: an engine that sets an element twice writes its ke
 a response short. So the Bundle is parsed strictly, compared with the document it was made from, and freed of
 resources that nothing refers to (`checks`); its lineage ids become a table and are taken out (`lineage`); and
 each content item and header attribute is put into one class (`classify`, by the tables of `classes`; the
-result is a `report`; mapping specification, section 8).
+result is a `report`; mapping specification, section 8). Where another version of FHIR is wanted, the same is
+done with what the step maps make of the Bundle (`versions`).
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.accounting.checks import Sources, check, parse, remove_orphans
+from sr2fhir.accounting.checks import Case, Sources, check, parse, remove_orphans
 from sr2fhir.accounting.classify import account
 from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.report import Report
-from sr2fhir.jsontext import JsonObject
+from sr2fhir.accounting.versions import check_step, findings_of, in_version
+from sr2fhir.jsontext import JsonObject, dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sr2fhir.findings import Finding
     from sr2fhir.model import Rendering
+    from sr2fhir.settings import Target
 
-__all__ = ["Finished", "Report", "finish"]
+__all__ = ["Finished", "Report", "Steps", "finish"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,25 @@ class Finished:
     findings: tuple[Finding, ...]
 
 
-def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -> Finished:
+@dataclass(frozen=True)
+class Steps:
+    """Lead to another version of FHIR than R5.
+
+    Parameters
+    ----------
+    target
+        The version.
+    run
+        Executes its step maps on a Bundle.
+    """
+
+    target: Target
+    run: Callable[[bytes], bytes]
+
+
+def finish(
+    bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False, steps: Steps | None = None
+) -> Finished:
     """Check what the engine returned, tabulate and remove its lineage ids, and account for all content.
 
     Parameters
@@ -45,20 +68,30 @@ def finish(bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False) -
         The logical model from which it was made.
     keep_lineage
         Leave the ids of elements in the Bundle.
+    steps
+        Where another version of FHIR is wanted, what leads there.
 
     Raises
     ------
     OutputError
-        It is not the Bundle of this document.
+        It is not the Bundle of this document, or the steps made another one of it.
     """
     content = parse(bundle)
     sources = Sources.of(rendering)
-    check(content, rendering.document, sources)
+    check(Case(content, rendering.document, sources))
     remove_orphans(content, rendering.document["equipment"]["id"])
     content["entry"].sort(key=_place)
+    made = parse(steps.run(dumps(content))) if steps else None  # while it has its lineage ids
     lineage = collect(content, sources, keep=keep_lineage)
     findings = rendering.all_findings(lineage.seen)
-    return Finished(content, account(rendering, findings, lineage, content, sources), findings)
+    finished = Finished(content, account(rendering, findings, lineage, content, sources), findings)
+    if steps is None or made is None:
+        return finished
+    check_step(content, made, steps.target)
+    lineage = collect(made, sources, keep=keep_lineage)
+    other = account(rendering, findings, lineage, made, sources)
+    report = in_version(finished.report, other, made, steps.target)
+    return Finished(made, report, (*findings, *findings_of(content, made, report, steps.target)))
 
 
 LAST = ("Observation", "DiagnosticReport", "Provenance")

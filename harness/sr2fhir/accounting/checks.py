@@ -7,9 +7,9 @@ refers to is taken out again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import JsonError, JsonObject, NumberText, loads_strict
@@ -209,21 +209,24 @@ def requests(case: Case) -> Iterator[Fault]:
             yield f"Bundle.entry[{index}].request", "only the entries of a transaction have a request"
 
 
-Check = Callable[[Case], Iterator[Fault]]
+AnyCase = TypeVar("AnyCase", bound=Case)
 # in this order: each may rely on those before it
-CHECKS: tuple[Check, ...] = (resource_type, shape, uniqueness, provenance, references, completeness, requests)
+CHECKS: tuple[Callable[[Case], Iterator[Fault]], ...] = (
+    *(resource_type, shape, uniqueness, provenance),
+    *(references, completeness, requests),
+)
 
 
-def check(bundle: JsonObject, document: JsonObject, sources: Sources) -> None:
-    """Run all checks, stopping at the first that finds faults.
+def check(case: AnyCase, checks: Iterable[Callable[[AnyCase], Iterator[Fault]]] = CHECKS) -> None:
+    """Run checks in their order, stopping at the first that finds faults.
 
     Raises
     ------
     OutputError
         Naming the first fault and how many there are of its kind.
     """
-    for run in CHECKS:
-        faults = list(run(Case(bundle, document, sources)))
+    for run in checks:
+        faults = list(run(case))
         if faults:
             where, message = faults[0]
             more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""

@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sr2fhir.configuration import time_zone
+from sr2fhir.configuration import named_target, time_zone
 from sr2fhir.engines import EngineOptions
+from sr2fhir.errors import UsageError
 from sr2fhir.jsontext import NumberText
 from sr2fhir.packaging import IDS, Packaging, version_of
 from sr2fhir.packaging.policies import choices
+from sr2fhir.settings import R5, TARGETS
 from sr2fhir.written import read_systems, read_table, uri
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ def add_command(
         "--log-level", choices=LOG_LEVELS, metavar="L", help="log to standard error: " + ", ".join(LOG_LEVELS)
     )
     return command
+
+
+def add_version_option(command: argparse.ArgumentParser, about: str) -> None:
+    """Add the option that chooses a version of FHIR."""
+    command.add_argument(
+        "--fhir", type=argument(named_target), metavar="VERSION", help=f"{about}: {', '.join(TARGETS)}"
+    )
 
 
 def add_engine_option(command: argparse.ArgumentParser) -> None:
@@ -83,6 +92,7 @@ def engine_options(arguments: argparse.Namespace, *, batch: bool = False) -> Eng
         url=arguments.engine_url,
         timeout_s=arguments.engine_timeout,
         settings={"install": "yes"} if arguments.engine_install else {},
+        target=vars(arguments).get("fhir") or R5,
     )
 
 
@@ -168,6 +178,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         site,
         options=replace(site.options, **given(stated)),
         packaging=packaging(arguments, site.packaging) if "bundle" in arguments else site.packaging,
+        target=vars(arguments).get("fhir") or site.target,
     )
 
 
@@ -260,7 +271,7 @@ def argument(read: Callable[[str], Value]) -> Callable[[str], Value]:
     def convert(text: str) -> Value:
         try:
             return read(text)
-        except ValueError as error:
+        except (ValueError, UsageError) as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return convert

@@ -21,7 +21,6 @@ from sr2fhir.runs.discovery import discover
 from sr2fhir.runs.inputs import Input, Skipped
 from sr2fhir.runs.sinks import FileSink, SingleSink, Sink, StreamSink
 from sr2fhir.runs.work import RunSettings, Task, lost, make_work
-from sr2fhir.settings import TARGETS
 
 
 @contextmanager
@@ -46,7 +45,6 @@ def transforming(
         format=destination.format,
         keep_lineage=arguments.keep_lineage,
         validate=arguments.validate,
-        target=TARGETS[arguments.fhir],
     )
     items = find(arguments.inputs, destination, summary.skip, settings.limits)
     if settings.packaging.fixed:

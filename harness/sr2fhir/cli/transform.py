@@ -18,6 +18,7 @@ from sr2fhir.cli.options import (
     add_engine_option,
     add_packaging_options,
     add_render_options,
+    add_version_option,
     count,
     engine_options,
     seconds,
@@ -27,7 +28,7 @@ from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe, plural
 from sr2fhir.packaging import BUNDLE_TYPES, FORMATS, Format
 from sr2fhir.runs import LEASE_S, STANDARD, Summary, is_list, is_pattern
-from sr2fhir.settings import R5, TARGETS
+from sr2fhir.settings import R5
 from sr2fhir.toolchain import REMEDY, outdated
 
 EXAMPLES = """\
@@ -93,9 +94,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         help="with --jobs-db, time after which others take over from a command that is gone"
         f" (default: {LEASE_S:g})",
     )
-    command.add_argument(
-        "--fhir", choices=tuple(TARGETS), default=R5.name, help=f"version of FHIR (default: {R5.name})"
-    )
+    add_version_option(command, f"version of FHIR of the Bundles (default: {R5.name})")
     command.add_argument(
         "--format",
         choices=FORMATS,

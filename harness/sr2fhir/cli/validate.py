@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sr2fhir import toolchain
-from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, engine_options
+from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, add_version_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.engines import Engine
 from sr2fhir.errors import Sr2FhirError, UsageError
@@ -20,12 +20,14 @@ from sr2fhir.jsontext import JsonError, dumps, loads_strict
 from sr2fhir.outcome import error_issue, listed, outcome, plural
 from sr2fhir.runs import STANDARD, without_frames
 from sr2fhir.runs.sinks import BUNDLE, writing
+from sr2fhir.settings import R5
 from sr2fhir.validation import ValidationIssue, validate
 
 EXAMPLES = """\
   sr2fhir validate out                        all Bundles below out/
   sr2fhir validate a.bundle.json --all        every kind of warning, and notes too
   sr2fhir validate out --out outcome.json     every finding, as OperationOutcome
+  sr2fhir validate out --fhir R4              Bundles that were made with --fhir R4
   sr2fhir transform a.dcm --out - | sr2fhir validate -
 
 Each error is printed below its file. Warnings come at the end, like ones once, with their number and the
@@ -58,6 +60,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         metavar="URL",
         help="a further profile of the whole resource",
     )
+    add_version_option(command, f"version of FHIR that they are in, which none states (default: {R5.name})")
     command.add_argument("--strict", action="store_true", help="fail on warnings too, and excuse no message")
     command.add_argument("--all", action="store_true", help="print every kind of warning, and notes too")
     command.add_argument("--quiet", action="store_true", help="print errors only")
@@ -103,7 +106,7 @@ class Session:
     def one(self, file: str, engine: Engine) -> None:
         """Validate one file, print its line and its errors, and keep the other findings for the end."""
         try:
-            issues = check_file(file, engine, self.arguments.profile, self.arguments.strict)
+            issues = check_file(file, engine, self.arguments)
         except BrokenPipeError:
             raise
         except Exception as problem:
@@ -173,7 +176,7 @@ def expand(names: Iterable[str]) -> Iterator[str]:
             raise UsageError(f"no *{BUNDLE} in this folder", source=name, hint=hint)
 
 
-def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> tuple[ValidationIssue, ...]:
+def check_file(file: str, engine: Engine, arguments: argparse.Namespace) -> tuple[ValidationIssue, ...]:
     """Parse a file strictly and validate it."""
     try:
         data = sys.stdin.buffer.read() if file == STANDARD else Path(file).read_bytes()
@@ -189,7 +192,8 @@ def check_file(file: str, engine: Engine, profiles: list[str], strict: bool) -> 
         raise Sr2FhirError(
             "not a FHIR resource: resourceType is missing", source=file, hint="Give FHIR resources as JSON"
         )
-    return validate(engine, resource, data, profiles, strict=strict)
+    target = arguments.fhir or R5
+    return validate(engine, resource, data, arguments.profile, strict=arguments.strict, target=target)
 
 
 def entry(file: str, issue: ValidationIssue) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
 
 from sr2fhir.errors import EngineError, UsageError
 from sr2fhir.paths import layout
+from sr2fhir.settings import R5, Target
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -50,12 +51,15 @@ class EngineOptions:
         Seconds that one reply may take.
     settings
         What one engine alone understands, by name: `install` for `hapi`.
+    target
+        Version of FHIR that is going to be asked for, so that what it needs can be loaded meanwhile.
     """
 
     batch: bool = False
     url: str | None = None
     timeout_s: float = 300.0
     settings: Mapping[str, str] = field(default_factory=dict)
+    target: Target = R5
 
     @property
     def token(self) -> str | None:
@@ -92,12 +96,12 @@ class Transforms(Protocol):
     """Execute maps."""
 
     def transform(self, document: bytes, map_url: str) -> bytes:
-        """Turn a logical-model document into the resource that a map makes of it.
+        """Turn a document into the resource that a map makes of it.
 
         Parameters
         ----------
         document
-            JSON of the logical model, UTF-8.
+            JSON of the logical model, or for a step map of a Bundle, UTF-8.
         map_url
             Canonical URL of the map.
 
@@ -109,7 +113,7 @@ class Transforms(Protocol):
         Raises
         ------
         TransformError
-            The map failed on this document.
+            The map failed on this document, or the engine cannot execute this kind of map.
         EngineUnavailableError
             The engine cannot be started.
         """
@@ -120,7 +124,9 @@ class Transforms(Protocol):
 class Validates(Protocol):
     """Validate resources."""
 
-    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+    def validate(
+        self, resource: bytes, profiles: Sequence[str] = (), target: Target = R5
+    ) -> list[ValidationMessage]:
         """Validate a resource against FHIR, the profiles that it claims, and the given ones.
 
         Parameters
@@ -129,11 +135,18 @@ class Validates(Protocol):
             JSON of the resource, UTF-8. References between entries of a Bundle are resolved in it.
         profiles
             Canonical URLs of further profiles of the resource as a whole.
+        target
+            Version of FHIR that the resource is in.
 
         Returns
         -------
         list of ValidationMessage
             In the validator's order; empty when it found nothing.
+
+        Raises
+        ------
+        EngineError
+            The engine cannot validate this resource, or no resource of this version.
         """
         ...
 
@@ -142,13 +155,15 @@ class Validates(Protocol):
 class Converts(Protocol):
     """Write resources in the other format of FHIR."""
 
-    def to_xml(self, resource: bytes) -> bytes:
+    def to_xml(self, resource: bytes, target: Target = R5) -> bytes:
         """Write a resource as XML.
 
         Parameters
         ----------
         resource
             JSON of the resource, UTF-8.
+        target
+            Version of FHIR that it is in.
 
         Returns
         -------
@@ -158,7 +173,7 @@ class Converts(Protocol):
         Raises
         ------
         EngineError
-            The engine cannot write this resource.
+            The engine cannot write this resource, or none of this version.
         """
         ...
 
@@ -262,6 +277,18 @@ def converting(engine: Engine) -> Converts:
     if isinstance(engine, Converts):
         return engine
     raise _unable(engine, "write XML")
+
+
+def check_version(engine: Engine, target: Target, task: str) -> None:
+    """Refuse another version of FHIR than R5 to an engine that is a server of R5.
+
+    Raises
+    ------
+    EngineError
+        It is another one.
+    """
+    if target != R5:
+        raise _unable(engine, f"{task} in FHIR {target.name}")
 
 
 def _unable(engine: Engine, task: str) -> EngineError:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from copy import copy
 
-from sr2fhir.engines import EngineOptions, ValidationMessage, messages
+from sr2fhir.engines import EngineOptions, ValidationMessage, check_version, messages
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError
 from sr2fhir.http import JSON, UNAVAILABLE, XML, Client, LateError, Response
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import R5, Target, target_of
 from sr2fhir.threads import in_background
 
 NAME = "validator"
@@ -67,7 +68,8 @@ class ValidatorEngine:
         self._greeted: Future[None] = in_background(self._greet, "sr2fhir-hello")
 
     def transform(self, document: bytes, map_url: str) -> bytes:
-        """Turn a logical-model document into a resource; see `Transforms.transform`."""
+        """Turn a document into a resource, of R5 alone; see `Transforms.transform`."""
+        check_version(self, target_of(map_url), "transform")
         client = self._ready()
         kind = XML if document[:1] == b"<" else JSON
         response = client.post(
@@ -77,8 +79,11 @@ class ValidatorEngine:
             raise self._transform_failure(client, response, map_url)
         return client.expect(response, "json").body
 
-    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
-        """Validate a resource; see `Validates.validate`."""
+    def validate(
+        self, resource: bytes, profiles: Sequence[str] = (), target: Target = R5
+    ) -> list[ValidationMessage]:
+        """Validate a resource, of R5 alone; see `Validates.validate`."""
+        check_version(self, target, "validate")
         client = self._ready()
         params = [("bestPractice", "Ignore"), *(("profile", profile) for profile in profiles)]
         response = client.post("/validateResource", resource, params=params, repeatable=True)
@@ -89,8 +94,9 @@ class ValidatorEngine:
             raise client.error("its response to a validation is no OperationOutcome")
         return list(messages.validation_messages(issues))
 
-    def to_xml(self, resource: bytes) -> bytes:
-        """Write a resource as XML; see `Converts.to_xml`."""
+    def to_xml(self, resource: bytes, target: Target = R5) -> bytes:
+        """Write a resource as XML, of R5 alone; see `Converts.to_xml`."""
+        check_version(self, target, "write XML")
         client = self._ready()
         response = client.post("/convert", resource, accept=XML, repeatable=True)
         if not response.ok:

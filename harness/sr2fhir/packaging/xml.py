@@ -17,6 +17,7 @@ from sr2fhir.accounting.checks import HINT
 from sr2fhir.engines import converting
 from sr2fhir.errors import OutputError
 from sr2fhir.jsontext import loads_strict
+from sr2fhir.settings import R5, Target
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -33,7 +34,7 @@ _LONG = 10_000_000
 _INDENT = "  "
 
 
-def to_xml(engine: Engine, bundle: bytes) -> bytes:
+def to_xml(engine: Engine, bundle: bytes, target: Target = R5) -> bytes:
     """Let an engine write a finished Bundle as XML, and put that into one form.
 
     Parameters
@@ -42,6 +43,8 @@ def to_xml(engine: Engine, bundle: bytes) -> bytes:
         What writes it.
     bundle
         The Bundle as JSON, UTF-8.
+    target
+        Version of FHIR that it is in.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def to_xml(engine: Engine, bundle: bytes) -> bytes:
         A value holds a character that XML has not, or the engine wrote no XML.
     """
     check_characters(loads_strict(bundle))
-    return write(read(converting(engine).to_xml(bundle)))
+    return write(read(converting(engine).to_xml(bundle, target)))
 
 
 def check_characters(content: dict[str, Any]) -> None:

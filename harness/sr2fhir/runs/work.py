@@ -57,7 +57,7 @@ class RunSettings:
         environment = [os.environ.get(name) for name in (ENGINE_VARIABLE, URL_VARIABLE)]
         settings = replace(self, engine_options=engine_options, pipeline=pipeline)
         digest = sha256(repr((settings, types, environment, sr2fhir.__version__)).encode(errors="replace"))
-        for file in sorted((places or layout()).compiled_maps.glob("*.json")):
+        for file in sorted((places or layout()).compiled_maps.rglob("*.json")):
             digest.update(sha256(file.read_bytes()).digest())
         return digest.hexdigest()
 

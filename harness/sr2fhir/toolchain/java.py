@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sr2fhir import pins
 from sr2fhir.engines.java.connection import Connection, Process
-from sr2fhir.engines.java.options import PROFILES, Profile, command, context_files, launcher
+from sr2fhir.engines.java.options import PROFILES, Profile, all_contexts, command, launcher
 from sr2fhir.engines.java.service import transform_samples
 from sr2fhir.errors import SetupError, Sr2FhirError
 from sr2fhir.files import replace_file
@@ -120,7 +120,7 @@ def train(places: Layout, progress: Progress) -> None:
 
 def _record(places: Layout, profile: Profile, cache: Path, samples: list[Rendering]) -> None:
     """Transform the samples while Java records; it writes the cache before it ends."""
-    arguments = command(places, profile, context_files(places), extra=[f"-XX:AOTCacheOutput={cache}"])
+    arguments = command(places, profile, all_contexts(places), extra=[f"-XX:AOTCacheOutput={cache}"])
     connection = Connection(Process(arguments, places.scratch))
     try:
         transform_samples(connection, samples, _ROUNDS[profile])

@@ -127,7 +127,7 @@ def needed_jars(places: Layout) -> tuple[Jar, ...]:
     """List all jars to fetch; an installed package carries what the compiler would make."""
     content = pins.load(places.pins)
     compiler = () if places.is_installed else (content.compiler,)
-    return (*content.jars, content.resources, *compiler)
+    return (*content.jars, content.resources, *(built.jar for built in content.built), *compiler)
 
 
 def _pins(places: Layout) -> Iterable[Path]:
@@ -141,6 +141,12 @@ def _jars(places: Layout) -> Iterable[Path]:
 def _packages(places: Layout) -> Iterable[Path]:
     packages = pins.load(places.pins).packages
     return [places.packages / entry.name / "package" / "package.json" for entry in packages]
+
+
+def _built(places: Layout) -> Iterable[Path]:
+    """List, of each package that is written here, what is written last."""
+    built = pins.load(places.pins).built
+    return [places.packages / entry.name / "package" / "package.json" for entry in built]
 
 
 def _carried_java(places: Layout) -> Iterable[Path]:
@@ -179,6 +185,14 @@ PACKAGES = Step(
     _packages,
     ("jars",),
 )
+BUILT = Step(
+    "built",
+    "write the FHIR packages that no registry has",
+    "sr2fhir.toolchain.built:write_packages",
+    _pins,
+    _built,
+    ("java", "jars", "overlay", "map_runner"),
+)
 # Not after "maps": the cache holds classes, not definitions, and someone who edits a map should not wait for
 # it.
 CLASSES = Step(
@@ -191,7 +205,7 @@ CLASSES = Step(
     _java_flags,
     is_optional=True,
 )
-INSTALLED = (JAVA, JARS, OVERLAY, PACKAGES, CLASSES)
+INSTALLED = (JAVA, JARS, OVERLAY, PACKAGES, BUILT, CLASSES)
 
 
 def steps_for(places: Layout) -> tuple[Step, ...]:

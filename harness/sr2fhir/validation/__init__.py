@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sr2fhir.engines import validating
 from sr2fhir.outcome import issue
+from sr2fhir.settings import R5, Target
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine, ValidationMessage
@@ -104,6 +105,7 @@ def validate(
     profiles: Sequence[str] = (),
     *,
     strict: bool = False,
+    target: Target = R5,
 ) -> tuple[ValidationIssue, ...]:
     """Validate a resource and translate what the validator says.
 
@@ -115,8 +117,10 @@ def validate(
         Further profiles of the resource as a whole.
     strict
         Excuse nothing.
+    target
+        Version of FHIR that the resource is in.
     """
-    return issues_of(validating(engine).validate(data, profiles), resource, strict=strict)
+    return issues_of(validating(engine).validate(data, profiles, target), resource, strict=strict)
 
 
 def issues_of(

@@ -1,14 +1,18 @@
-"""Step: cut FHIR R5 down to what the maps touch.
+"""Step: cut FHIR down to what the maps touch.
 
 A transform asks a definition for names, types and cardinalities, and for nothing else. Reading the whole of
 FHIR takes seconds; the resources and datatypes that the maps name, and what these consist of, stripped to
 that, are read in a tenth of one.
+
+The maps that lead from R5 to another version of FHIR have files of their own, which are read when such a map
+is first asked for: the definitions of R5 that they read, and those of the other version, which stand beside
+these under URLs that name the version (`Target.definitions_url`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from sr2fhir import pins
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
+from sr2fhir.settings import R5, TARGETS, Target
 from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling.fml import tokens
@@ -44,26 +49,69 @@ _OPEN = ("Extension.value[x]",)
 
 
 def run(places: Layout, progress: Progress) -> None:
-    """Write the small core.
+    """Write the small core, and what the maps of each further version need.
 
     Raises
     ------
     SetupError
         The core package is damaged.
     """
-    core = Core(places.packages / pins.load(places.pins).core / "package")
+    core = Core.of(places, R5)
     own = [json.loads(path.read_bytes()) for path in sorted(places.definitions.glob("*.json"))]
-    texts = [path.read_text(encoding="utf-8") for path in sorted(places.maps.rglob("*.map"))]
+    texts = [path.read_text(encoding="utf-8") for path in maps_of(places, R5)]
     models = [entry for entry in own if entry.get("kind") == "logical"]
-    chosen = closure(core, models, {*_ALWAYS, *(word for text in texts for word in words(text))})
+    named = {*_ALWAYS, *(word for text in texts for word in words(text))}
+    chosen = closure(core, models, named)
     terms = [entry for entry in own if _is_used_term(entry, "\n".join(texts))]
-    resources = [*map(lean, chosen), *map(lean, models), *terms]
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "collection",
-        "entry": [{"resource": entry} for entry in resources],
-    }
-    replace_file(places.core, json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode())
+    _write(places.core, [*map(lean, chosen), *map(lean, models), *terms])
+    for target in TARGETS.values():
+        if target.folder is not None:
+            _cut_for_steps(places, core, named, target, target.folder)
+
+
+def maps_of(places: Layout, target: Target) -> list[Path]:
+    """List the sources of the maps that make resources of a version of FHIR."""
+    folders = {each.folder: places.maps / each.folder for each in TARGETS.values() if each.folder}
+    if target.folder is not None:
+        return sorted(folders[target.folder].rglob("*.map"))
+    steps = tuple(folders.values())
+    return [
+        path
+        for path in sorted(places.maps.rglob("*.map"))
+        if not any(path.is_relative_to(step) for step in steps)
+    ]
+
+
+def _cut_for_steps(places: Layout, r5: Core, made: Iterable[str], target: Target, folder: str) -> None:
+    """Write what the step maps of a version read and what they make."""
+    texts = [path.read_text(encoding="utf-8") for path in maps_of(places, target)]
+    names = {*_ALWAYS, *(word for text in texts for word in words(text, target))}
+    # whatever the other maps make has to be read, also what is left out then
+    _write(places.step_sources(folder), map(lean, closure(r5, (), {*names, *made})))
+    chosen = closure(Core.of(places, target), (), names)
+    own = {definition["url"]: target.definitions_url + definition["type"] for definition in chosen}
+    _write(places.step_definitions(folder), (_beside(lean(each), own) for each in chosen))
+
+
+def _beside(definition: Definition, own: Mapping[str, str]) -> Definition:
+    """Give a definition a URL that names its version, and lead what it refers to there.
+
+    The code of a type is a name without a version; a profile beside it leads the engine to a definition.
+    """
+    for element in definition["snapshot"]["element"]:
+        for kind in element.get("type", ()):
+            if (url := own.get(_PREFIX + kind["code"])) and kind["code"][0].isupper():
+                kind["profile"] = [url]
+    base = definition.get("baseDefinition", "")
+    moved = {"url": own[definition["url"]], "baseDefinition": own.get(base, base)}
+    return definition | {key: url for key, url in moved.items() if key in definition}
+
+
+def _write(file: Path, resources: Iterable[Definition]) -> None:
+    """Write resources as one Bundle."""
+    entries = [{"resource": entry} for entry in resources]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    replace_file(file, json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 class Core:
@@ -79,6 +127,11 @@ class Core:
         self._folder = folder
         self._files = dict(_index(folder))
         self._read: dict[str, Definition] = {}
+
+    @staticmethod
+    def of(places: Layout, target: Target) -> Core:
+        """Return the definitions of a version of FHIR."""
+        return Core(places.packages / pins.load(places.pins).package(target.core_package) / "package")
 
     def __contains__(self, name: str) -> bool:
         """Tell whether FHIR defines a resource or datatype of that name."""
@@ -141,11 +194,11 @@ def closure(core: Core, models: Iterable[Definition], names: Iterable[str]) -> l
     return [found[name] for name in sorted(found)]
 
 
-def words(fml_map: str) -> Iterator[str]:
+def words(fml_map: str, target: Target = R5) -> Iterator[str]:
     """Return what may be the name of a type in a map: names, texts, and the ends of FHIR's own URLs."""
     for token in tokens(fml_map):
         if token.kind in ("name", "text"):
-            yield token.text.strip("\"'").removeprefix(_PREFIX)
+            yield token.text.strip("\"'").removeprefix(_PREFIX).removeprefix(target.definitions_url)
 
 
 def _is_foreign(definition: Definition) -> bool:

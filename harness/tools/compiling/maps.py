@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sr2fhir import pins
 from sr2fhir.engines.java.connection import (
     Connection,
     ConnectionLostError,
@@ -24,6 +23,7 @@ from sr2fhir.engines.java.options import command
 from sr2fhir.errors import SetupError
 from sr2fhir.files import replace_file, replace_folder
 from sr2fhir.paths import Layout
+from sr2fhir.settings import R5, TARGETS
 from sr2fhir.toolchain.steps import Progress
 
 from tools.compiling import fml
@@ -34,7 +34,7 @@ from tools.compiling.core import Core
 _UNIMPLEMENTED = frozenset(("qty", "id", "cp", "escape", "dateOp"))
 # how the engine's parser names line and column
 _POSITION = re.compile(r"^(?:Error )?(?:in .*? )?@(\d+),\s*(\d+):\s*")
-_STRUCTURES = "http://hl7.org/fhir/StructureDefinition/"
+_BASE = R5.definitions_url
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,7 @@ def run(places: Layout, progress: Progress) -> None:
         raise SetupError("there is no map in maps/", hint="The checkout is incomplete: restore it with git")
     with replace_folder(places.compiled_maps) as folder:
         problems = list(compile_files(places, sources, folder))
-        compiled = [
-            _load(places, path, folder) for path in sources if (folder / f"{path.stem}.json").is_file()
-        ]
+        compiled = [_load(places, path, folder) for path in sources if _made(places, path, folder).is_file()]
         problems += check(compiled, _known(places))
         if problems:
             listed = "\n".join(
@@ -137,12 +135,14 @@ def run(places: Layout, progress: Progress) -> None:
 
 def compile_files(places: Layout, sources: Sequence[Path], folder: Path) -> Iterator[Problem]:
     """Let the engine parse the maps into a folder, and tell what it cannot."""
-    connection = Connection(Process(command(places, "single", [places.core]), places.scratch))
+    connection = Connection(Process(command(places, "single", {R5.name: [places.core]}), places.scratch))
     try:
         for path in sources:
             try:
                 made = connection.request(Operation.COMPILE, path.name, path.read_bytes())
-                (folder / f"{path.stem}.json").write_bytes(made)
+                file = _made(places, path, folder)
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(made)
             except RequestFailedError as failure:
                 yield _syntax_problem(_name(places, path), failure.text or failure.kind)
     except ConnectionLostError:
@@ -163,17 +163,24 @@ def _name(places: Layout, path: Path) -> str:
     return path.relative_to(places.sources).as_posix()
 
 
+def _made(places: Layout, source: Path, folder: Path) -> Path:
+    """Return the file of a StructureMap: in a folder of its own, if it leads to another version of FHIR."""
+    steps = [target.folder for target in TARGETS.values() if target.folder]
+    part = next((name for name in steps if source.is_relative_to(places.maps / name)), "")
+    return folder / part / f"{source.stem}.json"
+
+
 def _load(places: Layout, source: Path, folder: Path) -> Map:
     """Read a map's source and the StructureMap."""
-    content = json.loads((folder / f"{source.stem}.json").read_bytes())
+    content = json.loads(_made(places, source, folder).read_bytes())
     return Map(_name(places, source), source.read_text(encoding="utf-8"), content)
 
 
 def _known(places: Layout) -> frozenset[str]:
     """Collect the URLs of all structures and of our own terminology."""
-    core = Core(places.packages / pins.load(places.pins).core / "package")
+    cores = {target.definitions_url: Core.of(places, target).names() for target in TARGETS.values()}
     own = (json.loads(path.read_bytes()).get("url", "") for path in places.definitions.glob("*.json"))
-    return frozenset((*(_STRUCTURES + name for name in core.names()), *own))
+    return frozenset((*(base + name for base, names in cores.items() for name in names), *own))
 
 
 def index(maps: Iterable[Map]) -> dict[str, Any]:
@@ -297,7 +304,7 @@ def _transform_problems(target: dict[str, Any], known: frozenset[str]) -> Iterat
         yield f"uses '{transform}', which the engine does not implement"
     if transform == "create":
         yield from (
-            f"creates a {name}, which is no type" for name in literals if _STRUCTURES + name not in known
+            f"creates a {name}, which is no type" for name in literals if not {name, _BASE + name} & known
         )
     if transform == "translate":
         urls = (url for url in literals if url.startswith("http"))

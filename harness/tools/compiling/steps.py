@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sr2fhir.paths import Layout
-from sr2fhir.toolchain.steps import CLASSES, JARS, JAVA, OVERLAY, PACKAGES, Step
+from sr2fhir.settings import TARGETS
+from sr2fhir.toolchain.steps import BUILT, CLASSES, JARS, JAVA, OVERLAY, PACKAGES, Step
 
 
 def _java_sources(places: Layout) -> Iterable[Path]:
@@ -36,7 +37,13 @@ def _maps(places: Layout) -> Iterable[Path]:
 
 def _compiled_maps(places: Layout) -> Iterable[Path]:
     """List every compiled map and the table of their rules."""
-    return [places.map_index, places.compiled_maps, *places.compiled_maps.glob("*.json")]
+    return [places.map_index, places.compiled_maps, *places.compiled_maps.rglob("*.json")]
+
+
+def _cores(places: Layout) -> Iterable[Path]:
+    """List the definitions of the small contexts."""
+    steps = [target.folder for target in TARGETS.values() if target.folder]
+    return [places.core, *map(places.step_definitions, steps), *map(places.step_sources, steps)]
 
 
 STEPS: tuple[Step, ...] = (
@@ -52,6 +59,7 @@ STEPS: tuple[Step, ...] = (
         ("jars",),
     ),
     PACKAGES,
+    BUILT,
     Step(
         "sushi",
         "install SUSHI",
@@ -72,8 +80,8 @@ STEPS: tuple[Step, ...] = (
         "cut FHIR down to what the maps touch",
         "tools.compiling.core:run",
         _maps,
-        lambda places: (places.core,),
-        ("packages", "fsh"),
+        _cores,
+        ("packages", "built", "fsh"),
     ),
     Step(
         "maps",

@@ -16,6 +16,7 @@ from sr2fhir.engines.java.options import command
 from sr2fhir.errors import SetupError
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.paths import Layout
+from sr2fhir.settings import R5
 
 from tools.guide.resources import Resource
 
@@ -41,7 +42,7 @@ def with_snapshots(places: Layout, resources: Sequence[Resource]) -> list[Resour
     with tempfile.TemporaryDirectory(dir=places.scratch) as folder:
         for resource in bare:
             Path(folder, resource.filename).write_bytes(resource.to_json())
-        connection = Connection(Process(command(places, "batch", [places.core]), places.scratch))
+        connection = Connection(Process(command(places, "batch", {R5.name: [places.core]}), places.scratch))
         try:
             return [_completed(connection, folder, resource) for resource in bare]
         finally:

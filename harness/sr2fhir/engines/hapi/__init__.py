@@ -12,11 +12,12 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from sr2fhir.engines import EngineOptions, ValidationMessage, messages
+from sr2fhir.engines import EngineOptions, ValidationMessage, check_version, messages
 from sr2fhir.engines.hapi import installation, protocol
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, TransformError, UsageError
 from sr2fhir.http import Client, Response
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import R5, Target, target_of
 from sr2fhir.threads import in_background
 
 FORM_VARIABLE = "SR2FHIR_HAPI_FORM"
@@ -69,7 +70,8 @@ class HapiEngine:
         return self._client.label
 
     def transform(self, document: bytes, map_url: str) -> bytes:
-        """Turn a logical-model document into a resource; see `Transforms.transform`."""
+        """Turn a document into a resource, of R5 alone; see `Transforms.transform`."""
+        check_version(self, target_of(map_url), "transform")
         self._ready()
         response = self._client.expect(self._run(document, map_url), "json")
         try:
@@ -77,8 +79,11 @@ class HapiEngine:
         except ValueError:
             raise self._client.error("its response holds no result of the map") from None
 
-    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
-        """Validate a resource; see `Validates.validate`."""
+    def validate(
+        self, resource: bytes, profiles: Sequence[str] = (), target: Target = R5
+    ) -> list[ValidationMessage]:
+        """Validate a resource, of R5 alone; see `Validates.validate`."""
+        check_version(self, target, "validate")
         path = self._offered(protocol.VALIDATE, "", "Bundle")
         self._provide_definitions()
         # matchbox asks for a profile in any case

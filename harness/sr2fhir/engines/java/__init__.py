@@ -1,9 +1,9 @@
 """The engine `embedded`: the HL7 validator's classes in a Java process of our own.
 
 For transforming, a small context is read: the StructureDefinitions that the maps touch, the logical model and
-the compiled maps. For validating, the process reads the whole of FHIR with its terminology, once, when it is
-first asked for. For single files a service that `sr2fhir engine start` has started is used instead of a new
-process.
+the compiled maps. What is rarely wanted is read once, when it is first asked for: for validating the whole of
+FHIR with its terminology; for another version of FHIR than R5 its definitions and the maps that lead there.
+For single files a service that `sr2fhir engine start` has started is used instead of a new process.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from sr2fhir.engines import EngineOptions, ValidationMessage, messages
 from sr2fhir.engines.java import service
 from sr2fhir.engines.java.connection import (
+    MAPS,
+    VALIDATOR,
     Connection,
     ConnectionEndedError,
     ConnectionLostError,
@@ -30,12 +33,14 @@ from sr2fhir.engines.java.options import (
     OPTIONS_VARIABLE,
     SETUP_HINT,
     Profile,
+    all_contexts,
     command,
-    context_files,
     engine_version,
 )
 from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import R5, Target, target_of
+from sr2fhir.threads import in_background
 
 _MEMORY = "OutOfMemoryError"
 _RESOURCES = {
@@ -76,28 +81,30 @@ class EmbeddedEngine:
         self._connection: Connection | None = self._connect()
 
     def transform(self, document: bytes, map_url: str) -> bytes:
-        """Turn a logical-model document into a resource; see `Transforms.transform`."""
+        """Turn a document into a resource; see `Transforms.transform`."""
         try:
-            return self._request(Operation.TRANSFORM, map_url, document)
+            return self._request(Operation.TRANSFORM, map_url, document, target_of(map_url))
         except RequestFailedError as failure:
             raise self._explain(failure) from None
 
-    def to_xml(self, resource: bytes) -> bytes:
+    def to_xml(self, resource: bytes, target: Target = R5) -> bytes:
         """Write a resource as XML; see `Converts.to_xml`."""
         try:
-            return self._request(Operation.TO_XML, "", resource)
+            return self._request(Operation.TO_XML, "", resource, target)
         except RequestFailedError as failure:
             raise EngineError(f"the engine cannot write the resource as XML ({failure.kind})") from None
 
-    def validate(self, resource: bytes, profiles: Sequence[str] = ()) -> list[ValidationMessage]:
+    def validate(
+        self, resource: bytes, profiles: Sequence[str] = (), target: Target = R5
+    ) -> list[ValidationMessage]:
         """Validate a resource; see `Validates.validate`."""
         try:
-            found = json.loads(self._request(Operation.VALIDATE, " ".join(profiles), resource))
+            said = self._request(Operation.VALIDATE, " ".join(profiles), resource, target)
         except RequestFailedError as failure:
             raise _unvalidated(failure) from None
         return [
             ValidationMessage(severity, code, _COMMENT.sub("", path), text, message_id)
-            for severity, code, path, text, message_id in found
+            for severity, code, path, text, message_id in json.loads(said)
         ]
 
     def label(self) -> str:
@@ -119,42 +126,45 @@ class EmbeddedEngine:
     def _connect(self) -> Connection:
         """Connect to the service, for single files, or start a process that reads the small context."""
         running = None if self._options.batch else service.connect(self._places)
-        return running or self._start()
+        connection = running or self._start()
+        if self._options.target != R5:
+            in_background(partial(connection.request, Operation.LOAD, MAPS, target=self._options.target))
+        return connection
 
     def _start(self) -> Connection:
         """Start a process of our own."""
         profile: Profile = "batch" if self._options.batch else "single"
-        arguments = command(self._places, profile, context_files(self._places))
+        arguments = command(self._places, profile, all_contexts(self._places))
         return Connection(Process(arguments, self._places.scratch))
 
-    def _request(self, operation: Operation, name: str, content: bytes) -> bytes:
+    def _request(self, operation: Operation, name: str, content: bytes, target: Target) -> bytes:
         """Ask the process; if it dies, ask one that has nothing else to do."""
         try:
-            return self._ask_shared(operation, name, content)
+            return self._ask_shared(operation, name, content, target)
         except ConnectionLostError:
             _log.warning("the engine's process ended unexpectedly")
         except RequestFailedError as failure:
             if failure.kind != _MEMORY:  # which others may have used up
                 raise
-        return self._ask_alone(operation, name, content)
+        return self._ask_alone(operation, name, content, target)
 
-    def _ask_shared(self, operation: Operation, name: str, content: bytes) -> bytes:
+    def _ask_shared(self, operation: Operation, name: str, content: bytes, target: Target) -> bytes:
         """Ask the process that all share; ask anew if it was ended for the sake of another document."""
         while True:
             connection = self._current()
             try:
-                return self._ask(connection, operation, name, content)
+                return self._ask(connection, operation, name, content, target)
             except ConnectionEndedError:
                 self._drop(connection)
             except (ConnectionLostError, TransformError):
                 self._drop(connection)
                 raise
 
-    def _ask_alone(self, operation: Operation, name: str, content: bytes) -> bytes:
+    def _ask_alone(self, operation: Operation, name: str, content: bytes, target: Target) -> bytes:
         """Ask a process of its own, so that nothing else can be at fault and nothing else suffers."""
         connection = self._start()
         try:
-            return self._ask(connection, operation, name, content)
+            return self._ask(connection, operation, name, content, target)
         except ConnectionLostError:
             raise TransformError(
                 f"{self.label()}: its Java process ended while it worked on this report",
@@ -163,12 +173,16 @@ class EmbeddedEngine:
         finally:
             connection.close()
 
-    def _ask(self, connection: Connection, operation: Operation, name: str, content: bytes) -> bytes:
-        """Ask a process within the time limit, in which reading the whole of FHIR is not counted."""
+    def _ask(
+        self, connection: Connection, operation: Operation, name: str, content: bytes, target: Target
+    ) -> bytes:
+        """Ask a process within the time limit, in which reading definitions is not counted."""
         if operation is Operation.VALIDATE:
-            connection.request(Operation.LOAD, "")
+            connection.request(Operation.LOAD, VALIDATOR, target=target)
+        elif target != R5:
+            connection.request(Operation.LOAD, MAPS, target=target)
         try:
-            return connection.request(operation, name, content, self._options.timeout_s)
+            return connection.request(operation, name, content, self._options.timeout_s, target=target)
         except TimeoutError:
             raise TransformError(
                 f"{self.label()}: no result within {self._options.timeout_s:g} s",
@@ -201,10 +215,14 @@ class EmbeddedEngine:
                 self._connection = None
         connection.close()
 
-    def _explain(self, failure: RequestFailedError) -> TransformError:
+    def _explain(self, failure: RequestFailedError) -> TransformError | EngineUnavailableError:
         """Make the error of a Java exception, without the engine's words, which quote values."""
         if failure.kind == "Unknown":
             return TransformError(f"the {failure.text} is not known", hint=SETUP_HINT)
+        if failure.stage == "load":
+            return EngineUnavailableError(
+                f"the maps of this version of FHIR do not load: {failure.kind}", hint=SETUP_HINT
+            )
         if failure.kind in _RESOURCES:
             text, hint = _RESOURCES[failure.kind]
             return TransformError(text, hint=hint)

@@ -25,9 +25,12 @@ from typing import IO, Any, Protocol, cast
 
 from sr2fhir.engines.java.options import OPTIONS_VARIABLE, SETUP_HINT
 from sr2fhir.errors import EngineUnavailableError
+from sr2fhir.settings import R5, Target
 from sr2fhir.threads import in_background
 
 _HEAD = struct.Struct(">ib")
+# what can be loaded before it is needed
+MAPS, VALIDATOR = "maps", "validator"
 _LENGTH = struct.Struct(">i")
 _MARK = b"SR2F"
 _FAILURE_PARTS = 5
@@ -46,6 +49,7 @@ class Operation(bytes, Enum):
     LOAD = b"L"
     VALIDATE = b"V"
     SNAPSHOT = b"S"
+    READ_R4 = b"J"
 
 
 @dataclass(eq=False)  # not frozen: Python itself sets the members of an exception that is passed on
@@ -221,9 +225,15 @@ class Connection:
         self._reading = in_background(self._read, "sr2fhir-replies")
 
     def request(
-        self, operation: Operation, name: str, content: bytes = b"", timeout_s: float | None = None
+        self,
+        operation: Operation,
+        name: str,
+        content: bytes = b"",
+        timeout_s: float | None = None,
+        *,
+        target: Target = R5,
     ) -> bytes:
-        """Have something done and wait for the result.
+        """Have something done in a version of FHIR and wait for the result.
 
         Raises
         ------
@@ -240,7 +250,8 @@ class Connection:
         late = threading.Event()
         with self._limited(timeout_s, late):
             try:
-                self._send(reply, operation, name.encode(), content)
+                head = _block_of(target.fhir_version.encode()) + _block_of(name.encode())
+                self._send(reply, operation, head + _LENGTH.pack(len(content)), content)
                 return reply.result()
             except ConnectionLostError:
                 if late.is_set():
@@ -300,15 +311,14 @@ class Connection:
             if timer is not None:
                 timer.cancel()
 
-    def _send(self, reply: Future[bytes], operation: Operation, name: bytes, content: bytes) -> None:
+    def _send(self, reply: Future[bytes], operation: Operation, head: bytes, content: bytes) -> None:
         """Note who waits for a reply and write the request."""
         with self._lock:
             if self._is_over:
                 raise self._loss()
             number = next(self._ids)
             self._waiting[number] = reply
-            head = _HEAD.pack(number, operation.value[0]) + _LENGTH.pack(len(name)) + name
-            self._write(head + _LENGTH.pack(len(content)), content)
+            self._write(_HEAD.pack(number, operation.value[0]) + head, content)
 
     def _write(self, *parts: bytes) -> None:
         """Write all parts; half a request would be taken for the beginning of the next."""
@@ -375,6 +385,11 @@ def _exactly(stream: IO[bytes], number: int) -> bytes:
     if len(data) < number:
         raise EOFError
     return data
+
+
+def _block_of(content: bytes) -> bytes:
+    """Write a length and so many bytes."""
+    return _LENGTH.pack(len(content)) + content
 
 
 def _block(stream: IO[bytes]) -> bytes:

