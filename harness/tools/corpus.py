@@ -15,8 +15,8 @@ from functools import cache, partial
 from pathlib import Path
 
 import pydicom
+from sr2fhir.paths import layout
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 ENDINGS = (".dcm", ".json")
 PER_PATIENT = 4
 PER_FOLDER = 500
@@ -38,7 +38,8 @@ def main() -> None:
 
 def corpus(number: int, endings: Sequence[str] = ENDINGS) -> Iterator[tuple[str, bytes]]:
     """Make so many reports, with the names of their files."""
-    samples = sorted(path for path in SAMPLES.iterdir() if path.suffix in endings)
+    folder = layout().sources / "samples"
+    samples = sorted(path for path in folder.iterdir() if path.suffix in endings)
     for count in range(number):
         sample = samples[count % len(samples)]
         yield f"{count // PER_FOLDER:03}/{count:06}{sample.suffix}", variant(sample, count)
