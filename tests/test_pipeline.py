@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sr2fhir
-from sr2fhir import documents, pipeline, transformer
+from sr2fhir import documents, pipeline, toolchain
 from sr2fhir.engines import Engine
 from sr2fhir.errors import TemplateError, UsageError
 from sr2fhir.jsontext import dumps, loads_strict
@@ -65,7 +65,7 @@ def test_a_transformer_asks_its_engine_for_throughput_unless_told_otherwise(
         asked.append(options)
         return engine
 
-    monkeypatch.setattr(transformer, "make_engine", made)
+    monkeypatch.setattr(toolchain, "make_engine", made)
     short = sr2fhir.EngineOptions(timeout_s=5)
     sr2fhir.Transformer().start()
     sr2fhir.Transformer(engine_options=short).start()

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import Any, Self
 
+from sr2fhir import toolchain
 from sr2fhir.configuration import named_target
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
@@ -14,7 +15,6 @@ from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.pipeline import Result, Settings, Source, transform
 from sr2fhir.settings import Target
-from sr2fhir.toolchain import make_engine
 
 
 class Transformer:
@@ -102,7 +102,7 @@ class Transformer:
         """Start the engine in the background, if it has not been started, and return it."""
         with self._lock:
             if self._engine is None:
-                self._engine = make_engine(self._name, self._engine_options)
+                self._engine = toolchain.make_engine(self._name, self._engine_options)
             return self._engine
 
     def close(self) -> None:
