@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,41 @@ def uri(value: object) -> str:
     return value
 
 
+class NameInTableError(ValueError):
+    """A name of a table is empty or stands there twice.
+
+    Parameters
+    ----------
+    message
+        Which of the two.
+    name
+        As it stands in the table.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def names_in(table: Iterable[str]) -> dict[str, str]:
+    """Return each name of a table with what counts of it: blanks around it do not.
+
+    Raises
+    ------
+    NameInTableError
+        A name is empty, or two are the same without blanks.
+    """
+    names: dict[str, str] = {}
+    for stated in table:
+        name = stated.strip()
+        if not name:
+            raise NameInTableError("a name is empty", stated)
+        if name in names.values():
+            raise NameInTableError("the name stands there twice", stated)
+        names[stated] = name
+    return names
+
+
 @dataclass(frozen=True)
 class Written:
     """A file that holds one table.
@@ -73,7 +108,7 @@ class Written:
     def values(
         self, table: dict[str, Any], read: Callable[[Any], Any], *keys: str, hint: str | None = None
     ) -> dict[str, Any]:
-        """Read all values of a table; its keys are taken without blanks around them.
+        """Read all values of a table; its names are taken without blanks around them.
 
         Parameters
         ----------
@@ -83,16 +118,16 @@ class Written:
         Raises
         ------
         UsageError
-            A value is wrong, a key is empty, or two keys are the same without blanks.
+            A value is wrong, a name is empty, or two names are the same without blanks.
         """
-        found: dict[str, Any] = {}
-        for key, value in table.items():
-            if not key.strip():
-                raise self.error("a name is empty", *keys)
-            if key.strip() in found:
-                raise self.error("the key stands there twice", *keys, key)
-            found[key.strip()] = self.value(value, read, *keys, key, hint=hint)
-        return found
+        try:
+            names = names_in(table)
+        except NameInTableError as error:
+            named = (error.name,) if error.name.strip() else ()
+            raise self.error(str(error), *keys, *named) from error
+        return {
+            name: self.value(table[stated], read, *keys, stated, hint=hint) for stated, name in names.items()
+        }
 
     def value(self, value: object, read: Callable[[Any], Any], *keys: str, hint: str | None = None) -> Any:
         """Read one value.
@@ -139,7 +174,7 @@ def read_table(file: Path, what: str, hint: str) -> Written:
     except JsonError as error:
         if error.key is not None:
             twice = Written(file, text, {}, hint)
-            raise twice.error("the key stands there twice", error.key, error.key) from error
+            raise twice.error("the name stands there twice", error.key, error.key) from error
         raise _malformed(file, what, error, hint) from error
     except tomllib.TOMLDecodeError as error:
         raise _malformed(file, what, error, hint) from error
@@ -176,9 +211,15 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
     place = 0
     line = None
     for key in keys:
-        found = re.compile(rf"(?<![\w-])\"?{re.escape(key)}\"?[ \t]*[=:.\]]").search(text, place)
+        found = re.compile(rf"{_key_as_written(key)}[ \t]*[=:.\]]").search(text, place)
         if found is None:
             break
         place = found.end()
         line = text.count("\n", 0, found.start()) + 1
     return line
+
+
+def _key_as_written(key: str) -> str:
+    """Return a pattern for a key, which may stand without quotation marks if it is a word."""
+    quoted = rf"[\"']{re.escape(key)}[\"']"
+    return rf"(?:{quoted}|(?<![\w-]){key})" if re.fullmatch(r"[\w-]+", key) else quoted

@@ -15,7 +15,7 @@ from sr2fhir.model.codes import Codes, CodingSchemes, Roles
 from sr2fhir.model.datatypes import filled
 from sr2fhir.model.identifiers import Ids, sop_class_coding
 from sr2fhir.model.times import Clock, zone
-from sr2fhir.written import uri
+from sr2fhir.written import NameInTableError, names_in, uri
 
 # ---- evidence (PS3.3 section C.17.2.3) --------------------------------------------------------------------
 
@@ -162,7 +162,8 @@ class RenderOptions:
     Raises
     ------
     UsageError
-        The time zone is not known, a system is no absolute URI, or a table is none or has a name twice.
+        The time zone is not known, a system is no absolute URI, or a table is none, or has a name that is
+        empty or stands there twice.
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
@@ -190,12 +191,12 @@ def _check_systems(member: str, table: object) -> None:
     if not isinstance(table, Mapping) or not all(isinstance(name, str) for name in table):
         hint = 'Write {"HOSP_B": "urn:oid:1.2.840.99999.1"}'
         raise UsageError(f"{member}: not a table of names and their systems", hint=hint)
-    known = set()
-    for name, system in table.items():
-        if name.strip() in known:
-            raise UsageError(f"{member}: the name stands there twice", where=name)
-        known.add(name.strip())
-        _check_system(member, system, name)
+    try:
+        names = names_in(table)
+    except NameInTableError as error:
+        raise UsageError(f"{member}: {error}", where=error.name or None) from error
+    for name in names:
+        _check_system(member, table[name], name)
 
 
 def _check_system(member: str, system: object, name: str | None = None) -> None:
