@@ -245,6 +245,27 @@ def test_units(transform: Transform) -> None:
     assert findings(result, "missing-units") == [("warning", "1.1.3")]
 
 
+@pytest.mark.row("3.1.06")
+def test_a_version_of_units_is_one_loss(transform: Transform) -> None:
+    """One for each scheme and version: at the first measurement, with the positions of the others."""
+    units = b.CUBIC_MM._replace(version="1.4")
+    versions = [None, *["1.4"] * 25, "1.5", "1.4"]
+    numbers = [b.num(b.VOLUME, str(n), units._replace(version=version)) for n, version in enumerate(versions)]
+    voxels = b.num(LENGTH, "2", b.Code("vox", "99TEST", "voxels", "1.4"))
+    result = transform(b.measurement_report(b.imaging_measurements(*numbers, voxels)))
+    told = {
+        loss.source: loss.message for loss in result.report.losses if "CodingSchemeVersion" in loss.message
+    }
+    start = "the CodingSchemeVersion of the units"
+    others = ", ".join(f"1.1.{n}" for n in range(3, 23))
+    assert told == {
+        "1.1.2": f"{start} (UCUM) is not carried over; nor that of {others}, 5 more",
+        "1.1.27": f"{start} (UCUM) is not carried over",
+        "1.1.29": f"{start} (99TEST) is not carried over",
+    }
+    assert not [where for _, where in findings(result, "no-target") if where in ("1.1.3", "1.1.28")]
+
+
 WRITTEN = {
     "3.111220E+04": "31112.20",
     "12.500": "12.500",

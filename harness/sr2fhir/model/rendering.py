@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from sr2fhir import jsontext
-from sr2fhir.dicom.notes import keyword_path
+from sr2fhir.dicom.notes import MAX_OF_A_KIND, keyword_path
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
@@ -293,6 +293,9 @@ _CODED = frozenset(
     "algorithm.family observer.type procedure.code subject.class subject.specimen-type "
     "subject.specimen-type-retired".split()
 )
+_UNITS = tag("MeasurementUnitsCodeSequence")
+_DESIGNATOR = tag("CodingSchemeDesignator")
+_VERSION = tag("CodingSchemeVersion")
 _NAMED = frozenset("TEXT NUM CODE DATETIME DATE TIME UIDREF PNAME".split())
 _OBSERVED = tag("ObservationDateTime")
 _TRACED = frozenset({_OBSERVED, tag("ObservationUID")})
@@ -315,15 +318,23 @@ def not_held(
         Items that become Observations. Of their Observation DateTime no more is reported than that it has no
         time of day.
     """
-    return tuple(
+    versions: _Versions = {}
+    of_items = [
         left
         for item in items
         if item.parent
-        for left in _of(item, values, uses.of.get(item), item in observations)
-    )
+        for left in _of(item, values, uses.of.get(item), item in observations, versions)
+    ]
+    return (*of_items, *(_versions_not_carried(*each, observations) for each in versions.items()))
 
 
-def _of(item: Item, values: Values, use: Use | None, is_observation: bool) -> Iterator[NotHeld]:
+_Versions = dict[tuple[str | None, str | None], list[Item]]
+"""Designator and version of a coding scheme of units → the items with such units."""
+
+
+def _of(
+    item: Item, values: Values, use: Use | None, is_observation: bool, versions: _Versions
+) -> Iterator[NotHeld]:
     observed = values.observed.get(item)
     if item.concept is None and item.value_type in _NAMED:
         yield NotHeld(Finding("warning", "invalid-value", item.position, _NO_CONCEPT))
@@ -336,19 +347,39 @@ def _of(item: Item, values: Values, use: Use | None, is_observation: bool) -> It
             yield _not_carried(number, item, item.attribute(keyword_path(number)))
         elif number != _OBSERVED or not (is_observation or item.value_type == "CONTAINER"):
             yield _not_carried(number, item)
-    for number in _left_below(item.attributes):
-        yield _not_carried(number, item)
+    for sequence, nested, number in _left_below(item.attributes):
+        if (sequence, number) == (_UNITS, _VERSION):
+            versions.setdefault((nested.text(_DESIGNATOR), nested.text(_VERSION)), []).append(item)
+        else:
+            yield _not_carried(number, item)
 
 
-def _left_below(attributes: Attributes) -> Iterator[int]:
-    """Yield the attributes that are not held in the first item of a sequence, at any depth."""
+def _left_below(attributes: Attributes) -> Iterator[tuple[int, Attributes, int]]:
+    """Yield the attributes that are not held in the first item of a sequence, at any depth, with both."""
     opened = [attributes]
     while opened:
         outer = opened.pop()
         for sequence in outer.present(_held_below()):
             for nested in outer.items(sequence)[:1]:
-                yield from nested.others(_held_below()[sequence])
+                held = _held_below()[sequence]
+                yield from ((sequence, nested, number) for number in nested.others(held))
                 opened.append(nested)
+
+
+def _versions_not_carried(
+    scheme: tuple[str | None, str | None], items: list[Item], observations: Container[Item]
+) -> NotHeld:
+    """Report a version of a coding scheme once for all units that state it: every number has units.
+
+    It stands at the first of the items, if possible one that is an Observation, and names the others.
+    """
+    where = next((item for item in items if item in observations), items[0])
+    others = [item.position for item in items if item is not where]
+    further = len(others) - MAX_OF_A_KIND
+    named = [*others[:MAX_OF_A_KIND], *([f"{further:,} more"] if further > 0 else ())]
+    also = f"; nor that of {', '.join(named)}" if named else ""
+    message = f"the {keyword_path(_VERSION)} of the units ({scheme[0]}) is not carried over{also}"
+    return NotHeld(Finding("information", "no-target", where.position, message))
 
 
 def _not_carried(number: int, item: Item, lineage: str | None = None) -> NotHeld:
