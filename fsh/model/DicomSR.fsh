@@ -82,6 +82,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
   * placer 0..1 Identifier "Placer Order Number / Imaging Service Request (0040,2016) with its issuer"
   * filler 0..1 Identifier "Filler Order Number / Imaging Service Request (0040,2017) with its issuer"
   * requestedProcedureId 0..1 Identifier "Requested Procedure ID (0040,1001)"
+  * namedBy 0..1 code "Which of these numbers names it where there is no literal reference: the first that no order before it has"
   * procedure 0..1 CodeableConcept "Requested Procedure Code Sequence (0032,1064)"
   * description 0..1 string "Requested Procedure Description (0032,1060)"
 * otherRequest 0..* contentReference http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/DicomSR#DicomSR.request "Orders that only the content tree states (TID 1005)"

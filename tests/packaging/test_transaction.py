@@ -107,6 +107,22 @@ def test_by_default_patient_and_study_are_created_unless_they_exist_and_the_orde
     assert found == ()
 
 
+def test_two_orders_with_one_accession_number_are_told_apart() -> None:
+    """The second is named by the first identifier that the first has not; where there is none, by the shared one."""
+    placer = {"system": "http://ris.org", "value": "P2"}
+    orders = [reference("ServiceRequest", name) for name in ("r", "t", "u")]
+    entries, _ = packed(
+        collection(
+            resource("ServiceRequest", "r", ACCESSION),
+            resource("ServiceRequest", "t", ACCESSION, placer),
+            resource("ServiceRequest", "u", ACCESSION),
+            resource("Observation", "o", basedOn=orders),
+        )
+    )
+    named = [each["identifier"] for each in entries["o"]["resource"]["basedOn"]]
+    assert named == [ACCESSION, placer, ACCESSION]
+
+
 def test_a_patient_whose_identifier_has_no_system_is_referred_to_with_a_warning() -> None:
     entries, found = packed(study_and_result(LOCAL_PATIENT_ID))
     assert list(entries) == ["s", "o"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import InputError, Result
+from sr2fhir import InputError, Packaging, Result
 
 from tests import builders as b
 from tests.rows.conftest import Transform
@@ -347,6 +347,43 @@ def test_further_requests_are_named_by_identifier_only(transform: Transform) -> 
     ]
     literal = [each for each in one(result, "ImagingSelection")["basedOn"] if "reference" in each]
     assert literal == [first]
+
+
+SHARED = {
+    "placer": ({"PlacerOrderNumberImagingServiceRequest": "P-2"}, {"type": typed("PLAC"), "value": "P-2"}),
+    "filler": ({"FillerOrderNumberImagingServiceRequest": "F-2"}, {"type": typed("FILL"), "value": "F-2"}),
+    "procedure": ({"RequestedProcedureID": "RP-2"}, {"value": "RP-2"}),
+}
+
+
+@pytest.mark.row("3.2.08")
+@pytest.mark.parametrize("packaging", [None, Packaging("transaction")])
+@pytest.mark.parametrize("number", SHARED)
+def test_orders_with_one_accession_number_are_told_apart(
+    transform: Transform, number: str, packaging: Packaging | None
+) -> None:
+    """The first keeps it; another is named by the first number that no order before it has."""
+    stated, identifier = SHARED[number]
+    items = [
+        request(AccessionNumber="A-1", PlacerOrderNumberImagingServiceRequest="P-1"),
+        request(AccessionNumber="A-1", **stated),
+    ]
+    result = transform(measured(AccessionNumber="A-1", ReferencedRequestSequence=items), packaging)
+    named = [each["identifier"] for each in only(result)["basedOn"]]
+    assert named == [{"type": ACCESSION_TYPE, "value": "A-1"}, identifier]
+    assert not findings(result, "conflict")
+
+
+@pytest.mark.row("3.2.08")
+def test_orders_that_no_number_tells_apart(transform: Transform) -> None:
+    items = [
+        request(AccessionNumber="A-1", RequestedProcedureDescription="CT of the chest"),
+        request(AccessionNumber="A-1", RequestedProcedureDescription="CT of the abdomen"),
+    ]
+    result = transform(measured(AccessionNumber="A-1", ReferencedRequestSequence=items))
+    assert len(resources(result, "ServiceRequest")) == 2
+    assert [each["identifier"]["value"] for each in only(result)["basedOn"]] == ["A-1", "A-1"]
+    assert findings(result, "conflict") == [("warning", "ReferencedRequestSequence.2.AccessionNumber")]
 
 
 # ---- document ------------------------------------------------------------------------------------

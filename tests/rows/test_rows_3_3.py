@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import Result
+from sr2fhir import Packaging, Result
 from sr2fhir.errors import IdentityError
 
 from tests import builders as b
@@ -259,6 +259,30 @@ def test_another_order_replaces_that_of_the_header(transform: Transform) -> None
     assert reference["reference"] == urn(own)
     region = one(result, "ImagingSelection", "image-region-2d")
     assert region["basedOn"] == only(result)["basedOn"]
+
+
+@pytest.mark.row("3.3.08")
+def test_another_order_with_the_accession_number_of_the_header(transform: Transform) -> None:
+    """Where references are logical, it is named by a number of its own."""
+    document = b.measurement_report(
+        b.imaging_measurements(
+            b.group(said("121022", "A-1"), said("121020", "P-9"), MEASURED), b.group(FURTHER)
+        ),
+        AccessionNumber="A-1",
+        ReferencedRequestSequence=[
+            b.sequence_item(AccessionNumber="A-1", PlacerOrderNumberImagingServiceRequest="P-1")
+        ],
+    )
+    result = transform(document)
+    _, other = resources(result, "ServiceRequest")
+    assert [each["value"] for each in other["identifier"]] == ["A-1", "P-9"]
+    assert only(result)["basedOn"] == [{"reference": urn(other), "type": "ServiceRequest"}]
+    sent = transform(document, Packaging("transaction"))
+    named = [observation(sent, code)["basedOn"][0]["identifier"] for code in (b.VOLUME.value, OTHER.value)]
+    assert [(each["type"]["coding"][0]["code"], each["value"]) for each in named] == [
+        ("PLAC", "P-9"),
+        ("ACSN", "A-1"),
+    ]
 
 
 @pytest.mark.row("3.3.08")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
@@ -12,7 +13,7 @@ from sr2fhir.model.context import Changes, Scope, Uses
 from sr2fhir.model.datatypes import filled, traced
 from sr2fhir.model.environment import Evidence
 from sr2fhir.model.header import request_id
-from sr2fhir.model.identifiers import MAX_UID_LENGTH, Ids, uid_identifier
+from sr2fhir.model.identifiers import MAX_UID_LENGTH, Ids, bare, uid_identifier
 from sr2fhir.model.tree import Item, coded_json, first, text_of
 
 # ---- algorithms (TID 4019) --------------------------------------------------------------------------------
@@ -437,7 +438,14 @@ class Studies:
         procedure = first(children, "procedure.code") if known is None else None
         request = known or self._other(stated, procedure)
         self._uses.add("procedure", (*stated.values(), *([procedure] if procedure else ())), request["id"])
-        return filled({"id": request["id"], "accession": request.get("accession")})
+        return filled({"id": request["id"], "accession": self._own_accession(request)})
+
+    def _own_accession(self, request: JsonObject) -> JsonObject | None:
+        """Return the accession number of an order, unless an order before it has the same."""
+        number: JsonObject | None = request.get("accession")
+        before = takewhile(lambda each: each is not request, [*self._requests, *self.requests])
+        taken = any("accession" in each and bare(each["accession"]) == bare(number) for each in before)
+        return None if number is None or taken else number
 
     def _known(self, stated: dict[str, Item]) -> JsonObject | None:
         """Return the order of the header that has an identifier in common, and none that differs."""

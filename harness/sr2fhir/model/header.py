@@ -329,7 +329,8 @@ class _Reader:
         for order in orders:
             if "accession" in order:
                 order["accession"] = _in_system(order["accession"], default)
-        return [self._request(order, n) for n, order in enumerate(self._distinct(orders))]
+        requests = [self._request(order, n) for n, order in enumerate(self._distinct(orders))]
+        return self._named(requests)
 
     def _enriched(self, own: JsonObject, item: JsonObject) -> JsonObject:
         """Return an order with what its request item adds; the issuer too, where the header states none."""
@@ -353,6 +354,20 @@ class _Reader:
                     self._same |= dict.fromkeys(value["id"].split("-"), said[name]["id"].partition("-")[0])
         return kept
 
+    def _named(self, orders: list[JsonObject]) -> list[JsonObject]:
+        """Return the orders, each with which number names it: the first that no order before it has."""
+        taken: set[str] = set()
+        for order in orders:
+            numbers = {name: repr((name, bare(order[name]))) for name in _ORDER_NUMBERS if name in order}
+            own = next((name for name, number in numbers.items() if number not in taken), None)
+            if numbers and own is None:
+                own = next(iter(numbers))
+                where = order[own]["id"].partition("-")[0]
+                self._env.log.add("warning", "conflict", where, _NO_NUMBER_OF_ITS_OWN)
+            taken.update(numbers.values())
+            order |= {"namedBy": own} if own else {}
+        return orders
+
     def _request(self, order: JsonObject, n: int) -> JsonObject:
         numbers = [order[name] for name in _ORDER_NUMBERS if name in order]
         return {"id": request_id(self._env.ids, numbers, order, f"{_REQUESTS}.{n}"), **order}
@@ -363,6 +378,9 @@ def request_id(ids: Ids, numbers: list[JsonObject], order: JsonObject, place: st
     return ids.unique(ids.of(numbers, place, "request"), ids.content("request", ids.study, order))
 
 
+_NO_NUMBER_OF_ITS_OWN = (
+    "an order before it has the same numbers: where the order is named by its number, either may be meant"
+)
 _OF_A_TAG = "the Patient ID is that of a tag or bar code: it is no record number, and names no patient"
 
 

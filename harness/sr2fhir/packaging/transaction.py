@@ -66,6 +66,8 @@ class _Packing:
         Full URL of a resource that is not sent to what becomes of a reference to it.
     created
         Type and search of a conditional create to the entry that has it.
+    named
+        Identifiers of the resources that are referred to logically, each with the type of the resource.
     """
 
     plan: Plan
@@ -73,6 +75,7 @@ class _Packing:
     findings: list[Finding] = field(default_factory=list)
     created: dict[tuple[str, str], JsonObject] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
 
     def entry(self, entry: JsonObject) -> JsonObject | None:
         """Return an entry with its request; None if the resource is not sent."""
@@ -123,7 +126,26 @@ class _Packing:
             return _leading_to(f"{name}?{search(identifier)}")
         if policy.target:
             return _leading_to(policy.target)
-        return _logical(kind, resource)
+        return self.logical(kind, resource)
+
+    def logical(self, kind: Kind, resource: JsonObject) -> Change:
+        """Return a change to a logical reference, which says what it said, else what the resource says.
+
+        That is the first identifier that no earlier resource of the type has, so that two orders with one
+        accession number can be told apart.
+        """
+        name = resource["resourceType"]
+        identifiers = {_key(name, each): each for each in resource.get("identifier", ())}
+        own = [each for key, each in identifiers.items() if key not in self.named]
+        self.named |= identifiers.keys()
+        found = next(iter((*own, *identifiers.values())), None)
+        named = {"identifier": found} if found else {"display": kind.text(resource)}
+
+        def change(reference: JsonObject) -> JsonObject:
+            said = {member: value for member, value in reference.items() if member != "reference"}
+            return {"type": name, **(named if said.keys() <= {"id", "type"} else {}), **said}
+
+        return change
 
     def create(self, entry: JsonObject, search: str) -> JsonObject | None:
         """Return an entry to be created unless it exists; None if an earlier one is sent in its place."""
@@ -202,16 +224,10 @@ def _leading_to(target: str) -> Change:
     return lambda reference: {**reference, "reference": target}
 
 
-def _logical(kind: Kind, resource: JsonObject) -> Change:
-    """Return a change to a logical reference, which says what it said, else what the resource says."""
-    identifier = next(iter(resource.get("identifier", ())), None)
-    named = {"identifier": identifier} if identifier else {"display": kind.text(resource)}
-
-    def change(reference: JsonObject) -> JsonObject:
-        said = {name: value for name, value in reference.items() if name != "reference"}
-        return {"type": resource["resourceType"], **(named if said.keys() <= {"id", "type"} else {}), **said}
-
-    return change
+def _key(name: str, identifier: JsonObject) -> str:
+    """Return what tells identifiers apart: type of the resource, kind, system and value."""
+    kinds = [coding.get("code") for coding in identifier.get("type", {}).get("coding", ())]
+    return repr((name, kinds, identifier.get("system"), identifier.get("value")))
 
 
 def _rewritten(value: Any, changes: Mapping[str, Change]) -> Any:
