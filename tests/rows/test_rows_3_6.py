@@ -14,12 +14,14 @@ from tests.rows.concepts import (
     ABSENT,
     ACTIVITY_SESSION,
     APICAL,
+    AREA,
     BASELINE,
     CALCIFICATION,
     CERTAINTY,
     COLOR,
     CYST,
     DAYS,
+    DIAMETER,
     EVENT,
     FINDING_CATEGORY,
     FINDING_CONTEXT,
@@ -47,6 +49,7 @@ from tests.rows.concepts import (
     REACHED,
     RECIST,
     SHORT_LABEL,
+    SQUARE_MM,
     SUBJECT_TIME_POINT,
     SUBTLETY,
     TIME_POINT,
@@ -576,6 +579,25 @@ def test_issued(transform: Transform) -> None:
     own = {"ObservationDateTime": "20240104093000+0200"}
     result = transform(report(b.group(measured(), **own), b.group(measured(**own))))
     stated, unstated = groups(result)
+@pytest.mark.row("3.6.07", "3.6.04")
+def test_site_and_method_of_what_is_around_groups(transform: Transform) -> None:
+    """They qualify that container: no group, measurement or evaluation has them, and the report lists them."""
+    around = (SITE, b.code(METHOD, RECIST, relationship=MODIFIES))
+    result = transform(
+        b.measurement_report(
+            *around,
+            b.imaging_measurements(*around, b.group(measured()), b.num(AREA, "2", SQUARE_MM)),
+            b.evaluations(*around, b.code(SUBTLETY, OBVIOUS)),
+            b.derived_measurements(*around, b.num(DIAMETER, "3", MILLIMETRES)),
+        )
+    )
+    every = resources(result, "Observation")
+    assert len(every) == 5
+    assert not any({"bodySite", "bodyStructure", "method"} & set(each) for each in every)
+    places = ["1.1", "1.2", *(f"1.{section}.{n}" for section in (3, 4, 5) for n in (1, 2))]
+    assert {place: unmapped(result).get(place) for place in places} == dict.fromkeys(places, "no-target")
+
+
     assert stated["issued"] == "2024-01-04T09:30:00+02:00"
     assert unstated["issued"] == "2024-01-03T12:00:00+01:00"
     issued = [each["issued"] for each in resources(result, "Observation", "imaging-measurement")]

@@ -9,7 +9,7 @@ from typing import Any
 from sr2fhir.documents.measurement_report.structure import Part, is_group
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model.context import Changes, Moment, Scope, Uses
+from sr2fhir.model.context import Changes, Handler, Moment, Scope, Uses
 from sr2fhir.model.datatypes import filled, joined, traced
 from sr2fhir.model.environment import Environment
 from sr2fhir.model.identifiers import Ids, bare, uid_identifier
@@ -17,6 +17,26 @@ from sr2fhir.model.tree import IMAGES, REGIONS, Item, coded_json, first, text_of
 from sr2fhir.model.values import Values
 
 # ---- finding sites and tracked lesions (TID 300, 1410, 1411, 1419, 1501; mapping sections 3.6 and 3.8) ----
+
+
+# what is said of them is said of no group: they only hold groups
+_AROUND_GROUPS = frozenset(
+    {"report", "imaging-measurements", "qualitative-evaluations", "derived-measurements"}
+)
+
+
+def not_around_groups(parts: Mapping[Item, Part], handler: Handler) -> Handler:
+    """Return a handler that takes nothing from the containers around groups.
+
+    A Finding Site or Method there qualifies the container (HAS CONCEPT MOD, PS3.3 C.17.3.2.4): unlike
+    observation context it is not inherited, and whether it holds for every group is not said.
+    """
+
+    def state(item: Item, children: list[Item], scope: Scope) -> Changes:
+        part = parts.get(item)
+        return {} if part and part.name in _AROUND_GROUPS else handler(item, children, scope)
+
+    return state
 
 
 class Sites:
@@ -292,10 +312,6 @@ _NOT_ACQUIRED = frozenset(
     {"segmentation.segment", "segmentation.frame", "reference.value-map", "reference.region-in-space"}
 )
 _CITATION = "citation."
-# no Observation refers to an image that stands there
-_AROUND_GROUPS = frozenset(
-    {"report", "imaging-measurements", "qualitative-evaluations", "derived-measurements"}
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from sr2fhir.documents.measurement_report.context import EffectiveTimes, Sites
+from sr2fhir.documents.measurement_report.context import EffectiveTimes, Sites, not_around_groups
 from sr2fhir.documents.measurement_report.group_findings import group_findings
 from sr2fhir.documents.measurement_report.items import Found, content, repeated, report_qualifiers
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
@@ -97,16 +97,17 @@ def _document(
     subjects = Subjects(env.header, env.ids, head.patient["id"], uses, env.log)
     system = env.options.accession_system
     studies = Studies(env.ids, head.study, head.requests, env.evidence, uses, system)
+    located = not_around_groups(parts, sites.state)
     aspects = {
         "observer": lambda _, children, __: observers(children, parties, env.log),
         "subject": subjects.state,
         "procedure": studies.state,
         "language": lambda _, children, __: _stated("language", language(children, uses, env.log)),
         "algorithm": algorithms.state,
-        "finding-site": sites.state,
-        "finding": sites.state,
-        "tracking": sites.state,
-        "method": lambda _, children, __: _stated("method", _coded(children)),
+        "finding-site": located,
+        "finding": located,
+        "tracking": located,
+        "method": not_around_groups(parts, lambda _, children, __: _stated("method", _coded(children))),
     }
     scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties, env.log)
