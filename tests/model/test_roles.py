@@ -12,7 +12,7 @@ from sr2fhir.model.codes import Roles, table
 
 PACKAGE = Path(sr2fhir.__file__).parent
 TABLES = "sr2fhir.documents.measurement_report"
-KEY = re.compile(r'"(?:DCM|SCT|UMLS|NCIt)#[^"]+"')
+KEY = re.compile(r'"(?:DCM|SCT|UMLS|NCIt|RADLEX|LN)#[^"]+"')
 
 
 def test_each_concept_is_said_once() -> None:

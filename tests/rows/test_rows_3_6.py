@@ -212,6 +212,78 @@ def test_a_negated_finding(transform: Transform, relationship: str, value: b.Cod
     assert not [place for place in unmapped(result) if place.startswith("1.1.1")]
 
 
+# codes of the table in roles.toml beside those of the tests above, as a sender may write them → their FHIR code
+MORE_ABSENT = {
+    b.Code("C48190", "NCIt", "Absent"): "C48190",
+    b.Code("C0332197", "UMLS", "Absent"): "C0332197",
+    b.Code("RID28473", "RADLEX", "absent"): "RID28473",
+    b.Code("LA9634-2", "LN", "Absent"): "LA9634-2",
+    b.Code("410516002", "SCT", "Known absent"): "410516002",
+    b.Code("410594000", "SCT", "Definitely NOT present"): "410594000",
+    b.Code("260413007", "SCT", "None"): "260413007",
+    b.Code("260415000", "SCT", "Not detected"): "260415000",
+    b.Code("R-40775", "SRT", "None"): "260413007",  # PS3.16 Annex O: SNOMED RT
+    b.Code("R-4089B", "SRT", "Absent"): "272519000",
+    b.Code("R-00339", "SRT", "No"): "373067005",
+}
+MORE_PRESENT = {
+    b.Code("C25626", "NCIt", "Present"): "C25626",
+    b.Code("C0150312", "UMLS", "Present"): "C0150312",
+    b.Code("RID28472", "RADLEX", "present"): "RID28472",
+    b.Code("LA9633-4", "LN", "Present"): "LA9633-4",
+    b.Code("410515003", "SCT", "Known present"): "410515003",
+    b.Code("260373001", "SCT", "Detected"): "260373001",
+}
+
+
+@pytest.mark.row("3.6.03", "3.6.12")
+def test_absence_in_other_codes(transform: Transform) -> None:
+    """Decision D41: below the Finding it negates; D42: contained, it is told beside the value."""
+    below = [
+        b.code(b.FINDING, NODULE, b.code(PRESENCE, value, relationship=DESCRIBES)) for value in MORE_ABSENT
+    ]
+    beside = [b.code(PRESENCE, value) for value in MORE_ABSENT]
+    result = transform(
+        report(*map(b.group, below), *(b.group(b.code(b.FINDING, NODULE), each) for each in beside))
+    )
+    every = groups(result)
+    assert [each.get("valueCodeableConcept") for each in every] == [
+        *[None] * len(below),
+        *[NODULE_CONCEPT] * len(beside),
+    ]
+    for group, code in zip(every, [*MORE_ABSENT.values()] * 2, strict=True):
+        (interpretation,) = group["interpretation"]
+        first, *_, last = interpretation["coding"]
+        assert (first["code"], last) == (code, coding(V3, "NEG", "Negative"))
+
+
+@pytest.mark.row("3.6.03", "3.6.12")
+def test_presence_in_other_codes(transform: Transform) -> None:
+    said = [b.code(PRESENCE, value, relationship=DESCRIBES) for value in MORE_PRESENT]
+    every = groups(transform(report(*(b.group(b.code(b.FINDING, NODULE, each)) for each in said))))
+    assert [each["valueCodeableConcept"] for each in every] == [NODULE_CONCEPT] * len(said)
+    told = [[each["code"] for each in group["interpretation"][0]["coding"]] for group in every]
+    assert told == [[code, "POS"] for code in MORE_PRESENT.values()]
+
+
+@pytest.mark.row("3.6.03", "3.6.12")
+@pytest.mark.parametrize(
+    "value",
+    [
+        b.Code("410593001", "SCT", "Probably NOT present"),
+        b.Code("261665006", "SCT", "Unknown"),
+        b.Code("C48190", "99TEST", "Absent"),
+    ],
+)
+def test_what_is_not_certain_negates_nothing(transform: Transform, value: b.Code) -> None:
+    """A private code means what its maker wants: its wording counts as little as that of any other."""
+    below = b.code(b.FINDING, NODULE, b.code(PRESENCE, value, relationship=DESCRIBES))
+    beside = b.group(b.code(b.FINDING, NODULE), b.code(PRESENCE, value))
+    every = groups(transform(report(b.group(below), beside)))
+    assert [each["valueCodeableConcept"] for each in every] == [NODULE_CONCEPT] * 2
+    assert not any("interpretation" in each for each in every)
+
+
 @pytest.mark.row("3.6.03")
 @pytest.mark.parametrize("relationship", [MODIFIES, DESCRIBES])
 @pytest.mark.parametrize("value", [ABSENT, NO])
@@ -507,6 +579,25 @@ def test_finding_site(transform: Transform) -> None:
     ]
 
 
+@pytest.mark.row("3.6.07", "3.6.04")
+def test_site_and_method_of_what_is_around_groups(transform: Transform) -> None:
+    """They qualify that container: no group, measurement or evaluation has them, and the report lists them."""
+    around = (SITE, b.code(METHOD, RECIST, relationship=MODIFIES))
+    result = transform(
+        b.measurement_report(
+            *around,
+            b.imaging_measurements(*around, b.group(measured()), b.num(AREA, "2", SQUARE_MM)),
+            b.evaluations(*around, b.code(SUBTLETY, OBVIOUS)),
+            b.derived_measurements(*around, b.num(DIAMETER, "3", MILLIMETRES)),
+        )
+    )
+    every = resources(result, "Observation")
+    assert len(every) == 5
+    assert not any({"bodySite", "bodyStructure", "method"} & set(each) for each in every)
+    places = ["1.1", "1.2", *(f"1.{section}.{n}" for section in (3, 4, 5) for n in (1, 2))]
+    assert {place: unmapped(result).get(place) for place in places} == dict.fromkeys(places, "no-target")
+
+
 @pytest.mark.row("3.6.07")
 def test_a_second_laterality(transform: Transform) -> None:
     sides = (
@@ -579,25 +670,6 @@ def test_issued(transform: Transform) -> None:
     own = {"ObservationDateTime": "20240104093000+0200"}
     result = transform(report(b.group(measured(), **own), b.group(measured(**own))))
     stated, unstated = groups(result)
-@pytest.mark.row("3.6.07", "3.6.04")
-def test_site_and_method_of_what_is_around_groups(transform: Transform) -> None:
-    """They qualify that container: no group, measurement or evaluation has them, and the report lists them."""
-    around = (SITE, b.code(METHOD, RECIST, relationship=MODIFIES))
-    result = transform(
-        b.measurement_report(
-            *around,
-            b.imaging_measurements(*around, b.group(measured()), b.num(AREA, "2", SQUARE_MM)),
-            b.evaluations(*around, b.code(SUBTLETY, OBVIOUS)),
-            b.derived_measurements(*around, b.num(DIAMETER, "3", MILLIMETRES)),
-        )
-    )
-    every = resources(result, "Observation")
-    assert len(every) == 5
-    assert not any({"bodySite", "bodyStructure", "method"} & set(each) for each in every)
-    places = ["1.1", "1.2", *(f"1.{section}.{n}" for section in (3, 4, 5) for n in (1, 2))]
-    assert {place: unmapped(result).get(place) for place in places} == dict.fromkeys(places, "no-target")
-
-
     assert stated["issued"] == "2024-01-04T09:30:00+02:00"
     assert unstated["issued"] == "2024-01-03T12:00:00+01:00"
     issued = [each["issued"] for each in resources(result, "Observation", "imaging-measurement")]
