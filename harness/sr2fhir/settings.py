@@ -69,7 +69,7 @@ R5 = Target("R5", "5.0.0", ("hl7.fhir.r5.core", _TERMINOLOGY, _EXTENSIONS))
 R4 = Target(
     "R4",
     "4.0.1",
-    ("hl7.fhir.r4.core", _TERMINOLOGY),
+    ("hl7.fhir.r4.core", _TERMINOLOGY, _EXTENSIONS),
     step_maps=(f"{CANONICAL}/StructureMap/R4Bundle",),
     folder="r4",
 )

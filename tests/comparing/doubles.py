@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sr2fhir.settings import R5, Target
+
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
@@ -29,11 +31,11 @@ class Altered:
     def transform(self, document: bytes, map_url: str) -> bytes:
         return self.change(self.engine.transform(document, map_url))
 
-    def validate(self, bundle: bytes, profiles: object = ()) -> list[object]:
+    def validate(self, bundle: bytes, profiles: object = (), target: Target = R5) -> list[object]:
         raise NotImplementedError
 
-    def to_xml(self, resource: bytes) -> bytes:
-        return self.change(self.engine.to_xml(resource))
+    def to_xml(self, resource: bytes, target: Target = R5) -> bytes:
+        return self.change(self.engine.to_xml(resource, target))
 
     def label(self) -> str:
         return "engine double"

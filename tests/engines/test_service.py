@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -366,11 +367,9 @@ def test_one_with_older_maps_is_not_used_and_replaced(
 ) -> None:
     old, _ = service.start(places=places)
     key = service.content_key(places)
-    files = {path.name: path.read_bytes() for path in places.compiled_maps.glob("*.json")}
+    maps = places.compiled_maps.resolve()
     places.compiled_maps.unlink()
-    places.compiled_maps.mkdir()
-    for name, content in files.items():
-        (places.compiled_maps / name).write_bytes(content)
+    shutil.copytree(maps, places.compiled_maps)
     assert service.content_key(places) == key
     (places.compiled_maps / "New.json").write_text('{"resourceType": "Basic"}')
     assert service.state(places) == State(old, responds=True, is_current=False)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from sr2fhir.paths import layout
-from tools.compiling.core import Core, closure, lean, words
+from sr2fhir.settings import R4, R5
+from tools.compiling.core import Core, closure, lean, maps_of, words
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,57 @@ def test_every_structure_that_a_map_uses_is_in_the_small_core() -> None:
     used = {use["url"] for entry in maps for use in entry.get("structure", [])}
     assert used
     assert used <= urls
+
+
+# ---- another version -------------------------------------------------------------------------------
+
+
+def definitions(name: str) -> dict[str, dict[str, Any]]:
+    """Return the StructureDefinitions of a file by URL."""
+    content = json.loads((layout().core.parent / name).read_bytes())
+    resources = (entry["resource"] for entry in content["entry"])
+    return {each["url"]: each for each in resources if each["resourceType"] == "StructureDefinition"}
+
+
+def test_those_of_r4_stand_beside_those_of_r5_and_lead_to_each_other() -> None:
+    made = definitions("r4.json")
+    assert all(url == R4.definitions_url + each["type"] for url, each in made.items())
+    assert R4.definitions_url == "http://hl7.org/fhir/4.0/StructureDefinition/"
+    patient = made[R4.definitions_url + "Patient"]
+    assert patient["fhirVersion"] == "4.0.1"
+    assert patient["baseDefinition"] == R4.definitions_url + "DomainResource"
+    (name,) = (each for each in patient["snapshot"]["element"] if each["path"] == "Patient.name")
+    assert name["type"] == [{"code": "HumanName", "profile": [R4.definitions_url + "HumanName"]}]
+    referred = {
+        url
+        for each in made.values()
+        for url in (
+            each.get("baseDefinition"),
+            *(
+                profile
+                for element in each["snapshot"]["element"]
+                for kind in element.get("type", ())
+                for profile in kind.get("profile", ())
+            ),
+        )
+        if url and url.startswith("http://hl7.org/fhir/4.0/")
+    }
+    assert referred <= made.keys()
+
+
+def test_a_run_of_r5_reads_nothing_of_r4() -> None:
+    assert not [url for url in definitions("core.json") if "/4.0/" in url]
+    assert not set(maps_of(layout(), R5)) & set(maps_of(layout(), R4))
+    assert {path.parent.name for path in maps_of(layout(), R4)} == {"r4"}
+
+
+def test_whatever_the_maps_make_can_be_read_by_the_step() -> None:
+    models = ("DicomSR", "DicomContentItem")
+    of_r5 = {url for url in definitions("core.json") if not url.endswith(models)}
+    assert of_r5 <= definitions("r4-sources.json").keys()
+
+
+def test_types_of_another_version_are_found_under_its_urls() -> None:
+    text = "group A(source s, target t) { s -> t.b = create('http://hl7.org/fhir/4.0/StructureDefinition/Basic'); }"
+    assert "Basic" in set(words(text, R4))
+    assert "Basic" not in set(words(text))

@@ -56,7 +56,7 @@ def gather(places: Layout) -> dict[str, Any]:
     steps = {step.title: all(path.exists() for path in step.outputs(places)) for step in steps_for(places)}
     return {
         "versions": versions(places),
-        "maps": sorted(path.stem for path in places.compiled_maps.glob("*.json")),
+        "maps": sorted(path.stem for path in places.compiled_maps.rglob("*.json")),
         "places": {"sources": str(places.sources), "home": str(places.home)},
         "setup": {"current": is_current(places), "steps": steps},
     }
@@ -106,7 +106,8 @@ def engine_versions(pins: Path) -> dict[str, str]:
     if not pins.is_file():
         return {"HL7 engine": MISSING}
     content = tomllib.loads(pins.read_text("utf-8"))
-    packages = (name.partition("#") for name, digest in content["packages"].items() if digest)
+    carried = [name for name, digest in content["packages"].items() if digest]
+    packages = (name.partition("#") for name in (*carried, *content.get("built", {})))
     engine = content["roots"]["engine"].rpartition(":")[2]
     return {"HL7 engine": engine, **{name: version for name, _, version in packages}}
 

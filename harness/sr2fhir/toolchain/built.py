@@ -11,7 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from sr2fhir.engines.java.connection import (
@@ -60,7 +60,7 @@ def _fill(built: Built, places: Layout, folder: Path, connection: Connection, pr
     index: dict[str, dict[str, Any]] = {}
     with zipfile.ZipFile(places.jars / built.jar.filename) as jar:
         for number, name in enumerate(built.files, 1):
-            for written in _resources(_open(jar, name)):
+            for written in _resources(jar, name):
                 made = connection.request(Operation.READ_R4, "", written)
                 resource = json.loads(made)
                 file = f"{resource['resourceType']}-{resource['id']}.json"
@@ -73,23 +73,25 @@ def _fill(built: Built, places: Layout, folder: Path, connection: Connection, pr
     (folder / "package.json").write_text(json.dumps(_manifest(built)), encoding="utf-8")
 
 
-def _open(jar: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """Open a file of the jar."""
+def _resources(jar: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    """Yield the resources of a Bundle in XML, one at a time and without narratives."""
     try:
-        return jar.open(name)
+        with jar.open(name) as bundle:
+            for _, entry in ElementTree.iterparse(bundle):  # noqa: S314 - its digest is pinned
+                if entry.tag == f"{_FHIR}entry":
+                    yield from map(_without_narrative, entry.iterfind(f"{_FHIR}resource/*"))
+                    entry.clear()
     except KeyError:
         raise SetupError(f"the jar that engine.toml names does not hold {name}") from None
+    except ElementTree.ParseError:
+        raise SetupError(f"{name} in the jar that engine.toml names is malformed XML") from None
 
 
-def _resources(bundle: IO[bytes]) -> Iterator[bytes]:
-    """Yield the resources of a Bundle in XML, one at a time and without narratives."""
-    for _, entry in ElementTree.iterparse(bundle):  # noqa: S314 - the content is pinned by its digest
-        if entry.tag == f"{_FHIR}entry":
-            for resource in entry.findall(f"{_FHIR}resource/*"):
-                for text in resource.findall(f"{_FHIR}text"):
-                    resource.remove(text)
-                yield ElementTree.tostring(resource)
-            entry.clear()
+def _without_narrative(resource: ElementTree.Element) -> bytes:
+    """Write a resource without what half of its text is, and nobody reads."""
+    for narrative in resource.findall(f"{_FHIR}text"):
+        resource.remove(narrative)
+    return ElementTree.tostring(resource)
 
 
 def _manifest(built: Built) -> dict[str, Any]:
