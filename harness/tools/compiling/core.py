@@ -89,7 +89,7 @@ def _cut_for_steps(places: Layout, r5: Core, made: Iterable[str], target: Target
     # whatever the other maps make has to be read, also what is left out then
     _write(places.step_sources(folder), map(lean, closure(r5, (), {*names, *made})))
     chosen = closure(Core.of(places, target), (), names)
-    own = {definition["url"]: target.definitions_url + definition["type"] for definition in chosen}
+    own = {each["url"]: target.definitions_url + each["url"].removeprefix(_PREFIX) for each in chosen}
     _write(places.step_definitions(folder), (_beside(lean(each), own) for each in chosen))
 
 
