@@ -127,6 +127,14 @@ class Layout:
         """Return the Bundle of the StructureDefinitions of R5 that these maps read."""
         return self.compiled / "engine" / f"{folder}-sources.json"
 
+    def step_extensions(self, folder: str) -> Path:
+        """Return the Bundle of the definitions of the extensions that these maps write, for validating."""
+        return self.compiled / "engine" / f"{folder}-extensions.json"
+
+    def step_products(self, folder: str) -> tuple[Path, ...]:
+        """List the three."""
+        return self.step_definitions(folder), self.step_sources(folder), self.step_extensions(folder)
+
     def aot_cache(self, profile: str) -> Path:
         """Return the JVM's cache of loaded and linked classes; its options belong to it."""
         return self.home / "engine" / f"classes-{profile}.aot"

@@ -84,11 +84,7 @@ def data(places: Layout) -> Iterator[tuple[Path, str]]:
         places.definitions,
         places.compiled_maps,
         places.core,
-        *(
-            file
-            for folder in steps
-            for file in (places.step_definitions(folder), places.step_sources(folder))
-        ),
+        *(file for folder in steps for file in places.step_products(folder)),
         places.map_index,
         places.map_runner,
     ):

@@ -1,5 +1,6 @@
 package sr2fhir;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.hl7.fhir.utilities.settings.FhirSettings;
 
 /** What can be asked for. The first version's small context is read at once, all else when it is first needed. */
@@ -15,7 +17,7 @@ final class Operations {
   /** Begins what belongs to one version of FHIR. */
   private static final String NEXT = "--";
 
-  private static final int SETTINGS = 3;
+  private static final int SETTINGS = 2;
 
   /** The stack of a thread that works. */
   final long stackBytes;
@@ -28,17 +30,18 @@ final class Operations {
   /**
    * Reads the small context of the first version.
    *
-   * @param arguments the engine's settings file, the stack of a thread in bytes, the folder of our definitions; then
-   *     for each version of FHIR {@code --}, the FHIR packages for validating (id#version, separated by commas, the
-   *     core first), and the files of the small context, as {@link Version} wants them
+   * @param arguments the engine's settings file and the stack of a thread in bytes; then for each version of FHIR
+   *     {@code --}, the FHIR packages for validating (id#version, separated by commas, the core first), our own
+   *     definitions for validating (a folder, and perhaps a file, separated as in a class path), and the files of the
+   *     small context, as {@link Version} wants them
    */
   Operations(String[] arguments) throws IOException, Failure {
     FhirSettings.setExplicitFilePath(arguments[0]);
     stackBytes = Long.parseLong(arguments[1]);
-    Path definitions = Path.of(arguments[2]);
     for (List<String> part : parts(Arrays.asList(arguments).subList(SETTINGS, arguments.length))) {
       List<String> packages = List.of(part.get(0).split(","));
-      List<Path> files = part.stream().skip(1).map(Path::of).toList();
+      List<Path> definitions = paths(Arrays.stream(part.get(1).split(File.pathSeparator)));
+      List<Path> files = paths(part.stream().skip(2));
       core.add(packages.get(0));
       versions.put(packages.get(0).split("#")[1], new Version(packages, files, definitions));
     }
@@ -46,6 +49,10 @@ final class Operations {
       first.maps();
       break;
     }
+  }
+
+  private static List<Path> paths(Stream<String> names) {
+    return names.map(Path::of).toList();
   }
 
   /** Splits arguments at each mark. */

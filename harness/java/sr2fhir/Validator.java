@@ -14,8 +14,12 @@ import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.hl7.fhir.r5.context.BaseWorkerContext;
+import org.hl7.fhir.r5.context.ContextUtilities;
 import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.formats.JsonParser;
+import org.hl7.fhir.r5.model.Bundle;
+import org.hl7.fhir.r5.model.Bundle.BundleEntryComponent;
+import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.r5.utils.validation.constants.BestPracticeWarningLevel;
 import org.hl7.fhir.utilities.i18n.subtag.LanguageSubtagRegistry;
 import org.hl7.fhir.utilities.i18n.subtag.LanguageSubtagRegistryLoader;
@@ -35,7 +39,7 @@ final class Validator {
 
   private final ValidationEngine engine;
 
-  Validator(List<String> packages, String version, Path definitions) throws Exception {
+  Validator(List<String> packages, String version, List<Path> definitions) throws Exception {
     // no advice on good practice, which is repeated for every resource and of no use to a map
     InstanceValidatorParameters parameters =
         new InstanceValidatorParameters().setBestPracticeLevel(BestPracticeWarningLevel.Ignore);
@@ -57,8 +61,9 @@ final class Validator {
     engine.prepare();
   }
 
-  /** Loads our definitions; into another version than R5 the terminology alone, since the profiles are R5's. */
-  private void loadOwn(Path folder, String version) throws Exception {
+  /** Loads our definitions; into another version than R5 the terminology and the extensions: the profiles are R5's. */
+  private void loadOwn(List<Path> places, String version) throws Exception {
+    Path folder = places.get(0);
     if (version.startsWith("5.")) {
       engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), folder.toString(), true);
       return;
@@ -67,6 +72,12 @@ final class Validator {
       for (Path file : files) {
         engine.getContext().cacheResource(new JsonParser().parse(Files.readAllBytes(file)));
       }
+    }
+    Bundle extensions = (Bundle) new JsonParser().parse(Files.readAllBytes(places.get(1)));
+    for (BundleEntryComponent entry : extensions.getEntry()) {
+      StructureDefinition extension = (StructureDefinition) entry.getResource();
+      new ContextUtilities(engine.getContext()).generateSnapshot(extension);
+      engine.getContext().cacheResource(extension);
     }
   }
 

