@@ -34,6 +34,9 @@ final class Validator {
   /** What the engine says of a unit, for lack of a terminology server, although it has UCUM itself. */
   private static final String UNCHECKED = "Error_validating_code_running_without_terminology_services";
 
+  /** The extension that names the datatype of another version which a cross-version extension stands for. */
+  private static final String DATATYPE = "http://hl7.org/fhir/StructureDefinition/_datatype";
+
   private static final Pattern UNIT =
       Pattern.compile("code '(.*)' in system 'http://unitsofmeasure\\.org'", Pattern.DOTALL);
 
@@ -75,10 +78,14 @@ final class Validator {
     }
     Bundle extensions = (Bundle) new JsonParser().parse(Files.readAllBytes(places.get(1)));
     for (BundleEntryComponent entry : extensions.getEntry()) {
-      StructureDefinition extension = (StructureDefinition) entry.getResource();
-      new ContextUtilities(engine.getContext()).generateSnapshot(extension);
-      engine.getContext().cacheResource(extension);
+      if (entry.getResource() instanceof StructureDefinition extension) {
+        new ContextUtilities(engine.getContext()).generateSnapshot(extension);
+      }
+      engine.getContext().cacheResource(entry.getResource());
     }
+    // It may stand on any Base, which is no type before R5.
+    StructureDefinition datatype = engine.getContext().fetchResource(StructureDefinition.class, DATATYPE);
+    datatype.getContext().forEach(place -> place.setExpression("Element"));
   }
 
   /**

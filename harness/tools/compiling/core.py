@@ -94,7 +94,8 @@ def _cut_for_steps(places: Layout, r5: Core, made: Iterable[str], target: Target
     own = {each["url"]: target.definitions_url + each["url"].removeprefix(_PREFIX) for each in chosen}
     _write(places.step_definitions(folder), (_beside(lean(each), own) for each in chosen))
     extensions = Extensions(r5, other, target)
-    _write(places.step_extensions(folder), map(extensions.define, written(texts)))
+    known = [*map(extensions.define, written(texts)), *r5.code_systems("\n".join(texts))]
+    _write(places.step_extensions(folder), known)
 
 
 def _beside(definition: Definition, own: Mapping[str, str]) -> Definition:
@@ -147,6 +148,15 @@ class Core:
             self._read[name] = json.loads((self._folder / self._files[name]).read_bytes())
         return self._read[name]
 
+    def code_systems(self, text: str) -> list[Definition]:
+        """Read the code systems whose URLs stand in a text, in quotation marks."""
+        named = [
+            entry
+            for entry in _listed(self._folder)
+            if entry["resourceType"] == "CodeSystem" and f"'{entry.get('url')}'" in text
+        ]
+        return [json.loads((self._folder / entry["filename"]).read_bytes()) for entry in named]
+
     def names(self) -> list[str]:
         """List the names of all definitions."""
         return list(self._files)
@@ -158,16 +168,21 @@ class Core:
 
 def _index(folder: Path) -> Iterator[tuple[str, str]]:
     """Return name and file of each definition that the package lists."""
+    for entry in _listed(folder):
+        url = entry.get("url") or ""
+        if entry["resourceType"] == "StructureDefinition" and url.startswith(_PREFIX):
+            yield url.removeprefix(_PREFIX), entry["filename"]
+
+
+def _listed(folder: Path) -> list[dict[str, str]]:
+    """Return what the package lists."""
     try:
-        entries = json.loads((folder / ".index.json").read_text(encoding="utf-8"))["files"]
+        entries: list[dict[str, str]] = json.loads((folder / ".index.json").read_bytes())["files"]
     except (OSError, ValueError, KeyError) as error:
         raise SetupError(
             "the FHIR core package has no index", hint="Remove the build folder and run again"
         ) from error
-    for entry in entries:
-        url = entry.get("url") or ""
-        if entry["resourceType"] == "StructureDefinition" and url.startswith(_PREFIX):
-            yield url.removeprefix(_PREFIX), entry["filename"]
+    return entries
 
 
 def closure(core: Core, models: Iterable[Definition], names: Iterable[str]) -> list[Definition]:

@@ -22,6 +22,8 @@ PREFIX = "http://hl7.org/fhir/5.0/StructureDefinition/extension-"
 _URL = re.compile(re.escape(PREFIX) + r"([A-Za-z0-9.]+)")
 _DATATYPE = "http://hl7.org/fhir/StructureDefinition/_datatype"
 _CODEABLE_REFERENCE = "CodeableReference"
+# where HL7 puts an extension that cannot stand where its element stood
+_CONTEXTS = {"Device.displayName": "Device.deviceName"}
 # what stands for a type of resource that the other version has not
 _BASIC = "Basic"
 
@@ -99,7 +101,7 @@ class Extensions:
     def _context(self, path: str) -> str:
         """Return the element on which the extension may stand."""
         kind, parent = path.partition(".")[0], path.rpartition(".")[0]
-        return parent if kind in self._other else _BASIC
+        return _CONTEXTS.get(path, parent) if kind in self._other else _BASIC
 
     def _content(self, id: str, path: str, url: str, element: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the elements below an extension: parts, or a value."""
