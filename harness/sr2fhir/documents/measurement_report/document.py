@@ -74,7 +74,7 @@ def render(
         document,
         findings,
         item_records(items, uses, dict.fromkeys(foreign, "different-subject")),
-        header_records(attributes, findings, HEADER, uses.same),
+        header_records(attributes, findings, HEADER, uses.same, env.evidence.endpoints.paths),
         not_held(items, values, uses, observations),
     )
 
@@ -147,6 +147,7 @@ def _document(
         "request": head.requests,
         "otherRequest": studies.requests,
         "evidence": env.evidence.as_json(),
+        "endpoint": env.evidence.endpoints.as_json(),
         "person": [person.as_json() for person in parties.persons],
         "device": [device.as_json() for device in parties.devices],
         "algorithm": algorithms.as_json(),
