@@ -172,8 +172,8 @@ class RenderOptions:
     Raises
     ------
     UsageError
-        The time zone is not known, a system is no absolute URI, an address is no base URL, or a table is none,
-        or has a name that is empty or stands there twice.
+        The time zone is not known, a system is no absolute URI, an address is no base URL, or a table is
+        none, or has a name that is empty or stands there twice.
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
