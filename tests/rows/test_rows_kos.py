@@ -354,6 +354,16 @@ def test_each_order_is_that_of_its_studies(transform: Transform) -> None:
 
 
 @pytest.mark.row("kos.14")
+def test_orders_with_one_accession_number_are_told_apart(transform: Transform) -> None:
+    numbers = [{"PlacerOrderNumberImagingServiceRequest": each} for each in ("P-1", "P-2")]
+    requests = [request(b.STUDY, "A-1", **each) for each in numbers]
+    result = transform(b.key_objects(b.image("1.2.1"), ReferencedRequestSequence=requests))
+    found = [each["identifier"] for each in one(result, "ImagingSelection")["basedOn"]]
+    assert [each["value"] for each in found] == ["A-1", "P-2"]
+    assert [each["type"]["coding"][0]["code"] for each in found] == ["ACSN", "PLAC"]
+
+
+@pytest.mark.row("kos.14")
 def test_an_accession_number_of_the_header_is_of_the_study_of_the_document(transform: Transform) -> None:
     listed = [b.Instance("1.2.1"), b.Instance("1.2.2", study=OTHER_STUDY)]
     header = {"AccessionNumber": "A-1", "listed": listed}

@@ -40,7 +40,7 @@ def orders_of(requests: Iterable[JsonObject], study: str, own: str) -> list[Json
         That of the document: an order that states no study is of this one.
     """
     return [
-        filled({"id": order["id"], "accession": order.get("accession")})
+        {name: order[name] for name in ("id", "namedBy", order.get("namedBy")) if name in order}
         for order in requests
         if study in order.get("studyUid", [own])
     ]
