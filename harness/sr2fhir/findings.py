@@ -43,6 +43,8 @@ REASONS: dict[str, str] = {
     "conflict": "business-rule",
     "out-of-scope-place": "structure",
     "unknown-issuer": "not-found",
+    "unknown-title": "code-invalid",
+    "empty-selection": "required",
     # reasons of packaging
     "unmatched-patient": "not-found",
     "unmatched-order": "not-found",

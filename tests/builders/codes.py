@@ -33,6 +33,9 @@ class Code(NamedTuple):
 
 
 MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
+OF_INTEREST = Code("113000", "DCM", "Of Interest")
+TITLE_MODIFIER = Code("113011", "DCM", "Document Title Modifier")
+KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
 IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
 DERIVED_MEASUREMENTS = Code("126011", "DCM", "Derived Imaging Measurements")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")

@@ -11,10 +11,11 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from tests.builders.codes import MEASUREMENT_REPORT, Code
+from tests.builders.codes import MEASUREMENT_REPORT, OF_INTEREST, Code
 from tests.builders.items import raw, sequence_item
 
 COMPREHENSIVE_3D = "1.2.840.10008.5.1.4.1.1.88.34"
+KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 STUDY = "1.2.840.99.1"
 SERIES = "1.2.840.99.2"
 INSTANCE = "1.2.840.99.3"
@@ -43,6 +44,14 @@ _HEADER: dict[str, Any] = {
 }
 
 
+_KEY_OBJECTS: dict[str, Any] = {
+    "SOPClassUID": KEY_OBJECT_SELECTION,
+    "Modality": "KO",
+    "CompletionFlag": None,
+    "VerificationFlag": None,
+}
+
+
 class Instance(NamedTuple):
     """An instance of the evidence."""
 
@@ -54,7 +63,7 @@ class Instance(NamedTuple):
 
 def measurement_report(
     *children: Dataset,
-    title: Code = MEASUREMENT_REPORT,
+    title: Code | None = MEASUREMENT_REPORT,
     template: str | None = "1500",
     listed: Iterable[Instance] | None = None,
     **header: Any,
@@ -66,7 +75,7 @@ def measurement_report(
     children
         Content items of the root.
     title
-        Concept name of the root.
+        Concept name of the root; None leaves it out.
     template
         Its template identifier; None leaves it out.
     listed
@@ -75,7 +84,8 @@ def measurement_report(
         Attributes by keyword; None leaves one out.
     """
     report = sequence_item(**{**_HEADER, **header})
-    report.ConceptNameCodeSequence = [title.as_item()]
+    if title:
+        report.ConceptNameCodeSequence = [title.as_item()]
     if template:
         report.ContentTemplateSequence = [sequence_item(MappingResource="DCMR", TemplateIdentifier=template)]
     if children:
@@ -84,6 +94,18 @@ def measurement_report(
     if sequence:
         report.CurrentRequestedProcedureEvidenceSequence = sequence
     return reread(encoded(report))
+
+
+def key_objects(
+    *children: Dataset,
+    title: Code | None = OF_INTEREST,
+    template: str | None = "2010",
+    listed: Iterable[Instance] | None = None,
+    **header: Any,
+) -> Dataset:
+    """Return a Key Object Selection (TID 2010), written to a file and read back; parameters as above."""
+    stated = {**_KEY_OBJECTS, **header}
+    return measurement_report(*children, title=title, template=template, listed=listed, **stated)
 
 
 def evidence(instances: Iterable[Instance]) -> list[Dataset]:

@@ -13,11 +13,12 @@ from functools import cache
 from typing import Any
 
 from fhirpathpy.parser import parse
+from sr2fhir import documents
 from tools.guide.mapping import SCHEMES
 from tools.guide.structure_maps import Library, Rule, Scope
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
-ENTRY = "MeasurementReport"
+ENTRIES = frozenset(each.entry_map.rpartition("/")[2] for each in documents.TYPES)
 STATUSES = ("draft", "active")
 GROUP_LINES = 40
 COLUMNS = 120
@@ -34,6 +35,7 @@ _SAME_TYPE = ("where", "first", "last", "tail", "intersect", "distinct")
 _RESULTS: dict[str, Types] = {
     **dict.fromkeys(("exists", "empty", "not", "matches"), BOOLEAN),
     "count": frozenset({"integer"}),
+    **dict.fromkeys(("join", "replace"), frozenset({"string"})),
 }
 _LOGICAL = ("AndExpression", "OrExpression", "ImpliesExpression")
 _COMPARISONS = ("EqualityExpression", "InequalityExpression", "MembershipExpression")
@@ -121,8 +123,9 @@ def calls(maps: Maps) -> Defects:
 
 
 def reachable(maps: Maps) -> Defects:
-    """Every group is reached from the entry."""
-    reached, pending = set(), {ENTRY}
+    """Every group is reached from an entry."""
+    reached: set[str] = set()
+    pending = set(ENTRIES)
     while pending:
         reached |= pending
         called = {name for rule in maps.library.rules if rule.group.name in pending for name, _ in rule.calls}
@@ -286,7 +289,7 @@ class Typing:
         if node["type"] == "MemberInvocation":
             return self.element(owner, name)
         (function,) = node["children"]
-        about = owner if name in ("where", "exists") else this
+        about = owner if name in ("where", "exists", "select") else this
         given = [self.of(each, about) for part in function["children"][1:] for each in part["children"]]
         if name in ("where", "exists", "iif"):
             self._truths(given[:1])
@@ -294,6 +297,8 @@ class Typing:
             self._truths([owner])
         if name == "iif":
             return UNKNOWN.union(*given[1:])
+        if name == "select":
+            return UNKNOWN.union(*given)
         if name not in _SAME_TYPE and name not in _RESULTS:
             self.found.append(f"{name}() is not a function that all engines are known to have")
         return _RESULTS.get(name, owner)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sr2fhir.documents.measurement_report import instances
+from sr2fhir.documents.measurement_report import regions
 from sr2fhir.paths import layout
 from tools.guide import docs
 from tools.guide.mapping import SCHEMES, Form, Pages
@@ -100,7 +100,7 @@ def test_graphic_types_that_are_rendered_are_in_the_concept_map(
     value_type: str, name: str, concept_maps: dict[str, dict[str, Any]]
 ) -> None:
     """The renderer leaves out graphics of any other type; of a MULTIPOINT in an image each point is one."""
-    _, known = instances._GRAPHICS[value_type]
+    _, known = regions._GRAPHICS[value_type]
     codes = sources(concept_maps[f"dicom-graphic-type-to-{name}-region-type"])
     assert codes == set(known) - ({"MULTIPOINT"} if name == "2d" else set())
 

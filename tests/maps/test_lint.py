@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from tools.guide.structure_maps import Library
 
-from tests.maps.lint import CANONICAL, CHECKS, ENTRY, Maps
+from tests.maps.lint import CANONICAL, CHECKS, Maps
 
 Content = dict[str, Any]
+ENTRY = "MeasurementReport"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 
 

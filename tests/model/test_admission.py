@@ -21,7 +21,7 @@ def test_the_template_or_the_title_admits():
 
 
 @pytest.mark.parametrize(
-    ("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2010"), (b.MEASUREMENT_GROUP, "1501")]
+    ("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2000"), (b.MEASUREMENT_GROUP, "1501")]
 )
 def test_another_template_is_refused(title, template):
     with pytest.raises(TemplateError) as caught:

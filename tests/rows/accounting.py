@@ -6,7 +6,7 @@ sees all results, and it does not read the conftest beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,8 @@ class Results:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the count, and what the Bundles are validated against, where any row was tested."""
     if config.stash[ROWS]:
-        terminalreporter.write_line(summary(config.stash[ROWS], rows.sections(FOLDER)))
+        for line in summaries(config.stash[ROWS], rows.sections(FOLDER)):
+            terminalreporter.write_line(line)
         terminalreporter.write_line(checked_against(PUBLISHED))
 
 
@@ -62,12 +63,21 @@ def checked_against(published: Path) -> str:
     return f"Bundles of row tests: not validated against the published guide, which is not at hand ({place})"
 
 
-def summary(results: dict[str, bool], sections: Iterable[rows.Section]) -> str:
+def summaries(results: dict[str, bool], sections: Iterable[rows.Section]) -> Iterator[str]:
+    """Count the rows of section 3, and those of each further type of document."""
+    groups: dict[str, list[rows.Row]] = {}
+    for section in sections:
+        numbered = section.number[0].isdecimal()
+        groups.setdefault("spec section 3" if numbered else section.title.lower(), []).extend(section.rows)
+    for what, known in groups.items():
+        yield f"rows of {what}: {summary(results, known)}"
+
+
+def summary(results: dict[str, bool], known: list[rows.Row]) -> str:
     """Count the rows: all, those whose tests passed, those with a reason; and, if there are, what is missing."""
-    known = [row for section in sections for row in section.rows]
     passed = sum(results.get(row.id, False) for row in known)
     failed = sum(not results.get(row.id, True) for row in known)
     reasons = sum(bool(row.reason) for row in known)
     rest = {"failed": failed, "not run": len(known) - passed - failed - reasons}
     counts = [f"{len(known)} rows", f"{passed} tested", f"{reasons} with a reason"]
-    return f"rows of spec section 3: {', '.join(counts + [f'{n} {what}' for what, n in rest.items() if n])}"
+    return ", ".join(counts + [f"{n} {what}" for what, n in rest.items() if n])

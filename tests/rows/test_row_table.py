@@ -10,7 +10,7 @@ import pytest
 from sr2fhir.paths import layout
 from tools.guide import docs, rows
 
-from tests.rows.accounting import checked_against, summary
+from tests.rows.accounting import checked_against, summaries
 
 ROWS = """
 title = "Measurements"
@@ -107,9 +107,23 @@ def test_tests_that_are_wrong_are_found(project: Path, old: str, new: str, messa
 
 def test_rows_are_counted_by_their_results(project: Path) -> None:
     found = rows.sections(project / rows.FOLDER)
-    assert summary({"3.8.01": True}, found) == "rows of spec section 3: 2 rows, 1 tested, 1 with a reason"
-    assert summary({"3.8.01": False}, found).endswith("0 tested, 1 with a reason, 1 failed")
-    assert summary({}, found).endswith("0 tested, 1 with a reason, 1 not run")
+    assert [*summaries({"3.8.01": True}, found)] == [
+        "rows of spec section 3: 2 rows, 1 tested, 1 with a reason"
+    ]
+    assert next(summaries({"3.8.01": False}, found)).endswith("0 tested, 1 with a reason, 1 failed")
+    assert next(summaries({}, found)).endswith("0 tested, 1 with a reason, 1 not run")
+
+
+def test_rows_of_a_further_document_type_are_counted_apart(project: Path) -> None:
+    text = ROWS.replace("3.8.", "kos.").replace("Measurements", "Key objects")
+    (project / rows.FOLDER / "rows_kos.toml").write_text(text)
+    (project / rows.FOLDER / "rows_3_10.toml").write_text(ROWS.replace("3.8.", "3.10."))
+    (project / rows.FOLDER / "test_rows_kos.py").write_text(TEST.replace("3.8.", "kos."))
+    found = rows.sections(project / rows.FOLDER)
+    assert [section.number for section in found] == ["3.8", "3.10", "kos"]
+    assert "rows of key objects: 2 rows, 1 tested, 1 with a reason" in summaries({"kos.01": True}, found)
+    (project / rows.FOLDER / "rows_3_10.toml").unlink()
+    assert rows.problems(project, MAPS) == []
 
 
 def test_the_end_of_a_run_tells_whether_the_published_guide_was_at_hand(tmp_path: Path) -> None:

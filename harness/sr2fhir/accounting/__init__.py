@@ -79,7 +79,8 @@ def finish(
     content = parse(bundle)
     sources = Sources.of(rendering)
     check(Case(content, rendering.document, sources))
-    remove_orphans(content, rendering.document["equipment"]["id"])
+    independent = rendering.document_type.classes.get("independent", ())
+    remove_orphans(content, rendering.document["equipment"]["id"], independent)
     content["entry"].sort(key=_place)
     made = parse(steps.run(dumps(content))) if steps else None  # while it has its lineage ids
     lineage = collect(content, sources, keep=keep_lineage)

@@ -7,7 +7,7 @@ refers to is taken out again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -236,7 +236,7 @@ def check(case: AnyCase, checks: Iterable[Callable[[AnyCase], Iterator[Fault]]] 
 # ---- resources that nothing refers to ----------------------------------------------------------------------
 
 
-def remove_orphans(bundle: JsonObject, equipment: str) -> None:
+def remove_orphans(bundle: JsonObject, equipment: str, independent: Collection[str] = ()) -> None:
     """Remove the resources to which no reference leads from one that says something by itself.
 
     Parameters
@@ -245,9 +245,12 @@ def remove_orphans(bundle: JsonObject, equipment: str) -> None:
         Its references lead to entries.
     equipment
         Id of the Device of the equipment, which each document has.
+    independent
+        Further types of this type of document that say something by themselves.
     """
     resources = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
-    waiting = [url for url, made in resources.items() if made["resourceType"] in INDEPENDENT]
+    independent_types = INDEPENDENT.union(independent)
+    waiting = [url for url, made in resources.items() if made["resourceType"] in independent_types]
     waiting.append(URN + equipment)
     reached: set[str] = set()
     while waiting:

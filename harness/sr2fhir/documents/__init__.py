@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sr2fhir.dicom import STRUCTURED_REPORTS
+from sr2fhir.documents.key_objects import KEY_OBJECTS
 from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
 from sr2fhir.errors import InputError, MissingAttributeError, NotStructuredReportError, TemplateError
 from sr2fhir.findings import FindingLog
@@ -12,7 +13,7 @@ from sr2fhir.model.rendering import DocumentType
 
 __all__ = ["TYPES", "DocumentType", "type_of"]
 
-TYPES: tuple[DocumentType, ...] = (MEASUREMENT_REPORT,)
+TYPES: tuple[DocumentType, ...] = (MEASUREMENT_REPORT, KEY_OBJECTS)
 
 _REQUIRED = {"SOPInstanceUID": tag("SOPInstanceUID"), "StudyInstanceUID": tag("StudyInstanceUID")}
 _SOP_CLASS = tag("SOPClassUID")
@@ -21,7 +22,7 @@ _CONCEPT_NAME = tag("ConceptNameCodeSequence")
 
 
 def type_of(header: Attributes, types: tuple[DocumentType, ...] = TYPES) -> DocumentType:
-    """Return the type of a document.
+    """Return the type of a document: by the template of its root, else by its SOP Class, else by its title.
 
     Raises
     ------
@@ -30,16 +31,21 @@ def type_of(header: Attributes, types: tuple[DocumentType, ...] = TYPES) -> Docu
     MissingAttributeError
         There is no SOP Instance UID or no Study Instance UID.
     TemplateError
-        Neither the template nor the title is that of a type.
+        None of them is that of a type.
     """
     problem = _not_a_report(header, types) or _missing(header)
     if problem:
         raise problem
-    template, titles = template_identifier(header), _title_keys(header)
-    found = next((each for each in types if each.admits(template, titles)), None)
-    if found is None:
+    template, sop_class = template_identifier(header), header.text(_SOP_CLASS)
+    titles = _title_keys(header)
+    told = (
+        *(each for each in types if each.template == template),
+        *(each for each in types if sop_class in each.sop_classes),
+        *(each for each in types if not each.titles.isdisjoint(titles)),
+    )
+    if not told:
         raise _other_template(template, types)
-    return found
+    return told[0]
 
 
 def _not_a_report(header: Attributes, types: tuple[DocumentType, ...]) -> InputError | None:

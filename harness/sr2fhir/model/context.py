@@ -27,6 +27,11 @@ Handler = Callable[[Item, list[Item], "Scope"], Changes]
 """From an item, its children that state one aspect of the context, and its Scope so far, to members of it."""
 
 
+def stated(name: str, value: object) -> Changes:
+    """Return the change of one member; none where nothing is stated."""
+    return {name: value} if value else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A dateTime with the lineage of what states it."""
@@ -45,6 +50,8 @@ class Scope:
         Observation DateTime as an instant; BCP-47 tag.
     persons, devices
         Ids of the observers; both replaced when an item states any observer.
+    functions
+        Id of an observer → the role in the procedure that is stated of it, as a CodeableConcept.
     algorithms
         Ids of the algorithms.
     method
@@ -59,6 +66,7 @@ class Scope:
     language: Moment | None = None
     persons: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    functions: Mapping[str, JsonObject] = field(default_factory=dict)
     algorithms: tuple[str, ...] = ()
     method: JsonObject | None = None
     subjects: tuple[JsonObject, ...] = ()

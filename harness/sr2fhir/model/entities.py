@@ -382,14 +382,23 @@ class Studies:
         return list(self._studies.values())
 
     @property
+    def by_uid(self) -> dict[str, JsonObject]:
+        """Return the same by Study Instance UID."""
+        return self._studies
+
+    @property
     def requests(self) -> list[JsonObject]:
         """Return the orders that only the content tree states."""
         return list(self._other_requests.values())
 
     def of_instances(self, uid: str) -> JsonObject:
         """Return ``referenceSet.study``: the header's, or one more of the document."""
-        study = self._own if self._is_own(uid) else self._study(uid, self._evidence.listed_in(uid))
+        study = self.named(uid, self._evidence.listed_in(uid))
         return filled({"id": study["id"], "uid": study.get("uid"), "identifier": study["identifier"]})
+
+    def named(self, uid: str, lineage: str) -> JsonObject:
+        """Return the study of a Study Instance UID, and where that stands: the header's, or one more."""
+        return self._own if self._is_own(uid) else self._study(uid, lineage)
 
     def state(self, _: Item, children: list[Item], __: Scope) -> Changes:
         """Return what an item's children state, None for what is the header's."""

@@ -71,6 +71,16 @@ class Evidence:
         """Tell whether the document lists any evidence."""
         return bool(self._instances)
 
+    @property
+    def copies(self) -> list[str]:
+        """Return the SOP Instance UIDs of the documents that are listed as identical to this one."""
+        return [
+            instance["uid"]
+            for study in self._studies["identical"]
+            for series in study.get("series", ())
+            for instance in series.get("instance", ())
+        ]
+
     def instance(self, uid: str) -> Instance | None:
         """Return the listed instance of a SOP Instance UID."""
         return self._instances.get(uid)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
+from sr2fhir.model.codes import table
 from sr2fhir.model.context import Moment
 from sr2fhir.model.datatypes import filled, human_names, joined, report_further_persons, traced
 from sr2fhir.model.environment import Environment
@@ -28,6 +29,9 @@ _REQUESTS = "ReferencedRequestSequence"
 _UDI_SEQUENCE = "UDISequence"
 _UDI = "UniqueDeviceIdentifier"
 _ORDER_NUMBERS = ("accession", "placer", "filler", "requestedProcedureId")
+_STUDIES_OF_ORDER = ("studyUid", "_studyUid")
+_TABLE = "header.toml"
+_ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,14 @@ class HeaderTable:
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        self._elsewhere = table["elsewhere"]
+        self._elsewhere = table[_ELSEWHERE]
         self.rows = {
             entity: [_row(keyword, row) for keyword, row in rows.items()]
             for entity, rows in table.items()
-            if entity != "elsewhere"
+            if entity != _ELSEWHERE
         }
         self.root_item = frozenset(self._elsewhere["root-item"])
-        self.own_study = frozenset(self._elsewhere["own-study"])
+        self.own_study = frozenset(self._elsewhere.get("own-study", ()))
 
     def row(self, entity: str, keyword: str) -> Row:
         """Return one row."""
@@ -105,7 +109,7 @@ class HeaderTable:
                         found[prefix + keyword] = row.disposition
         for disposition in ("mapped", "context"):
             found |= dict.fromkeys(self._elsewhere[disposition], disposition)
-        return found | dict.fromkeys(self._elsewhere["own-study"], "context")
+        return found | dict.fromkeys(self.own_study, "context")
 
     @cached_property
     def opened(self) -> frozenset[str]:
@@ -113,6 +117,18 @@ class HeaderTable:
         return frozenset(
             {name.split(".")[0] for name in self.dispositions if "." in name} | {*self._elsewhere["opened"]}
         )
+
+
+def table_of(package: str) -> HeaderTable:
+    """Return the table of a document type: its own rows, beside its modules, then the common ones."""
+    common, own = table(__package__, _TABLE), table(package, _TABLE)
+    rows = {entity: {**own.get(entity, {}), **common[entity]} for entity in common if entity != _ELSEWHERE}
+    lists = [each.get(_ELSEWHERE, {}) for each in (common, own)]
+    read_otherwise = {
+        name: [keyword for each in lists for keyword in each.get(name, ())]
+        for name in dict.fromkeys(name for each in lists for name in each)
+    }
+    return HeaderTable({**rows, _ELSEWHERE: read_otherwise})
 
 
 def _row(keyword: str, row: Mapping[str, Any]) -> Row:
@@ -321,7 +337,7 @@ class _Reader:
             self._entity("order", item, f"{_REQUESTS}.{n}.")
             for n, item in enumerate(env.header.items(tag(_REQUESTS)), 1)
         ]
-        others = [item for item in items if item]
+        others = [item for item in items if bare(item).keys() - set(_STUDIES_OF_ORDER)]
         if own or others:
             match = next((item for item in others if not own or _same_accession(own, item)), None)
             others = [item for item in others if item is not match]
@@ -346,10 +362,11 @@ class _Reader:
         """Return the orders without those that say the same as an earlier one."""
         kept: list[JsonObject] = []
         for order in orders:
-            said = next((earlier for earlier in kept if bare(earlier) == bare(order)), None)
+            said = next((earlier for earlier in kept if _said(earlier) == _said(order)), None)
             if said is None:
                 kept.append(order)
                 continue
+            said |= {name: [*said.get(name, []), *order[name]] for name in _STUDIES_OF_ORDER if name in order}
             for name, value in order.items():
                 if isinstance(value, dict):
                     self._same |= dict.fromkeys(value["id"].split("-"), said[name]["id"].partition("-")[0])
@@ -377,6 +394,11 @@ class _Reader:
 def request_id(ids: Ids, numbers: list[JsonObject], order: JsonObject, place: str) -> str:
     """Return the id of an order; one of its content where another order has its first number."""
     return ids.unique(ids.of(numbers, place, "request"), ids.content("request", ids.study, order))
+
+
+def _said(order: JsonObject) -> JsonObject:
+    """Return what an order says, whichever study of the document it led to."""
+    return {name: value for name, value in bare(order).items() if name not in _STUDIES_OF_ORDER}
 
 
 _NO_NUMBER_OF_ITS_OWN = (

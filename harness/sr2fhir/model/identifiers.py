@@ -8,6 +8,7 @@ what                                    key
 content item                            SOP Instance UID | position (``1\\4\\2``) | ``item``
 resource that points back to the item   SOP Instance UID | position | ``source``
 reference set                           that of its first member
+key object selection                    SOP Instance UIDs of all copies | study | series | ``selection``
 lesion with a tracking UID              id of the patient | UID | ``finding-site`` (decision D34)
 other finding site                      that of its first site, else tracking item; role ``finding-site``
 patient, study, order, person, device,  with an identifier that has a system: system | value | role
@@ -96,6 +97,10 @@ class Ids:
     def lesion(self, patient: str, uid: str) -> str:
         """Return the id of a lesion that is tracked, by the id of the patient and the tracking UID."""
         return _uuid(patient, uid, "finding-site")
+
+    def selection(self, copies: Iterable[str], study: str | None, series: str | None) -> str:
+        """Return the id of a selection of which several documents hold a copy: the same from each of them."""
+        return _uuid("\\".join(sorted({*copies, self.document})), study or "", series or "", "selection")
 
     def unique(self, *candidates: str) -> str:
         """Return the first id that was not given to another thing of the document; the last one may be."""

@@ -24,7 +24,7 @@ from sr2fhir.model.datatypes import (
     traced,
 )
 from sr2fhir.model.identifiers import Ids, bare, uid_identifier
-from sr2fhir.model.tree import Item, text_of
+from sr2fhir.model.tree import Item, coded_json, text_of
 
 PartyRole = Literal["observer", "participant", "attester", "author", "verifier"]
 _DEVICE_FIELDS = ("name", "manufacturer", "model", "serialNumber")
@@ -229,6 +229,12 @@ class _Observer:
     def find(self, term: str) -> Item | None:
         return next((item for item in self.items if item.means(term)), None)
 
+    def function(self, observer: str, term: str) -> dict[str, JsonObject]:
+        """Return the role of an observer, by its id; empty where none is stated as a code."""
+        item = self.find(term)
+        stated = coded_json(item) if item else None
+        return {observer: stated} if stated else {}
+
     def is_device(self) -> bool | None:
         """Tell what the Observer Type says; None where there is none."""
         kind = self.find("observer.type")
@@ -244,17 +250,21 @@ def observers(children: list[Item], parties: Parties, log: FindingLog) -> Change
     """
     persons: list[str] = []
     devices: dict[str, Item] = {}
+    functions: dict[str, JsonObject] = {}
     for observer in _observers(children):
         device = observer.is_device()
         if device is not True:
-            persons += _person(observer, parties)
+            for made in _person(observer, parties):
+                persons.append(made)
+                functions |= observer.function(made, "observer.role-in-procedure")
         if device is not False:
             for made in _device(observer, parties):
                 devices.setdefault(made, observer.items[0])
+                functions |= observer.function(made, "observer.device-role")
     for start in list(devices.values())[1:]:
         message = "another device observer at the same level: the first is the device of the observations"
         log.add("warning", "multiplicity", start.position, message)
-    found = {"persons": tuple(dict.fromkeys(persons)), "devices": tuple(devices)}
+    found = {"persons": tuple(dict.fromkeys(persons)), "devices": tuple(devices), "functions": functions}
     return found if persons or devices else {}
 
 

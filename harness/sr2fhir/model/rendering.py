@@ -265,7 +265,9 @@ class DocumentType:
     template
         Template Identifier of its root: `1500` (PS3.16).
     titles
-        Concepts of its root, where that states no template.
+        Concepts of its root, by which it is known where that states no template.
+    sop_classes
+        Those that hold documents of this type only.
     entry_map
         Canonical URL of the StructureMap that makes its Bundle.
     render
@@ -280,15 +282,12 @@ class DocumentType:
     entry_map: str
     render: Callable[[Attributes, DocumentType, RenderOptions, tuple[Finding, ...]], Rendering]
     classes: Mapping[str, Any] = field(repr=False)
+    sop_classes: frozenset[str] = frozenset()
 
     @property
     def tid(self) -> str:
         """The template as PS3.16 names it."""
         return f"TID {self.template}"
-
-    def admits(self, template: str | None, title_keys: frozenset[str]) -> bool:
-        """Tell whether a document is of this type, by the template or the title of its root."""
-        return template == self.template or not self.titles.isdisjoint(title_keys)
 
 
 # ---- what items have and the logical model does not -------------------------------------------------------

@@ -20,7 +20,7 @@ CLASSES: Mapping[str, str] = {
 MARKER = "row"
 FOLDER = Path("tests/rows")
 PACKAGE = Path("harness/sr2fhir")
-_FILE = re.compile(r"rows_(\d+)_(\d+)")
+_FILE = re.compile(r"rows_(\d+_\d+|[a-z]+)\.toml")
 
 
 class RowError(ValueError):
@@ -29,12 +29,12 @@ class RowError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table of the mapping specification, section 3.
+    """One row of a table of the mapping specification, section 3 or 7.
 
     Parameters
     ----------
     id
-        Section and number in the order of the tables: ``3.6.04``.
+        Section and number in the order of the tables: ``3.6.04``, ``kos.04``.
     sr, target
         What stands in the Structured Report, and what becomes of it.
     kind
@@ -71,19 +71,20 @@ def sections(folder: Path) -> list[Section]:
     Parameters
     ----------
     folder
-        Folder of the files ``rows_3_6.toml``.
+        Folder of the files ``rows_3_6.toml``, ``rows_kos.toml``; those with numbers come first.
 
     Raises
     ------
     RowError
         A row lacks a member, or has one too many.
     """
-    found = [
-        (tuple(map(int, match.groups())), path)
-        for path in folder.glob("*.toml")
-        if (match := _FILE.match(path.name))
-    ]
-    return [_section(".".join(map(str, number)), path) for number, path in sorted(found)]
+    named = {match[1]: path for path in folder.glob("*.toml") if (match := _FILE.fullmatch(path.name))}
+    return [_section(name.replace("_", "."), named[name]) for name in sorted(named, key=_order)]
+
+
+def _order(name: str) -> tuple[bool, list[int], str]:
+    numbers = [int(part) for part in name.split("_") if part.isdecimal()]
+    return (not numbers, numbers, name)
 
 
 def _section(number: str, path: Path) -> Section:
@@ -176,8 +177,8 @@ def module(root: Path, reference: str) -> Path | None:
 _HEAD = """\
 # Rows
 
-Every row of the mapping specification, section 3: what stands in the Structured Report, what becomes of it,
-the rule of the maps (or the module before the maps) that settles it, and the test that shows it.
+Every row of the mapping specification, sections 3 and 7: what stands in the Structured Report, what becomes
+of it, the rule of the maps (or the module before the maps) that settles it, and the test that shows it.
 
 Classes:
 

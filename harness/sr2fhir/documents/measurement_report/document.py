@@ -5,12 +5,17 @@ Each pass takes what it needs and returns what it found; a content item does not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from sr2fhir.documents.measurement_report.context import EffectiveTimes, Sites, not_around_groups
 from sr2fhir.documents.measurement_report.group_findings import group_findings
-from sr2fhir.documents.measurement_report.items import Found, content, repeated, report_qualifiers
+from sr2fhir.documents.measurement_report.items import (
+    further,
+    groups_of_targets,
+    repeated,
+    report_qualifiers,
+)
 from sr2fhir.documents.measurement_report.reference_sets import ReferenceSets
 from sr2fhir.documents.measurement_report.structure import (
     OBSERVATIONS,
@@ -21,68 +26,26 @@ from sr2fhir.documents.measurement_report.structure import (
     structure,
 )
 from sr2fhir.errors import IdentityError
-from sr2fhir.findings import Finding, FindingLog
+from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model import header
-from sr2fhir.model.attributes import Attributes, template_identifier
-from sr2fhir.model.codes import table
-from sr2fhir.model.context import Changes, Moment, Scope, Uses, language, scopes
-from sr2fhir.model.datatypes import filled, traced
+from sr2fhir.model.content import Found, content, context
+from sr2fhir.model.context import Moment, Scope, Uses, language, scopes, stated
+from sr2fhir.model.document import Passed, Renderer, general, issued, of_another_patient
 from sr2fhir.model.entities import Algorithms, Studies, Subjects
-from sr2fhir.model.environment import Environment, RenderOptions, prepare
-from sr2fhir.model.header import Header, HeaderTable
-from sr2fhir.model.identifiers import Ids, sop_class_coding
-from sr2fhir.model.parties import Parties, observers, participants
-from sr2fhir.model.rendering import Rendering, header_records, item_records, not_held
+from sr2fhir.model.environment import Environment
+from sr2fhir.model.header import Header
+from sr2fhir.model.identifiers import Ids
+from sr2fhir.model.parties import Fallback, Parties, observers, participants
 from sr2fhir.model.requested import requested
-from sr2fhir.model.times import is_instant
-from sr2fhir.model.tree import Item, coded_json, walk
-from sr2fhir.model.values import Values, read_values
+from sr2fhir.model.tree import Item, coded_json
+from sr2fhir.model.values import Values
 
-if TYPE_CHECKING:
-    from sr2fhir.model.rendering import DocumentType
-
-RESOURCE_TYPE = "DicomSR"
-
-HEADER = HeaderTable(table(__package__, "header.toml"))
+HEADER = header.table_of(__package__)
 
 
-def render(
-    attributes: Attributes, document_type: DocumentType, options: RenderOptions, known: tuple[Finding, ...]
-) -> Rendering:
-    """Render a Measurement Report.
-
-    Parameters
-    ----------
-    attributes
-        Those of the document.
-    document_type
-        Which kind it is.
-    options
-        What the document leaves open.
-    known
-        Findings of the reader, to stand before those of the renderer.
-    """
-    log = FindingLog()
-    env = prepare(attributes, options, log, roles())
-    items = walk(attributes, env.codes, log)
-    values = read_values(items, env)
-    document, uses, observations, foreign = _document(env, items, values)
-    findings = (*known, *log.frozen(), *attributes.noticed())
-    return Rendering(
-        document_type,
-        document,
-        findings,
-        item_records(items, uses, dict.fromkeys(foreign, "different-subject")),
-        header_records(attributes, findings, HEADER, uses.same, env.evidence.endpoints.paths),
-        not_held(items, values, uses, observations),
-    )
-
-
-def _document(
-    env: Environment, items: list[Item], values: Values
-) -> tuple[JsonObject, Uses, Collection[Item], Collection[Item]]:
-    """Return the document, what items were used for, and which become Observations or are left out."""
+def _passes(env: Environment, items: list[Item], values: Values) -> Passed:
+    """Take what is stated of other items first, then what each item is, then the whole."""
     head = header.read(env, HEADER)
     uses = Uses(same=dict(head.same) | {one.position: said.position for one, said in repeated(items).items()})
     parts = structure(items)
@@ -102,14 +65,14 @@ def _document(
         "observer": lambda _, children, __: observers(children, parties, env.log),
         "subject": subjects.state,
         "procedure": studies.state,
-        "language": lambda _, children, __: _stated("language", language(children, uses, env.log)),
+        "language": lambda _, children, __: stated("language", language(children, uses, env.log)),
         "algorithm": algorithms.state,
         "finding-site": located,
         "finding": located,
         "tracking": located,
-        "method": not_around_groups(parts, lambda _, children, __: _stated("method", _coded(children))),
+        "method": not_around_groups(parts, lambda _, children, __: stated("method", _coded(children))),
     }
-    scoped = scopes(items, values, Scope(issued=_issued(head)), aspects)
+    scoped = scopes(items, values, Scope(issued=issued(head)), aspects)
     fallback = participants(env.header, env.codes, parties, env.log)
 
     # what each item is; a number below a measurement is one itself where it has references or says more
@@ -123,21 +86,29 @@ def _document(
     observations = dict.fromkeys(item for item, role in of_items.items() if role in OBSERVATIONS)
     effective = {item: moment for item in observations if (moment := times.of(item, scoped[item], uses))}
     sets = {item: references.of(item) for item in items}
-    found = Found(values, scoped, uses, sets, of_items, findings, effective, fallback, foreign)
+    found = Found(
+        values,
+        uses,
+        of_items,
+        {item: _context(item, scoped[item], fallback, effective.get(item)) for item in observations},
+        sets,
+        further(items, of_items, findings, env.ids),
+        groups_of_targets(items, of_items, env.ids),
+        foreign,
+    )
     performers = [
         each for item in observations for each in scoped[item].persons or fallback.persons
     ] or fallback.persons
     whole = requested(
         env,
-        _issued(head),
+        issued(head),
         dict.fromkeys(performers),
         fallback.verifiers,
         has_observations=bool(observations),
     )
     tree = content(items, found, env.ids)
     document = {
-        "resourceType": RESOURCE_TYPE,
-        **_general(env, head),
+        **general(env, head),
         **whole,
         "patient": head.patient,
         "study": head.study,
@@ -156,14 +127,7 @@ def _document(
         "content": tree,
     }
     parties.report(env.log)
-    return filled(document), uses, observations, foreign
-
-
-def of_another_patient(items: Iterable[Item], scoped: Mapping[Item, Scope]) -> frozenset[Item]:
-    """Return the items that are about another patient than the header, or refer to one that is."""
-    return frozenset(
-        item for item in items if scoped[item].foreign or (item.target and scoped[item.target].foreign)
-    )
+    return Passed(document, uses, observations, foreign)
 
 
 def _is_section(item: Item, role: str) -> bool:
@@ -202,29 +166,15 @@ def _unit(env: Environment, head: Header) -> str:
     return next(iter(found.devices), str(head.equipment["id"]))
 
 
-def _stated(name: str, value: object) -> Changes:
-    return {name: value} if value else {}
+def _context(item: Item, scope: Scope, fallback: Fallback, effective: Moment | None) -> JsonObject:
+    """Return the context of an Observation; only a number has a method."""
+    without = item.value_type != "NUM" and scope.method
+    return context(replace(scope, method=None) if without else scope, fallback, effective)
 
 
 def _coded(children: list[Item]) -> JsonObject | None:
     return next((value for child in children if (value := coded_json(child))), None)
 
 
-def _issued(head: Header) -> Moment | None:
-    """Return Content Date/Time, else Instance Creation Date/Time, where it has a time (decision D15)."""
-    stated = (head.moments.get(name) for name in ("contentDateTime", "instanceCreationDateTime"))
-    return next((moment for moment in stated if moment and is_instant(moment.value)), None)
-
-
-def _general(env: Environment, head: Header) -> JsonObject:
-    flags = head.document
-    if flags.get("completionFlag") == "PARTIAL" and flags.get("verificationFlag") == "VERIFIED":
-        message = "the document is verified although its completion flag says that it is partial"
-        env.log.add("warning", "conflict", "VerificationFlag", message)
-    general = {
-        "form": env.options.form,
-        "sopClass": {"id": "SOPClassUID", **sop_class_coding(env.sop_class_uid)},
-        "sopInstanceUid": env.sop_instance_uid,
-        "template": template_identifier(env.header),
-    }
-    return traced(general, {"sopInstanceUid": "SOPInstanceUID"}) | flags
+render = Renderer(roles(), HEADER, _passes)
+"""Render a Measurement Report."""

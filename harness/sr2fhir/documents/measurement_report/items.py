@@ -1,9 +1,8 @@
-"""Content items as the logical model writes them: role, context, value, reference sets, children."""
+"""What only content items of a Measurement Report have in the logical model, and what some of them repeat."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from sr2fhir.documents.measurement_report.group_findings import GroupFindings
 from sr2fhir.documents.measurement_report.structure import (
@@ -15,53 +14,12 @@ from sr2fhir.documents.measurement_report.structure import (
 )
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.model.attributes import tag, template_identifier
-from sr2fhir.model.context import Moment, Scope, Uses
-from sr2fhir.model.datatypes import filled, traced
-from sr2fhir.model.identifiers import Ids, uid_identifier
-from sr2fhir.model.parties import Fallback
-from sr2fhir.model.tree import IMAGES, REGIONS, Item, written
-from sr2fhir.model.values import LISTS, Values
+from sr2fhir.model.datatypes import filled
+from sr2fhir.model.identifiers import Ids
+from sr2fhir.model.tree import IMAGES, REGIONS, Item
+from sr2fhir.model.values import Values
 
-_CONTINUITY = tag("ContinuityOfContent")
-_UNKNOWN_LIST = "unknown"
-_LIST_ORDER = (*LISTS.values(), _UNKNOWN_LIST)
 _SELECTED = IMAGES | REGIONS | {"COMPOSITE"}
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the passes found out about the items of a document.
-
-    Parameters
-    ----------
-    values
-        What items state of themselves.
-    scopes, uses
-        Observation context, and what was used for it.
-    sets
-        Reference sets.
-    roles
-        What items are.
-    findings
-        Which Findings are negated, and which items say whether a finding is there.
-    effective
-        Effective times of what becomes an Observation.
-    fallback
-        Observers where the content tree states none.
-    foreign
-        What is about another patient; a reference to it leads nowhere.
-    """
-
-    values: Values
-    scopes: Mapping[Item, Scope]
-    uses: Uses
-    sets: Mapping[Item, list[JsonObject]]
-    roles: Mapping[Item, str]
-    findings: GroupFindings
-    effective: Mapping[Item, Moment]
-    fallback: Fallback
-    foreign: Collection[Item] = ()
 
 
 def repeated(items: list[Item]) -> dict[Item, Item]:
@@ -99,142 +57,64 @@ def report_qualifiers(values: Values, roles: Mapping[Item, str], log: FindingLog
             log.add("information", "no-target", item.position, _QUALIFIER)
 
 
-def content(items: list[Item], found: Found, ids: Ids) -> JsonObject:
-    """Return the root with all that is below it."""
-    writer = _Writer(found, ids)
-    made = {item: writer.own(item) for item in items}
-    for item, body in made.items():
-        body |= _lists(_visible_children(item), made, found.foreign)
-    return made[items[0]]
+# ---- members of the logical model that only a Measurement Report has ---------------------------------------
 
 
-class _Writer:
-    """Write items without their children."""
+def further(
+    items: Iterable[Item], roles: Mapping[Item, str], findings: GroupFindings, ids: Ids
+) -> dict[Item, JsonObject]:
+    """Return of each item what points back to it, and what it says of a finding.
 
-    def __init__(self, found: Found, ids: Ids) -> None:
-        self._found = found
-        self._ids = ids
-        self._first_into: dict[tuple[Item | None, str | None, str, Item], Item] = {}
+    Parameters
+    ----------
+    findings
+        Which Findings are negated, and which items say whether a finding is there.
+    """
+    return {item: _further(item, roles, findings, ids) for item in items}
 
-    def own(self, item: Item) -> JsonObject:
-        """Return an item without its children."""
-        found, attributes = self._found, item.attributes
-        observed = found.roles.get(item) in OBSERVATIONS
-        pointed = observed and self._has_source(item)
-        use = found.uses.of.get(item)
-        return filled(
-            {
-                "id": self._ids.item(item.identifier),
-                "sourceId": self._ids.at(item.identifier, "source") if pointed else None,
-                "position": item.position,
-                "contentItemIdentifier": item.identifier if pointed else None,
-                "relationship": item.relationship,
-                "valueType": item.value_type,
-                "role": found.roles.get(item),
-                "negated": True if observed and item in found.findings.negated else None,
-                "presence": found.findings.presence.get(item),
-                "concept": item.concept.as_json(item.position) if item.concept else None,
-                "key": list(item.keys),
-                "template": template_identifier(attributes),
-                "continuity": attributes.text(_CONTINUITY),
-                "observationUid": item.observation_uid,
-                "observationIdentifier": _observation_identifier(item),
-                "observationDateTime": found.values.observed.get(item),
-                "resolved": use.kind if use else None,
-                "targetItem": self._target(item),
-                "context": self._context(item) if observed else None,
-                **found.values.of[item],
-                "referenceSet": found.sets.get(item),
-            }
-        )
 
-    def _target(self, item: Item) -> JsonObject | None:
-        if item.reference is None:
-            return None
-        if item.target is None or item in self._found.foreign:
-            return self._nowhere(item.reference)
-        role = self._found.roles.get(item.target)
-        group = self._source_group(item, item.target)
-        return filled(
-            {
-                "id": self._ids.item(item.target.identifier),
-                "position": item.target.position,
-                "role": role,
-                "groupId": self._ids.item(group.identifier) if group else None,
-                "firstOfGroup": self._is_first(item, group) if group and role in MEASURED else None,
-                "repeated": True if item.position in self._found.uses.same else None,
-                "observationIdentifier": _observation_identifier(item.target),
-                "relationship": item.target.relationship,
-            }
-        )
-
-    def _nowhere(self, reference: tuple[int, ...]) -> JsonObject:
-        """Return what stands for the target of a reference that leads nowhere."""
-        position = written(reference)
-        return {"id": self._ids.item(position.replace(".", "\\")), "position": position or "0"}
-
-    def _is_first(self, item: Item, group: Item) -> bool:
-        """Tell whether no sibling before the item refers so to a like Observation in the group."""
-        said = (item.parent, item.relationship, item.value_type, group)
-        return self._first_into.setdefault(said, item) is item
-
-    def _source_group(self, item: Item, target: Item) -> Item | None:
-        """Return the group of a target; none where it holds the item as well: no source of its own member."""
-        group: Item | None = target
-        while group is not None and not is_group(group):
-            group = group.parent
-        if group is None or self._found.roles.get(group) != GROUP:
-            return None
-        return None if item.position.startswith(f"{group.position}.") else group
-
-    def _context(self, item: Item) -> JsonObject:
-        scope, fallback = self._found.scopes[item], self._found.fallback
-        moments = {
-            "issued": scope.issued,
-            "effective": self._found.effective.get(item),
-            "language": scope.language,
+def _further(item: Item, roles: Mapping[Item, str], findings: GroupFindings, ids: Ids) -> JsonObject:
+    observed = roles.get(item) in OBSERVATIONS
+    pointed = observed and _has_source(item, roles)
+    return filled(
+        {
+            "sourceId": ids.at(item.identifier, "source") if pointed else None,
+            "contentItemIdentifier": item.identifier if pointed else None,
+            "negated": True if observed and item in findings.negated else None,
+            "presence": findings.presence.get(item),
         }
-        stated = traced(
-            {
-                **{name: moment.value for name, moment in moments.items() if moment},
-                "person": list(scope.persons or fallback.persons),
-                "device": list(scope.devices or fallback.devices),
-                "algorithm": list(scope.algorithms),
-                "method": scope.method if item.value_type == "NUM" else None,
-                "subject": list(scope.subjects),
-                "study": scope.study,
-                "request": scope.request,
-                "findingSite": scope.finding_site,
-            },
-            {name: moment.lineage for name, moment in moments.items() if moment},
-        )
-        return stated or {"unstated": True}
-
-    def _has_source(self, item: Item) -> bool:
-        """Tell whether a resource may point back to an item: not to a member of a group without a UID."""
-        around = item.parent
-        while around is not None and self._found.roles.get(around) == EVALUATIONS:
-            around = around.parent
-        inside = around is not None and is_group(around) and item.value_type != "CONTAINER"
-        return not inside or item.observation_uid is not None
+    )
 
 
-def _observation_identifier(item: Item) -> JsonObject | None:
-    uid = item.observation_uid
-    return uid_identifier(uid, item.attribute("ObservationUID")) if uid else None
+def _has_source(item: Item, roles: Mapping[Item, str]) -> bool:
+    """Tell whether a resource may point back to an item: not to a member of a group without a UID."""
+    around = item.parent
+    while around is not None and roles.get(around) == EVALUATIONS:
+        around = around.parent
+    inside = around is not None and is_group(around) and item.value_type != "CONTAINER"
+    return not inside or item.observation_uid is not None
 
 
-def _visible_children(item: Item) -> list[Item]:
-    """Return the children; of a region reached by reference also the images on which the target lies."""
-    if item.target is None or item.target.value_type not in REGIONS:
-        return item.children
-    return [*item.children, *(child for child in item.target.children if child.value_type in IMAGES)]
+def groups_of_targets(items: Iterable[Item], roles: Mapping[Item, str], ids: Ids) -> dict[Item, JsonObject]:
+    """Return the group of the target of each by-reference item, and whether it is the first to lead there."""
+    first_into: dict[tuple[Item | None, str | None, str, Item], Item] = {}
+    found: dict[Item, JsonObject] = {}
+    for item in items:
+        group = _source_group(item, item.target, roles) if item.target else None
+        if item.target is None or group is None:
+            continue
+        found[item] = {"groupId": ids.item(group.identifier)}
+        if roles.get(item.target) in MEASURED:
+            said = (item.parent, item.relationship, item.value_type, group)
+            found[item]["firstOfGroup"] = first_into.setdefault(said, item) is item
+    return found
 
 
-def _lists(children: list[Item], made: Mapping[Item, JsonObject], foreign: Collection[Item]) -> JsonObject:
-    found: dict[str, list[JsonObject]] = {}
-    for child in children:
-        leads_nowhere = child.by_reference and child in foreign
-        name = _UNKNOWN_LIST if leads_nowhere else LISTS.get(child.value_type, _UNKNOWN_LIST)
-        found.setdefault(name, []).append(made[child])
-    return {name: found[name] for name in _LIST_ORDER if name in found}
+def _source_group(item: Item, target: Item, roles: Mapping[Item, str]) -> Item | None:
+    """Return the group of a target; none where it holds the item as well: no source of its own member."""
+    group: Item | None = target
+    while group is not None and not is_group(group):
+        group = group.parent
+    if group is None or roles.get(group) != GROUP:
+        return None
+    return None if item.position.startswith(f"{group.position}.") else group

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from pydicom.uid import RealWorldValueMappingStorage, RTStructureSetStorage, SegmentationStorage
 
-from sr2fhir.documents.measurement_report.instances import Instances, Placed, Regions
+from sr2fhir.documents.measurement_report.regions import Regions, ReportInstances
 from sr2fhir.documents.measurement_report.structure import GROUP, Part, is_group, roles
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.datatypes import filled
 from sr2fhir.model.environment import Environment
 from sr2fhir.model.identifiers import is_valid_uid, short_uid
+from sr2fhir.model.instances import Placed
 from sr2fhir.model.tree import IMAGES, REGIONS, Item, first, text_of
 from sr2fhir.model.values import FRAME_OF_REFERENCE, Values
 
@@ -32,8 +33,6 @@ _DEFAULT_TERMS = {
     "COMPOSITE": "reference.source",
     "WAVEFORM": "reference.source",
 }
-_EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
-_NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
 _MISPRINT = "the SOP class is written as the guide misprints it, as asked for: DICOM has no such class"
 _WHOLE_SEGMENT = "the segmentation frame states no frame number: it is taken as the whole segment"
 # kinds of the guide: regions by value type; objects, whichever of the two value types a member has
@@ -103,7 +102,7 @@ class ReferenceSets:
         self._parts = parts
         self._study_json = study_json
         self._values = values.of
-        self._instances = Instances(env, values)
+        self._instances = ReportInstances(env, values)
         self._regions = Regions(env.log)
         self._kinds: dict[Item, list[_Kind]] = {}
         self._kind_of: dict[Item, _Kind] = {}
@@ -237,7 +236,7 @@ class ReferenceSets:
         self, kind: _Kind, placed: list[Placed], head: Item, series: str | None, number: int = 1
     ) -> JsonObject:
         """Return a set; the number counts those with one head, which lies in several series."""
-        self._report_evidence(placed, head)
+        self._instances.report_evidence(placed, head.position)
         self._report_profile(kind, placed, head)
         self._report_unshared("series", series, [one.series for one in placed], head)
         studies = {one.study: self._study_json(one.study) for one in placed if one.study}
@@ -285,16 +284,6 @@ class ReferenceSets:
         listed = self._env.evidence.of_series(text_of(member) or "")
         placed = (self._instances.listed(one, member) for one in listed)
         return [one for one in placed if one]
-
-    def _report_evidence(self, placed: list[Placed], head: Item) -> None:
-        log = self._env.log
-        if not self._env.evidence.is_stated:
-            log.once("warning", "missing-evidence", _EVIDENCE, _NO_EVIDENCE)
-        elif any(one.study is None for one in placed):
-            message = (
-                "a referenced instance is not listed in the evidence: its study and series are not known"
-            )
-            log.add("warning", "missing-evidence", head.position, message)
 
     def _report_unshared(
         self, name: str, shared: str | None, stated: Collection[str | None], head: Item

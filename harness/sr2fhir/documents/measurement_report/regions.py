@@ -3,97 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.datatypes import decimal, filled, traced
-from sr2fhir.model.environment import Environment, Instance
-from sr2fhir.model.identifiers import UID_HINT, is_valid_uid, short_uid, sop_class_coding, uid_identifier
+from sr2fhir.model.identifiers import short_uid, sop_class_coding, uid_identifier
+from sr2fhir.model.instances import Instances, Placed
 from sr2fhir.model.tree import REGIONS, Item, text_of
-from sr2fhir.model.values import FIDUCIAL, GRAPHIC_TYPE, PIXEL_ORIGIN, Values, graphic_data
+from sr2fhir.model.values import FIDUCIAL, GRAPHIC_TYPE, PIXEL_ORIGIN, graphic_data
 
 # ---- instances --------------------------------------------------------------------------------------------
 
 
-_NAMES = {
-    "channel": "the waveform channel",
-    "presentationStateUid": "the presentation state",
-    "realWorldValueMapUid": "the real world value map",
-    "segment": "the segment number",
-    "frame": "the frame number",
-}
-_PARTS = ("channel", "presentationStateUid", "realWorldValueMapUid")
 _WITHOUT_SUBSET = frozenset({"reference.region-in-space", "reference.value-map"})
 _ROI_TYPES = frozenset({"TEXT", "NUM"})
 
 
-def _lost_of_subset(item: Item, value: JsonObject) -> tuple[str, ...]:
-    """Name the parts of a reference that its subset leaves out: it has one place, for either (D12)."""
-    if item.means("segmentation.segment"):
-        return ("frame",)
-    if _WITHOUT_SUBSET.intersection(item.terms):
-        return ("frame", "segment")
-    of_region = item.parent is not None and item.parent.value_type in REGIONS
-    return ("segment",) if "frame" in value or of_region or item.means("source-image.image") else ()
+class ReportInstances(Instances):
+    """Place referenced instances as the profiles of the guide want them."""
 
+    def lost_of_subset(self, item: Item, value: JsonObject) -> tuple[str, ...]:
+        """Name the parts of a reference that its subset leaves out: it has one place, for either (D12)."""
+        if item.means("segmentation.segment"):
+            return ("frame",)
+        if _WITHOUT_SUBSET.intersection(item.terms):
+            return ("frame", "segment")
+        of_region = item.parent is not None and item.parent.value_type in REGIONS
+        return ("segment",) if "frame" in value or of_region or item.means("source-image.image") else ()
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An instance as the logical model writes it, with the study and series that it is of."""
-
-    body: JsonObject
-    study: str | None
-    series: str | None
-
-    def carrier(self) -> tuple[object, ...]:
-        """Return what is equal for the same part of the same instance."""
-        return tuple(repr(self.body.get(name)) for name in ("uid", "frame", "segment", "item"))
-
-
-class Instances:
-    """Place referenced instances.
-
-    Parameters
-    ----------
-    env
-        The document.
-    values
-        Values of its items.
-    """
-
-    def __init__(self, env: Environment, values: Values) -> None:
-        self._env = env
-        self._values = values.of
-
-    def referenced(self, item: Item) -> Placed | None:
-        """Return the instance that an IMAGE, COMPOSITE or WAVEFORM item refers to."""
-        value = self._values[item].get("reference")
-        if value is None:
-            return None
-        self._report_parts(item, value)
-        roi = {
+    def rois(self, item: Item) -> Mapping[str, str]:
+        """Return the ROI identifiers (130489, DCM) that are stated below a reference, by position."""
+        return {
             child.position: text
             for child in item.origin.children
             if child.means("reference.roi") and child.value_type in _ROI_TYPES and (text := text_of(child))
         }
-        return self._placed(
-            item, value["uid"], value.get("sopClass"), value.get("frame"), value.get("segment"), roi
-        )
-
-    def _report_parts(self, item: Item, value: JsonObject) -> None:
-        """Report what a reference states and no ImagingSelection has a place for."""
-        for name in (*_PARTS, *_lost_of_subset(item, value)):
-            if name in value:
-                message = (
-                    f"{_NAMES[name]} of the reference has no place in an ImagingSelection and is left out"
-                )
-                self._env.log.add("information", "no-target", item.position, message)
-
-    def listed(self, instance: Instance, item: Item) -> Placed | None:
-        """Return an instance of the evidence, for the item that names its series."""
-        sop_class = sop_class_coding(instance.sop_class) if instance.sop_class else None
-        return self._placed(item, instance.uid, sop_class)
 
     def document(self, item: Item) -> Placed:
         """Return the document itself, as the carrier of the coordinates of an item (decision D11)."""
@@ -107,34 +51,6 @@ class Instances:
         }
         uid = origin.attribute("ObservationUID") if origin.observation_uid else item.position
         return Placed(traced(body, {"item": uid}), env.study_uid, env.series_uid)
-
-    def _placed(
-        self,
-        item: Item,
-        uid: str,
-        sop_class: JsonObject | None,
-        frames: list[str] | None = None,
-        segments: list[str] | None = None,
-        roi: Mapping[str, str] | None = None,
-    ) -> Placed | None:
-        """Return an instance; None where its UID does not fit FHIR's ``id``."""
-        if not is_valid_uid(uid):
-            message = "the referenced instance is left out of the selection: its UID is not valid"
-            self._env.log.add("warning", "invalid-value", item.position, message, UID_HINT)
-            return None
-        known = self._env.evidence.instance(uid)
-        body = {
-            "id": item.position,
-            "uid": uid,
-            "sopClass": sop_class,
-            "seriesUid": short_uid(known.series) if known else None,
-            "frame": frames,
-            "segment": segments,
-            "roi": list(roi.values()) if roi else None,
-        }
-        return Placed(
-            traced(body, {"roi": list(roi or ())}), self._env.study_of(uid), known.series if known else None
-        )
 
 
 # ---- regions: flat coordinates, and point by point (D10, D11) ---------------------------------------------
