@@ -9,6 +9,7 @@ Alias: $M49 = http://unstats.un.org/unsd/methods/m49/m49.htm
 Alias: $DataAbsentReason = http://terminology.hl7.org/CodeSystem/data-absent-reason
 Alias: $ObservationInterpretation = http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation
 Alias: $ObservationStatus = http://hl7.org/fhir/observation-status
+Alias: $EndpointConnectionType = http://terminology.hl7.org/CodeSystem/endpoint-connection-type
 Alias: $AdministrativeGender = http://hl7.org/fhir/administrative-gender
 Alias: $GraphicType2D = http://hl7.org/fhir/imagingselection-2dgraphictype
 Alias: $GraphicType3D = http://hl7.org/fhir/imagingselection-3dgraphictype

@@ -19,6 +19,7 @@ orders = "create"
 studies = "fixed=ImagingStudy/1"
 ids = "server"
 timezone = "+0100"
+wado-rs-url = "https://PACS.example/dicom-web/"
 diagnostic-report = true
 provenance = true
 
@@ -29,6 +30,9 @@ accession = "http://ris.example/accession"
 [issuers]
 HOSP_B = "urn:oid:1.2.5"
 "test-hospital.org" = "http://test-hospital.org"
+
+[wado-rs]
+PACS1 = "https://pacs1.example/dicom-web"
 
 [coding-schemes]
 99SITE = "http://site.example/codes"
@@ -56,6 +60,8 @@ def test_everything_that_a_file_may_hold(file: Path) -> None:
         accession_system="http://ris.example/accession",
         issuers={"HOSP_B": "urn:oid:1.2.5", "test-hospital.org": "http://test-hospital.org"},
         coding_schemes={"99SITE": "http://site.example/codes"},
+        wado_rs="https://pacs.example/dicom-web",
+        wado_rs_of_ae={"PACS1": "https://pacs1.example/dicom-web"},
         diagnostic_report=True,
         provenance=True,
     )
@@ -109,6 +115,19 @@ MISTAKES = {
     'systems = "urn:oid:1.2"': ("line 3, systems", "not a setting", "The keys are"),
     '[limits]\nmax-items = "many"': ("line 4, limits.max-items", "not a size", "64M"),
     '[systems]\naccession = "ris"': ("line 4, systems.accession", "not an absolute URI", "urn:oid:"),
+    'wado-rs-url = "pacs"': ("line 3, wado-rs-url", "not an absolute URL of http or https", "dicom-web"),
+    "wado-rs-url = 8042": ("line 3, wado-rs-url", "not the base URL of a service", "dicom-web"),
+    '[wado-rs]\nPACS1 = "https://a.example/studies/1.2"': (
+        "line 4, wado-rs.PACS1",
+        "more than the base URL of a service",
+        "dicom-web",
+    ),
+    '[wado-rs]\nPACS1 = "https://a.example/rs?key=1"': (
+        "line 4, wado-rs.PACS1",
+        "more than the base URL of a service",
+        "dicom-web",
+    ),
+    'wado-rs = "https://a.example/rs"': ("line 3, wado-rs", "not a table", "The keys are"),
     "orders = logical": ("line 3", "Invalid value", "The keys are"),
     'orders = "create"\norders = "create"': ("line 4", "Cannot overwrite a value", "The keys are"),
 }
@@ -159,6 +178,13 @@ OPTIONS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "a scheme twice": ({"coding_schemes": TWICE}, "coding_schemes: the name stands there twice", " A"),
     "patient": ({"patient_id_system": "foo"}, "patient_id_system: not an absolute URI", None),
     "patient, a number": ({"patient_id_system": 3}, "patient_id_system: not an absolute URI", None),
+    "address": ({"wado_rs": "pacs.example"}, "wado_rs: not an absolute URL", None),
+    "address of an AE": ({"wado_rs_of_ae": {"PACS1": "x"}}, "wado_rs_of_ae: not an absolute URL", "PACS1"),
+    "addresses": (
+        {"wado_rs_of_ae": ["PACS1"]},
+        "wado_rs_of_ae: not a table of names and their addresses",
+        None,
+    ),
     "accession": ({"accession_system": ""}, "accession_system: not an absolute URI", None),
 }
 

@@ -8,6 +8,7 @@
     studies = "create"
     ids = "client"
     timezone = "Europe/Berlin"
+    wado-rs-url = "https://pacs.example/dicom-web"
 
     [systems]
     patient-id = "urn:oid:1.2.840.99999.1"
@@ -15,6 +16,9 @@
 
     [issuers]
     HOSP_B = "urn:oid:1.2.840.99999.3"
+
+    [wado-rs]
+    PACS1 = "https://pacs.example/dicom-web"
 
     [coding-schemes]
     99SITE = "http://site.example/codes"
@@ -34,6 +38,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sr2fhir.dicomweb import base_url
 from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, choices, policy
 from sr2fhir.settings import TARGETS, Target
@@ -134,6 +139,7 @@ def _size(value: object) -> int:
 
 
 _SYSTEM = 'Write "http://hospital.example/patients" or "urn:oid:1.2.840.99999.1"'
+_ADDRESS = 'Write "https://pacs.example/dicom-web"'
 _EITHER = "Write true or false, without quotation marks"
 
 KEYS = {
@@ -147,6 +153,8 @@ KEYS = {
     "systems.patient-id": Key("options", "patient_id_system", uri, _SYSTEM),
     "systems.accession": Key("options", "accession_system", uri, _SYSTEM),
     "issuers": Key("options", "issuers", uri, _SYSTEM, is_table=True),
+    "wado-rs-url": Key("options", "wado_rs", base_url, _ADDRESS),
+    "wado-rs": Key("options", "wado_rs_of_ae", base_url, _ADDRESS, is_table=True),
     "coding-schemes": Key("options", "coding_schemes", uri, _SYSTEM, is_table=True),
     "diagnostic-report": Key("options", "diagnostic_report", _switch, _EITHER),
     "provenance": Key("options", "provenance", _switch, _EITHER),

@@ -247,13 +247,15 @@ def test_options_reach_the_bundle(samples_dir: Path, tmp_path: Path) -> None:
     done = run(
         *("transform", tmp_path / "x.dcm", "--out", "-", "--bundle", "transaction", "--timezone", "-05:00"),
         *("--patient-id-system", "http://a.example/p", "--accession-system", "http://a.example/a"),
-        *("--orders", "create"),
+        *("--orders", "create", "--wado-rs", "https://pacs.example/dicom-web"),
     )
     assert done.returncode == 0, done.stderr
     entries = json.loads(done.stdout)["entry"]
     requests = {entry["resource"]["resourceType"]: entry["request"] for entry in entries}
     assert requests["Patient"]["ifNoneExist"] == "identifier=http%3A%2F%2Fa.example%2Fp%7CP1"
     assert requests["ServiceRequest"]["ifNoneExist"] == "identifier=http%3A%2F%2Fa.example%2Fa%7CA1"
+    addresses = [entry["resource"].get("address") for entry in entries]
+    assert addresses.count("https://pacs.example/dicom-web") == 1
     issued = {entry["resource"].get("issued") for entry in entries}
     assert "2020-01-01T10:11:12-05:00" in issued
 

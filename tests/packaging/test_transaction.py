@@ -315,8 +315,8 @@ def test_the_designator_of_a_coding_scheme_alone_is_no_system_to_match_by() -> N
     assert entries["x"]["request"] == put("Practitioner", "x")
 
 
-@pytest.mark.parametrize("kind", ["Practitioner", "Device", "Specimen"])
-def test_persons_and_things_with_an_identifier_are_created_unless_they_exist(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["Endpoint", "Practitioner", "Device", "Specimen"])
+def test_services_persons_and_things_with_an_identifier_are_created_unless_they_exist(kind: str) -> None:
     known = resource(kind, "x", {"value": "login"}, STUDY_UID)
     entries, _ = packed(collection(known))
     assert entries["x"]["request"] == post(kind, STUDY_SEARCH)
@@ -466,7 +466,7 @@ def test_the_table_is_that_of_the_specification() -> None:
     }
     assert all(getattr(Packaging(), kind.option) == kind.ways[0] for kind in KINDS.values() if kind.option)
     matched = {name for name, kind in KINDS.items() if kind.ways and not kind.option}
-    assert matched == {"Practitioner", "Device", "Specimen", "BodyStructure"}
+    assert matched == {"Endpoint", "Practitioner", "Device", "Specimen", "BodyStructure"}
 
 
 def test_searches_are_percent_encoded_and_escaped() -> None:

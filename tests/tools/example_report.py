@@ -22,6 +22,7 @@ CT_SERIES, SEG_SERIES, RT_SERIES, MAP_SERIES = (f"{ROOT}.1.{number}" for number 
 IMAGES = [f"{CT_SERIES}.{number}" for number in range(1, 5)]
 SEGMENTS, STRUCTURES, VALUES = f"{SEG_SERIES}.1", f"{RT_SERIES}.1", f"{MAP_SERIES}.1"
 FRAME_OF_REFERENCE = f"{ROOT}.9"
+SERVICE = "https://pacs.example/dicom-web"
 RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
 CATEGORY = b.Code("276214006", "SCT", "Finding category")
@@ -51,7 +52,7 @@ ENGLISH = b.Code("en", "RFC5646", "English")
 
 def example_report() -> Dataset:
     """Build the report."""
-    return b.measurement_report(
+    report = b.measurement_report(
         b.code(LANGUAGE, ENGLISH, relationship="HAS CONCEPT MOD"),
         b.person_observer("Radiologist^Rita"),
         *_device_observer(),
@@ -75,6 +76,9 @@ def example_report() -> Dataset:
         ManufacturerModelName="Measuring Workstation",
         VerificationFlag="UNVERIFIED",
     )
+    evidence = report.CurrentRequestedProcedureEvidenceSequence[0]
+    evidence.ReferencedSeriesSequence[0].RetrieveURL = f"{SERVICE}/studies/{STUDY}/series/{CT_SERIES}"
+    return report
 
 
 def literal_report() -> Dataset:

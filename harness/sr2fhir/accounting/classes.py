@@ -24,7 +24,7 @@ class Origin:
     """What is known of a content item or attribute, as marks.
 
     Marks are value types, terms of concepts (`finding.finding`) and, of attributes, keyword paths without
-    numbers.
+    numbers, and the first and the last keyword of each.
 
     Parameters
     ----------

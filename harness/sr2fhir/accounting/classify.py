@@ -279,9 +279,9 @@ def attribute_line(record: HeaderRecord, known: Account) -> Line:
 
 
 def attribute_origin(path: str) -> Origin:
-    """Return the marks of an attribute: its keywords without the numbers of items."""
+    """Return the marks of an attribute: outermost keyword, own one, path without numbers."""
     keywords = [part for part in path.split(".") if not part.isdecimal()]
-    return Origin(frozenset({keywords[0], ".".join(keywords)}))
+    return Origin(frozenset({keywords[0], keywords[-1], ".".join(keywords)}))
 
 
 # ---- reasons -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sr2fhir.configuration import named_target, time_zone
+from sr2fhir.dicomweb import base_url
 from sr2fhir.engines import EngineOptions
 from sr2fhir.errors import UsageError
 from sr2fhir.jsontext import NumberText
@@ -133,6 +134,12 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="system of an Accession Number that names no issuer",
     )
+    group.add_argument(
+        "--wado-rs",
+        type=argument(base_url),
+        metavar="URL",
+        help="base URL of the DICOMweb service that has the images, where no Retrieve URL says so",
+    )
     command.add_argument(
         "--diagnostic-report",
         action="store_true",
@@ -171,6 +178,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         "issuers": systems(arguments.issuers, "the issuers", "HOSP_B"),
         "patient_id_system": arguments.patient_id_system,
         "accession_system": arguments.accession_system,
+        "wado_rs": arguments.wado_rs,
         "diagnostic_report": arguments.diagnostic_report,
         "provenance": arguments.provenance,
     }

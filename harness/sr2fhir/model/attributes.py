@@ -122,11 +122,13 @@ class Attributes:
         """Return what was noticed in the texts that were read so far, in the whole document."""
         return tuple(self._noticed)
 
-    def _notice(self, severity: Severity, code: str, number: int, message: str) -> None:
+    def path(self, number: int) -> str:
+        """Return where it stands: ``1.4.2 TextValue``; of the header ``UDISequence.1.DeviceUID``."""
         place = place_of(self._step, number)
-        # of the header, as its records write it: ParticipantSequence.1.PersonName
-        where = place if place[0].isdigit() else _INDEX.sub(r".\1", place)
-        self._noticed[Finding(severity, code, where, message)] = None
+        return place if place[0].isdigit() else _INDEX.sub(r".\1", place)
+
+    def _notice(self, severity: Severity, code: str, number: int, message: str) -> None:
+        self._noticed[Finding(severity, code, self.path(number), message)] = None
 
     def _cleaned(self, text: str, number: int) -> str | None:
         """Return a text without padding, and without characters that FHIR does not have."""

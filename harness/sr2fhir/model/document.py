@@ -101,7 +101,7 @@ class Renderer:
             filled({"resourceType": _RESOURCE_TYPE, **made.members}),
             findings,
             item_records(items, made.uses, dict.fromkeys(made.foreign, "different-subject")),
-            header_records(attributes, findings, self.header, made.uses.same),
+            header_records(attributes, findings, self.header, made.uses.same, env.evidence.endpoints.paths),
             not_held(items, values, made.uses, made.observed),
         )
 

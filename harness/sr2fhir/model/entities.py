@@ -351,7 +351,7 @@ class Studies:
     requests
         Orders of the header, as the logical model writes them.
     evidence
-        Says which sequence lists a study.
+        Says which sequence lists a study, and where that can be retrieved.
     uses
         Notes what the items are used for.
     accession_system
@@ -416,6 +416,7 @@ class Studies:
                     "id": self._ids.of([identifier], lineage, "study"),
                     "uid": uid if len(uid) <= MAX_UID_LENGTH else None,
                     "identifier": identifier,
+                    "endpoint": self._evidence.endpoints.of_study(uid),
                 }
             )
         return self._studies[uid]

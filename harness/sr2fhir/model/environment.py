@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sr2fhir.dicom.notes import keyword_path
+from sr2fhir.dicomweb import base_url
 from sr2fhir.errors import UsageError
 from sr2fhir.findings import FindingLog
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, CodingSchemes, Roles
 from sr2fhir.model.datatypes import filled
+from sr2fhir.model.endpoints import Endpoints
 from sr2fhir.model.identifiers import Ids, sop_class_coding
 from sr2fhir.model.times import Clock, zone
 from sr2fhir.written import NameInTableError, names_in, uri
@@ -31,7 +33,6 @@ _STUDY = tag("StudyInstanceUID")
 _SERIES_SEQUENCE = tag("ReferencedSeriesSequence")
 _SERIES = tag("SeriesInstanceUID")
 _MODALITY = tag("Modality")
-_URL = tag("RetrieveURL")
 _SOP_SEQUENCE = tag("ReferencedSOPSequence")
 _INSTANCE = tag("ReferencedSOPInstanceUID")
 _CLASS = tag("ReferencedSOPClassUID")
@@ -54,9 +55,12 @@ class Evidence:
     ----------
     header
         The document's attributes.
+    endpoints
+        Where the listed series can be retrieved.
     """
 
-    def __init__(self, header: Attributes) -> None:
+    def __init__(self, header: Attributes, endpoints: Endpoints) -> None:
+        self.endpoints = endpoints
         self._instances: dict[str, Instance] = {}
         self._series: dict[str, list[Instance]] = {}
         self._places: dict[str, str] = {}
@@ -97,25 +101,27 @@ class Evidence:
         return [self._study(item, kind) for item in header.items(_KINDS[kind])]
 
     def _study(self, item: Attributes, kind: str) -> JsonObject:
-        uid, url = item.text(_STUDY), item.text(_URL)
-        series = [self._one_series(one, uid, url, kind) for one in item.items(_SERIES_SEQUENCE)]
+        uid = item.text(_STUDY)
+        series = [self._one_series(one, uid, kind) for one in item.items(_SERIES_SEQUENCE)]
         return filled({"studyUid": uid, "series": [one for one in series if one]})
 
-    def _one_series(self, item: Attributes, study: str | None, url: str | None, kind: str) -> JsonObject:
+    def _one_series(self, item: Attributes, study: str | None, kind: str) -> JsonObject:
         uid = item.text(_SERIES)
         instances = [
             Instance(instance, one.text(_CLASS), uid, study)
             for one in item.items(_SOP_SEQUENCE)
             if (instance := one.text(_INSTANCE))
         ]
+        places = []
         if kind in _LOOKED_UP:
+            places = self.endpoints.of_series([uid])
             self._places.setdefault(study or "", keyword_path(_KINDS[kind]))
             self._remember(instances)
         return filled(
             {
                 "seriesUid": uid,
                 "modality": item.text(_MODALITY),
-                "retrieveUrl": item.text(_URL) or url,
+                "endpoint": places,
                 "instance": [_listed(instance, kind) for instance in instances],
             }
         )
@@ -166,14 +172,18 @@ class RenderOptions:
         System for a Patient ID or Accession Number that names no issuer at all.
     issuers
         System for each issuer that documents name in words.
+    wado_rs
+        Base URL of the DICOMweb service where instances can be retrieved, unless the document says otherwise.
+    wado_rs_of_ae
+        The same for each Retrieve AE Title that documents state; it comes before `wado_rs`.
     diagnostic_report, provenance
         Have the document become a DiagnosticReport, and its origin a Provenance (decisions D37, D38).
 
     Raises
     ------
     UsageError
-        The time zone is not known, a system is no absolute URI, or a table is none, or has a name that is
-        empty or stands there twice.
+        The time zone is not known, a system is no absolute URI, an address is no base URL, or a table is
+        none, or has a name that is empty or stands there twice.
     """
 
     form: Literal["corrected", "ig-literal"] = "corrected"
@@ -182,36 +192,60 @@ class RenderOptions:
     patient_id_system: str | None = None
     accession_system: str | None = None
     issuers: Mapping[str, str] = field(default_factory=dict)
+    wado_rs: str | None = None
+    wado_rs_of_ae: Mapping[str, str] = field(default_factory=dict)
     diagnostic_report: bool = False
     provenance: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a time zone or a system that is none."""
+        """Refuse a time zone, a system or an address that is none."""
         if self.default_timezone:
             zone(self.default_timezone)
-        for member in ("patient_id_system", "accession_system"):
-            if (system := getattr(self, member)) is not None:
-                _check_system(member, system)
-        for member in ("coding_schemes", "issuers"):
-            _check_systems(member, getattr(self, member))
+        for member, read in _READ.items():
+            if (value := getattr(self, member)) is not None:
+                _check(member, value, read)
+        for member, table in _TABLES.items():
+            _check_table(member, getattr(self, member), table)
 
 
-def _check_systems(member: str, table: object) -> None:
-    """Refuse what is not a table of names and their systems; names count without blanks around them."""
-    if not isinstance(table, Mapping) or not all(isinstance(name, str) for name in table):
-        hint = 'Write {"HOSP_B": "urn:oid:1.2.840.99999.1"}'
-        raise UsageError(f"{member}: not a table of names and their systems", hint=hint)
+class _Table(NamedTuple):
+    """Say what the values of a table are: for people, an example, and what reads one."""
+
+    values: str
+    example: str
+    read: Callable[[object], str]
+
+
+_READ: Mapping[str, Callable[[object], str]] = {
+    "patient_id_system": uri,
+    "accession_system": uri,
+    "wado_rs": base_url,
+}
+_SYSTEMS = _Table("systems", '{"HOSP_B": "urn:oid:1.2.840.99999.1"}', uri)
+_TABLES: Mapping[str, _Table] = {
+    "coding_schemes": _SYSTEMS,
+    "issuers": _SYSTEMS,
+    "wado_rs_of_ae": _Table("addresses", '{"PACS1": "https://pacs.example/dicom-web"}', base_url),
+}
+
+
+def _check_table(member: str, stated: object, table: _Table) -> None:
+    """Refuse what is no table of names; names count without blanks around them."""
+    if not isinstance(stated, Mapping) or not all(isinstance(name, str) for name in stated):
+        raise UsageError(
+            f"{member}: not a table of names and their {table.values}", hint=f"Write {table.example}"
+        )
     try:
-        names = names_in(table)
+        names = names_in(stated)
     except NameInTableError as error:
         raise UsageError(f"{member}: {error}", where=error.name or None) from error
     for name in names:
-        _check_system(member, table[name], name)
+        _check(member, stated[name], table.read, name)
 
 
-def _check_system(member: str, system: object, name: str | None = None) -> None:
+def _check(member: str, value: object, read: Callable[[object], str], name: str | None = None) -> None:
     try:
-        uri(system)
+        read(value)
     except ValueError as error:
         raise UsageError(f"{member}: {error}", where=name) from error
 
@@ -243,14 +277,16 @@ class Environment:
 def prepare(header: Attributes, options: RenderOptions, log: FindingLog, roles: Roles) -> Environment:
     """Set up the helpers for a document that was admitted."""
     sop_instance_uid, study_uid = header.text(_SOP_INSTANCE) or "", header.text(_STUDY) or ""
+    ids = Ids(sop_instance_uid, study_uid)
+    endpoints = Endpoints(header, ids, log, options.wado_rs, options.wado_rs_of_ae)
     return Environment(
         header,
         options,
         log,
         Codes(CodingSchemes(header, options.coding_schemes, log), log, roles),
         Clock(header.text(_OFFSET), options.default_timezone, log),
-        Ids(sop_instance_uid, study_uid),
-        Evidence(header),
+        ids,
+        Evidence(header, endpoints),
         header.text(_SOP_CLASS) or "",
         sop_instance_uid,
         study_uid,

@@ -187,7 +187,7 @@ class _Reader:
             document=self._entity("document"),
             series=self._series(),
             moments=self._moments,
-            same=self._same,
+            same=self._same | self._env.evidence.endpoints.same,
         )
 
     def _entity(self, name: str, attributes: Attributes | None = None, path: str = "") -> JsonObject:
@@ -291,13 +291,14 @@ class _Reader:
     def _study(self) -> JsonObject:
         env, made = self._env, self._entity("study")
         uid = traced({"uid": self._short(env.study_uid, "StudyInstanceUID")}, {"uid": "StudyInstanceUID"})
+        made |= filled({"endpoint": env.evidence.endpoints.of_study(env.study_uid)})
         return {"id": env.ids.of([made["identifier"]], "StudyInstanceUID", "study"), **uid, **made}
 
     def _series(self) -> JsonObject:
         made = self._entity("series")
         if "uid" in made and not self._short(made["uid"], "SeriesInstanceUID"):
             del made["uid"], made["_uid"]
-        return made
+        return made | filled({"endpoint": self._env.evidence.endpoints.of_series([self._env.series_uid])})
 
     def _equipment(self) -> JsonObject:
         made = self._entity("equipment")

@@ -12,7 +12,7 @@ key object selection                    SOP Instance UIDs of all copies | study 
 lesion with a tracking UID              id of the patient | UID | ``finding-site`` (decision D34)
 other finding site                      that of its first site, else tracking item; role ``finding-site``
 patient, study, order, person, device,  with an identifier that has a system: system | value | role
-equipment, subject
+equipment, subject, endpoint
 patient, order                          without: Study Instance UID | value | role
 patient, order                          without any identifier: SOP Instance UID | keyword path | role
 person, device, equipment, subject      without: content | role (decision D33)
@@ -44,7 +44,7 @@ from sr2fhir.settings import is_known_system
 Role = Literal[
     "item", "source", "selection", "finding-site", "algorithm", "subject",
     "patient", "request", "person", "study", "equipment", "device",
-    "diagnostic-report", "provenance", "software",
+    "diagnostic-report", "provenance", "software", "endpoint",
 ]  # fmt: skip
 
 _ENTITY = tag("UniversalEntityID")

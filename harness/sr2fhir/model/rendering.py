@@ -161,7 +161,11 @@ def item_records(items: Iterable[Item], uses: Uses, left_out: Mapping[Item, str]
 
 
 def header_records(
-    header: Attributes, findings: Iterable[Finding], table: HeaderTable, same: Mapping[str, str]
+    header: Attributes,
+    findings: Iterable[Finding],
+    table: HeaderTable,
+    same: Mapping[str, str],
+    inside: Iterable[str] = (),
 ) -> tuple[HeaderRecord, ...]:
     """Return a record for each attribute of the header, and for the parts of sequences with several targets.
 
@@ -179,12 +183,20 @@ def header_records(
         Says which attributes have a target.
     same
         Path → lineage id that said the same before.
+    inside
+        Paths of attributes with a target, somewhere in sequences that are accounted for as a whole.
     """
     left_out = {f.where: f.code for f in reversed([*findings]) if f.code in _LEFT_OUT and not f.kept}
-    return tuple(
-        _record(attribute, table.disposition(attribute.name, header), left_out, same)
-        for attribute in _attributes(header, table)
-    )
+    below: dict[str, list[str]] = {}
+    for path in inside:
+        around, _, rest = path.partition(".")
+        below.setdefault(around, []).extend([path] if rest else [])
+    records = []
+    for attribute in _attributes(header, table):
+        records.append(_record(attribute, table.disposition(attribute.name, header), left_out, same))
+        parts = (_Attribute(path, path, is_empty=False) for path in below.get(attribute.path, ()))
+        records += [_record(part, "mapped", left_out, same) for part in parts]
+    return tuple(records)
 
 
 _STUDY = tag("StudyInstanceUID")

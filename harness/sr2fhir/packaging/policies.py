@@ -107,6 +107,8 @@ KINDS = {
     ),
     # no `logical`: the profiles of Observation want a literal partOf
     "ImagingStudy": Kind("studies", ("create", "existing", "fixed"), attribute="StudyInstanceUID"),
+    # a service belongs to its site, which may have said more of it: never overwritten
+    "Endpoint": Kind(),
     "Practitioner": Kind(),
     "Device": Kind(),
     "Specimen": Kind(),

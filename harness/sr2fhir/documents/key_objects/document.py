@@ -79,6 +79,7 @@ def _passes(env: Environment, items: list[Item], values: Values) -> Passed:
         "equipment": head.equipment,
         "request": head.requests,
         "evidence": env.evidence.as_json(),
+        "endpoint": env.evidence.endpoints.as_json(),
         "person": [person.as_json() for person in parties.persons],
         "device": [device.as_json() for device in parties.devices],
         "subject": subjects.as_json(),

@@ -92,6 +92,7 @@ class Selections:
                 "valueType": leading.value_type,
                 "ordinal": 1,
                 "seriesUid": short_uid(series),
+                "endpoint": self._env.evidence.endpoints.of_series([series]),
                 "study": self._studies.of_instances(study) if study else None,
                 "request": orders_of(self._requests, study, self._env.study_uid) if study else None,
                 "instance": [one.body for one in placed],

@@ -118,6 +118,7 @@ def _passes(env: Environment, items: list[Item], values: Values) -> Passed:
         "request": head.requests,
         "otherRequest": studies.requests,
         "evidence": env.evidence.as_json(),
+        "endpoint": env.evidence.endpoints.as_json(),
         "person": [person.as_json() for person in parties.persons],
         "device": [device.as_json() for device in parties.devices],
         "algorithm": algorithms.as_json(),

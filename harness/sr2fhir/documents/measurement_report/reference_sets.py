@@ -248,6 +248,9 @@ class ReferenceSets:
                 "kind": kind.name,
                 **_head(kind, kind.ordinal, head),
                 "seriesUid": short_uid(series),
+                "endpoint": self._env.evidence.endpoints.of_series(
+                    [one.series for one in placed] or [series]
+                ),
                 "study": studies[study] if study else None,
                 "instance": [one.body for one in placed],
             }
