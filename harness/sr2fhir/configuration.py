@@ -115,6 +115,21 @@ def named_target(name: object) -> Target:
     )
 
 
+def check_steps(target: Target) -> None:
+    """Refuse to convert to a version that Bundles of the guide have already.
+
+    Raises
+    ------
+    UsageError
+        No maps lead to it.
+    """
+    if not target.step_maps:
+        others = [each.name for each in TARGETS.values() if each.step_maps]
+        raise UsageError(
+            f"Bundles of the guide are FHIR {target.name} already", hint=f"Convert to {' or '.join(others)}"
+        )
+
+
 def _policy(option: str, value: object) -> str:
     policy(option, str(value))
     return str(value)

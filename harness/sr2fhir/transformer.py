@@ -1,4 +1,4 @@
-"""The object that turns Structured Reports into Bundles, one engine for all."""
+"""The object that turns Structured Reports into Bundles, and converts Bundles, one engine for all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from sr2fhir import toolchain
 from sr2fhir.configuration import named_target
+from sr2fhir.conversion import convert
 from sr2fhir.dicom import Limits
+from sr2fhir.dicom.source import Source as BundleSource
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.errors import UsageError
 from sr2fhir.model import RenderOptions
@@ -143,5 +145,36 @@ class Transformer:
             self._documents += 1
             self.settings.packaging.check_count(self._documents)
         return transform(source, self.start(), self.settings, name)
+
+    def convert(self, source: BundleSource, *, name: str | None = None) -> Result:
+        """Convert an R5 Bundle that others made to `target`.
+
+        Parameters
+        ----------
+        source
+            Path of a file with FHIR JSON, its bytes or a binary stream.
+        name
+            What to call the input in messages; by default its path.
+
+        Returns
+        -------
+        Result
+            Its report has a line for each element that the other version has no place for. What has no map at
+            all is left out, with a finding of severity error.
+
+        Raises
+        ------
+        InputError
+            It is no Bundle of R5 resources.
+        TransformError
+            A map failed on it.
+        OutputError
+            The engine returned something else than this Bundle, or XML cannot hold it.
+        EngineUnavailableError
+            The engine cannot be had.
+        UsageError
+            The target is R5.
+        """
+        return convert(source, self.start(), self.settings, name)
 
     __call__ = transform

@@ -401,6 +401,49 @@ def test_versions_are_for_the_types_that_a_transaction_can_store_under_their_ids
         assert is_put == (kind in UPDATED)
 
 
+# ---- R4 -----------------------------------------------------------------------------------------------------
+
+BASIC = {
+    "modifierExtension": [
+        {"url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-ImagingSelection.status"}
+    ]
+}
+
+
+def test_a_selection_of_r4_is_stored_under_its_own_id_and_may_be_updated() -> None:
+    entries, _ = packed(collection(resource("Basic", "b", **BASIC)), versions={"Basic/b": "3"})
+    assert entries["b"]["request"] == {"method": "PUT", "url": "Basic/b", "ifMatch": 'W/"3"'}
+
+
+def test_a_server_that_gives_the_ids_finds_a_selection_of_r4_by_its_identifier() -> None:
+    entries, _ = packed(collection(resource("Basic", "b", **BASIC)), ids="server")
+    request, made = entries["b"]["request"], entries["b"]["resource"]
+    assert (request["method"], request["url"]) == ("POST", "Basic")
+    assert request["ifNoneExist"] == search({"system": OWN_SYSTEM, "value": "urn:uuid:b"})
+    assert made["identifier"] == [{"system": OWN_SYSTEM, "value": "urn:uuid:b"}]
+    # members in the order of FHIR
+    assert list(made) == ["resourceType", "id", "modifierExtension", "identifier"]
+
+
+@pytest.mark.parametrize("code", [{"text": "CT"}, {"coding": [{"display": "CT"}]}], ids=["text", "display"])
+@pytest.mark.parametrize("wrapped", [True, False], ids=["R5", "R4"])
+def test_an_order_without_a_number_is_named_by_its_code_in_both_versions(
+    code: JsonObject, wrapped: bool
+) -> None:
+    order = resource("ServiceRequest", "r", code={"concept": code} if wrapped else code)
+    result = resource("Observation", "o", basedOn=[{"reference": "urn:uuid:r"}])
+    entries, _ = packed(collection(order, result))
+    assert entries["o"]["resource"]["basedOn"] == [{"type": "ServiceRequest", "display": "CT"}]
+
+
+def test_references_within_extensions_follow_the_policies() -> None:
+    """As of a selection, whose subject is an extension where Basic has no element for it."""
+    extension = {"url": "http://a.example", "valueReference": reference("Patient", "p")}
+    bundle = collection(resource("Patient", "p", PATIENT_ID), resource("Basic", "b", extension=[extension]))
+    entries, _ = packed(bundle, patients="fixed=Patient/1")
+    assert entries["b"]["resource"]["extension"][0]["valueReference"]["reference"] == "Patient/1"
+
+
 # ---- what holds for all ------------------------------------------------------------------------------------
 
 EVERY_CHOICE = [

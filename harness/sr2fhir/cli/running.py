@@ -1,10 +1,10 @@
-"""What `sr2fhir transform` does once the engine is starting: find inputs, and work on them."""
+"""What `transform` and `convert` do once the engine is starting: find inputs, and work on them."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,13 +12,13 @@ from itertools import islice
 
 from sr2fhir.cli.main import prepare_worker
 from sr2fhir.cli.options import settings_of
-from sr2fhir.cli.transform import Destination, names_file
+from sr2fhir.cli.transform import Destination, check_not_input, names_file
 from sr2fhir.dicom import Limits
 from sr2fhir.engines import Engine, EngineOptions
 from sr2fhir.packaging import Packaging
 from sr2fhir.runs import LIST_SIGN, STANDARD, FileResult, Summary
-from sr2fhir.runs.discovery import discover
-from sr2fhir.runs.inputs import Input, Skipped
+from sr2fhir.runs.discovery import absolute, base_of, discover
+from sr2fhir.runs.inputs import FileInput, Input, Skipped
 from sr2fhir.runs.sinks import FileSink, SingleSink, Sink, StreamSink
 from sr2fhir.runs.work import RunSettings, Task, lost, make_work
 
@@ -112,3 +112,32 @@ def sink_of(destination: Destination) -> Sink:
     if names_file(place):
         return SingleSink(FileSink(place, place.suffix, is_file=True))
     return FileSink(place, f".bundle.{destination.format}")
+
+
+def bundle_inputs(files: Iterable[str], named: list[str], destination: Destination) -> list[Input]:
+    """Make inputs of Bundles.
+
+    Parameters
+    ----------
+    files
+        Paths, or `-`.
+    named
+        What the command line names, below which each file has its name.
+
+    Raises
+    ------
+    UsageError
+        A result would replace its input.
+    """
+    base, made = base_of(named), list[Input]()
+    for file in files:
+        if file == STANDARD:
+            made += discover([file])
+            continue
+        path = absolute(file)
+        name = path.relative_to(base if path.is_relative_to(base) else path.anchor).as_posix()
+        if destination.place and not names_file(destination.place):
+            _, bundle, _ = FileSink(destination.place).files(name)
+            check_not_input(file, bundle)
+        made.append(FileInput(name, path))
+    return made

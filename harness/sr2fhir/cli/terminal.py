@@ -172,6 +172,24 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
+@dataclass(frozen=True)
+class Words:
+    """Say what a run did, and of what it tells that it was lost.
+
+    Parameters
+    ----------
+    lost
+        One of what reached no element, and several.
+    """
+
+    done: str
+    lost: tuple[str, str]
+
+
+TRANSFORMED = Words("transformed", ("content item or header attribute", "content items or header attributes"))
+CONVERTED = Words("converted", ("element", "elements"))
+
+
 def summary_lines(
     summary: Summary,
     place: Path | None,
@@ -180,6 +198,7 @@ def summary_lines(
     ndjson: bool = False,
     xml: bool = False,
     shared: bool = False,
+    words: Words = TRANSFORMED,
 ) -> Iterator[str]:
     """Sum up a run and say what to do next.
 
@@ -195,11 +214,13 @@ def summary_lines(
         Whether the Bundles are XML, which cannot be validated later.
     shared
         Whether other commands had a part in the run.
+    words
+        Of what was done.
     """
     counts = ((summary.resources, "resource"), (summary.errors, "error"), (summary.warnings, "warning"))
     when = "before or by other commands" if shared else "before the interruption"
     earlier = f" ({summary.resumed:,} of them {when})" if summary.resumed else ""
-    state = f"{summary.done:,} transformed, {summary.failed:,} failed"
+    state = f"{summary.done:,} {words.done}, {summary.failed:,} failed"
     checked = f", {validity(summary.invalid)}" if validated else ""
     yield (
         f"{plural(summary.files, 'input')}{earlier}: {state}; "
@@ -207,7 +228,8 @@ def summary_lines(
         + checked
     )
     if place is not None:
-        yield from advice(summary, printable(str(place)), validated or xml, NDJSON if ndjson else FILES)
+        names = NDJSON if ndjson else FILES
+        yield from advice(summary, printable(str(place)), validated or xml, names, words)
 
 
 # where reports and outcomes are
@@ -215,7 +237,9 @@ FILES = {"reports": "the report beside each Bundle says", "outcomes": "the outco
 NDJSON = {"reports": "reports.jsonl says", "outcomes": "{}/OperationOutcome.ndjson"}
 
 
-def advice(summary: Summary, place: str, validated: bool, names: dict[str, str]) -> Iterator[str]:
+def advice(
+    summary: Summary, place: str, validated: bool, names: dict[str, str], words: Words
+) -> Iterator[str]:
     """Say where things are and what to do next."""
     outcomes = names["outcomes"].format(place)
     if summary.skipped:
@@ -226,9 +250,7 @@ def advice(summary: Summary, place: str, validated: bool, names: dict[str, str])
         verb = "repeats" if summary.differing == 1 else "repeat"
         yield f"{plural(summary.differing, 'resource')} {verb} an id with other content: the last line counts"
     if summary.done and summary.unmapped:
-        lost = plural(
-            summary.unmapped, "content item or header attribute", "content items or header attributes"
-        )
+        lost = plural(summary.unmapped, *words.lost)
         yield f"{lost} reached no element; {names['reports']} which and why"
     if summary.failed:
         yield f"What failed, where and how to mend it also stands in {outcomes}"

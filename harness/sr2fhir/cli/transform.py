@@ -234,7 +234,12 @@ def check_policies(arguments: argparse.Namespace) -> None:
 
 
 def choose(
-    inputs: Sequence[str], out: str | None, wanted: Format | None = None, *, ndjson: bool = False
+    inputs: Sequence[str],
+    out: str | None,
+    wanted: Format | None = None,
+    *,
+    ndjson: bool = False,
+    default: Path = DEFAULT_FOLDER,
 ) -> Destination:
     """Choose the destination that the command line names.
 
@@ -243,11 +248,13 @@ def choose(
     inputs
         The inputs as named.
     out
-        Folder, file, `-`, or None for the default: the folder `out`, or standard output for standard input.
+        Folder, file, `-`, or None for the default: a folder, or standard output for standard input.
     wanted
         Format of the Bundles; by default what the ending of a file says, else JSON.
     ndjson
         Whether to split the Bundles into a file for each type of resource.
+    default
+        The folder where none is named.
 
     Raises
     ------
@@ -255,7 +262,7 @@ def choose(
         The place cannot take the results: it is an input, it takes one Bundle and there may be several, or it
         is a file where a folder is needed; or it contradicts the format.
     """
-    place = Path(out) if out else DEFAULT_FOLDER
+    place = Path(out) if out else default
     form = choose_format(place, wanted)
     is_stream = out == STANDARD or (out is None and list(inputs) == [STANDARD])
     if ndjson and (out == STANDARD or names_file(place) or form != "json"):
@@ -309,7 +316,7 @@ def check_single(inputs: Sequence[str], place: str) -> None:
 def check_not_input(name: str, place: Path) -> None:
     """Refuse to overwrite the input."""
     if name != STANDARD and place.exists() and Path(name).exists() and place.samefile(name):
-        raise UsageError(f"{place} is the input", hint="Name another file with --out")
+        raise UsageError(f"{place} is the input", hint="Name another place with --out")
 
 
 def check_folder(folder: Path) -> None:

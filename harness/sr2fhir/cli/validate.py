@@ -6,20 +6,21 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sr2fhir import toolchain
+from sr2fhir.cli.bundles import expand
 from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, add_version_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.engines import Engine
-from sr2fhir.errors import Sr2FhirError, UsageError
+from sr2fhir.errors import Sr2FhirError
 from sr2fhir.files import replace_file
-from sr2fhir.jsontext import JsonError, dumps, loads_strict
+from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import error_issue, listed, outcome, plural
+from sr2fhir.resources import read_resource
 from sr2fhir.runs import STANDARD, without_frames
-from sr2fhir.runs.sinks import BUNDLE, writing
+from sr2fhir.runs.sinks import writing
 from sr2fhir.settings import R5
 from sr2fhir.validation import ValidationIssue, validate
 
@@ -69,7 +70,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Validate, print the findings, and return the exit code."""
-    files = list(expand(arguments.inputs))
+    files = list(expand(arguments.inputs, JSON_HINT))
     engine = toolchain.make_engine(arguments.engine, engine_options(arguments))
     try:
         return Session(arguments, Terminal(sys.stdout)).run(files, engine)
@@ -154,44 +155,13 @@ def line_of(file: str, issue: ValidationIssue, number: int) -> str:
     return f"{issue.severity} x{number}  {issue.text}{excused}  first: {first}"
 
 
-def expand(names: Iterable[str]) -> Iterator[str]:
-    """Replace folders by the Bundles in them.
-
-    Raises
-    ------
-    UsageError
-        A name that does not exist, or a folder without Bundles.
-    """
-    for name in names:
-        path = Path(name)
-        if name == STANDARD or path.is_file():
-            yield name
-        elif not path.is_dir():
-            hint = "Give Bundles, or the folder that transform wrote"
-            raise UsageError("there is no such file", source=name, hint=hint)
-        elif found := sorted(path.rglob(f"*{BUNDLE}")):
-            yield from map(str, found)
-        else:
-            hint = f"Name the files themselves. {JSON_HINT}"
-            raise UsageError(f"no *{BUNDLE} in this folder", source=name, hint=hint)
-
-
 def check_file(file: str, engine: Engine, arguments: argparse.Namespace) -> tuple[ValidationIssue, ...]:
     """Parse a file strictly and validate it."""
     try:
         data = sys.stdin.buffer.read() if file == STANDARD else Path(file).read_bytes()
     except OSError as error:
         raise Sr2FhirError(f"cannot be read: {error.strerror}", source=file) from error
-    if data.lstrip()[:1] == b"<":
-        raise Sr2FhirError("this is XML, and only JSON can be validated here", source=file, hint=JSON_HINT)
-    try:
-        resource = loads_strict(data)
-    except JsonError as error:
-        raise Sr2FhirError(str(error), source=file, hint="Give FHIR resources as JSON") from error
-    if not isinstance(resource, dict) or "resourceType" not in resource:
-        raise Sr2FhirError(
-            "not a FHIR resource: resourceType is missing", source=file, hint="Give FHIR resources as JSON"
-        )
+    resource = read_resource(data, "validated", JSON_HINT)
     target = arguments.fhir or R5
     return validate(engine, resource, data, arguments.profile, strict=arguments.strict, target=target)
 

@@ -103,7 +103,10 @@ KINDS = {
         attribute="AccessionNumber",
         unmatched="unmatched-order",
         default_system=("ACSN", "--accession-system"),
-        display=(("code", "concept", "text"), ("code", "concept", "coding", 0, "display")),
+        display=(
+            *(("code", "concept", "text"), ("code", "concept", "coding", 0, "display")),
+            *(("code", "text"), ("code", "coding", 0, "display")),  # R4
+        ),
     ),
     # no `logical`: the profiles of Observation want a literal partOf
     "ImagingStudy": Kind("studies", ("create", "existing", "fixed"), attribute="StudyInstanceUID"),
@@ -115,11 +118,12 @@ KINDS = {
     # Tracking Unique Identifier (112040, DCM); the same lesion with another site stays apart (decision D34)
     "BodyStructure": Kind(identifier_type="112040", merges=False),
     "ImagingSelection": OWN,
+    "Basic": OWN,  # R4 has no ImagingSelection
     "Observation": OWN,
     "DiagnosticReport": OWN,
     "Provenance": OWN,
 }
-"""Each type of resource that the maps make, to how it is sent."""
+"""Each type of resource that the maps make, in any version of FHIR, to how it is sent."""
 
 CHOICES = {kind.option: (name, kind) for name, kind in KINDS.items() if kind.option}
 """Option to the type of resource that it is about."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,14 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, has_type, search
 
 _URI = "urn:ietf:rfc:3986"
+_URN = "urn:"
 _NOT_COMPARED = frozenset({"id", "meta"})
 # members of a resource that come before its identifiers
-_BEFORE = ("resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension")
-# R5 gives it no identifier to be found by
+_BEFORE = (
+    *("resourceType", "id", "meta", "implicitRules", "language", "text", "contained"),
+    *("extension", "modifierExtension"),
+)
+# FHIR gives it no identifier to be found by
 _WITHOUT_IDENTIFIER = frozenset({"Provenance"})
 _ONE_CHOICE = Policy("create")
 
@@ -215,6 +219,24 @@ def _identified(resource: JsonObject, own: JsonObject) -> JsonObject:
 
 def _compared(resource: JsonObject) -> JsonObject:
     return {name: value for name, value in resource.items() if name not in _NOT_COMPARED}
+
+
+def without(entries: list[JsonObject], left_out: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return entries in which references do not lead to others that are left out of the Bundle.
+
+    Only where they are addressed within the Bundle: a reference to a server leads to what is there.
+    """
+    packing = _Packing(Plan({}, "client", {}))
+    changes = {
+        entry["fullUrl"]: packing.logical(
+            KINDS.get(entry["resource"]["resourceType"], OWN), entry["resource"]
+        )
+        for entry in left_out
+        if str(entry.get("fullUrl")).startswith(_URN)
+    }
+    if not changes:
+        return entries
+    return [{**entry, "resource": _rewritten(entry["resource"], changes)} for entry in entries]
 
 
 # ---- references --------------------------------------------------------------------------------------------

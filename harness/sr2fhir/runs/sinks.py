@@ -89,8 +89,8 @@ class FileSink(SharedSink):
     is_file: bool = False
 
     def base(self, name: str) -> Path:
-        """Return the path to which the endings of the three files are added."""
-        return self.target.with_suffix("") if self.is_file else self.target / safe_path(name)
+        """Return the path to which the endings of the three files are added; a Bundle keeps its name."""
+        return self.target.with_suffix("") if self.is_file else self.target / safe_path(own_name(name))
 
     def write(self, result: Result) -> Written:
         """Write report, Bundle and outcome."""
@@ -183,6 +183,12 @@ def safe_path(name: str) -> Path:
     """Turn an input's name into a relative path that cannot lead out of the output folder."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return Path(*("_" if part == ".." else part.replace(":", "_") for part in parts or [UNNAMED]))
+
+
+def own_name(name: str) -> str:
+    """Return the name of an input without the ending that its Bundle gets; never nothing."""
+    stem = name.removesuffix(BUNDLE)
+    return name if stem.endswith("/") or not stem else stem
 
 
 def outcome_bytes(error: Exception) -> bytes:

@@ -69,13 +69,19 @@ class Task(NamedTuple):
     job: int = 0
 
 
-def make_work(settings: Settings, sink: Sink, engine: Engine) -> Callable[[Task], Done]:
+Step = Callable[[bytes, Engine, Settings, str], Result]
+"""What is done with the bytes of one input, which has a name."""
+
+
+def make_work(
+    settings: Settings, sink: Sink, engine: Engine, step: Step = transform
+) -> Callable[[Task], Done]:
     """Make the function that does the work of a process."""
-    return partial(work_on, settings, sink, engine)
+    return partial(work_on, settings, sink, engine, step)
 
 
-def work_on(settings: Settings, sink: Sink, engine: Engine, task: Task) -> Done:
-    """Transform one input and write what comes out.
+def work_on(settings: Settings, sink: Sink, engine: Engine, step: Step, task: Task) -> Done:
+    """Do one input and write what comes out.
 
     Raises
     ------
@@ -86,7 +92,7 @@ def work_on(settings: Settings, sink: Sink, engine: Engine, task: Task) -> Done:
     try:
         data = item.read(settings.limits)
         digest = digest_of(data)
-        result = transform(data, engine, settings, item.name)
+        result = step(data, engine, settings, item.name)
         written = sink.write(result)
         return Done(counted(result, written.where), digest, written, task.job)
     except (EngineUnavailableError, SetupError, BrokenPipeError):
