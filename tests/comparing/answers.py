@@ -7,7 +7,7 @@ end of a run tells which engines were compared and which could not be had, and w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from sr2fhir.comparing import compare, reach
 from sr2fhir.engines import EngineOptions, names
 from sr2fhir.errors import EngineUnavailableError
 
+from tests import hl7_process
 from tests.servers import hapi_jpa
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 REFERENCE = "embedded"
 OTHERS = tuple(name for name in names() if name != REFERENCE)
 ELSEWHERE = parsed(os.environ.get("SR2FHIR_TEST_ENGINES", "").split())
+# engine → what starts a server of the tests for it, and returns its URL
+SERVERS = {"hapi": lambda: hapi_jpa.server("comparing"), "validator": hl7_process.url}
 OPTIONS = EngineOptions(batch=True, timeout_s=60, settings={"install": "yes"})
 
 
@@ -37,20 +40,19 @@ def reached() -> Mapping[str, Engine | EngineUnavailableError]:
 
 
 def _reached(name: str) -> Engine | EngineUnavailableError:
-    """Return an engine, or why it is not available; `hapi` has the FHIR server of the tests."""
+    """Return an engine, or why it is not available; servers that do not run elsewhere are those of the tests."""
     url = ELSEWHERE.get(name)
-    if name == "hapi" and not url:
-        try:
-            url = hapi_jpa.server("comparing")
-        except hapi_jpa.UnavailableError as error:
-            return EngineUnavailableError(str(error))
+    try:
+        url = (url or SERVERS[name]()) if name in SERVERS else url
+    except (hapi_jpa.UnavailableError, hl7_process.UnavailableError) as error:
+        return EngineUnavailableError(str(error))
     return reach(name, replace(OPTIONS, url=url))
 
 
 def require(name: str, engines: Mapping[str, Engine]) -> Engine:
     """Return an engine; where it is not available skip the test, or fail where all have to run."""
     if name not in engines:
-        has_to_run = name == "hapi" and os.environ.get("SR2FHIR_TEST_ONLINE")
+        has_to_run = name in SERVERS and os.environ.get("SR2FHIR_TEST_ONLINE")
         (pytest.fail if has_to_run else pytest.skip)(f"{name}: {reached()[name]}")
     return engines[name]
 
@@ -86,14 +88,20 @@ def check_one_answer(rendering: Rendering, engine: Engine, others: Mapping[str, 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which engines were compared, where tests did."""
-    ran = [each for reports in terminalreporter.stats.values() for each in reports if hasattr(each, "nodeid")]
-    if any(each.nodeid.startswith(("tests/rows/", "tests/comparing/")) for each in ran):
-        for name in OTHERS:
-            if name == "hapi" and not (ELSEWHERE.get(name) or hapi_jpa.has_started()):
-                terminalreporter.write_line(f"engine {name}: not compared: no test asked for its server")
-                continue
-            engine = reached()[name]
-            missing = isinstance(engine, EngineUnavailableError)
-            said = f"not compared: {engine}" if missing else f"compared with {REFERENCE}"
-            terminalreporter.write_line(f"engine {name}: {said}")
+    """Say which engines were compared, by what became of the tests that do so."""
+    stated = (each for reports in terminalreporter.stats.values() for each in reports)
+    ran = [each for each in stated if isinstance(each, pytest.TestReport)]
+    here = [each for each in ran if each.nodeid.startswith(("tests/rows/", "tests/comparing/"))]
+    for name in OTHERS if here else ():
+        of_engine = [each for each in here if each.nodeid.endswith(f"[{name}]")]
+        terminalreporter.write_line(f"engine {name}: {_became(of_engine)}")
+
+
+def _became(reports: Sequence[pytest.TestReport]) -> str:
+    """Say what became of the tests of an engine; one that was skipped says why."""
+    if any(each.failed for each in reports):
+        return f"differs from {REFERENCE}, or failed"
+    if any(each.passed and each.when == "call" for each in reports):
+        return f"compared with {REFERENCE}"
+    skipped = next((each.longrepr for each in reports if isinstance(each.longrepr, tuple)), None)
+    return f"not compared: {skipped[2] if skipped else 'no test that ran compares it'}"

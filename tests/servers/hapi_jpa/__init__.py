@@ -137,11 +137,6 @@ def required(name: str, **settings: Any) -> str:
         (pytest.fail if os.environ.get("SR2FHIR_TEST_ONLINE") else pytest.skip)(f"no FHIR server: {error}")
 
 
-def has_started() -> bool:
-    """Tell whether some process of this run has asked for a server."""
-    return (Path(_run[_FOLDER]) / "java.json").is_file()
-
-
 @cache
 def _root() -> str:
     """Return the URL of the Java process of this run, which is started by who asks first."""
