@@ -19,14 +19,14 @@ def filled(members: JsonObject) -> JsonObject:
     return {name: value for name, value in members.items() if value or value is False}
 
 
-def traced(members: JsonObject, places: Mapping[str, str | Sequence[str]]) -> JsonObject:
+def traced(members: JsonObject, lineage: Mapping[str, str | Sequence[str]]) -> JsonObject:
     """Return the members that have a value, each named primitive followed by where it comes from.
 
     Parameters
     ----------
     members
         Values by name.
-    places
+    lineage
         Position or keyword path of a primitive by its name; one for each value where it repeats.
 
     Examples
@@ -37,15 +37,15 @@ def traced(members: JsonObject, places: Mapping[str, str | Sequence[str]]) -> Js
     found: JsonObject = {}
     for name, value in filled(members).items():
         found[name] = value
-        if name in places:
-            found[f"_{name}"] = _lineage(places[name], value)
+        if name in lineage:
+            found[f"_{name}"] = _ids(lineage[name], value)
     return found
 
 
-def _lineage(places: str | Sequence[str], value: object) -> object:
+def _ids(lineage: str | Sequence[str], value: object) -> object:
     if not isinstance(value, list):
-        return {"id": places}
-    return [{"id": place} for place in ([places] * len(value) if isinstance(places, str) else places)]
+        return {"id": lineage}
+    return [{"id": each} for each in ([lineage] * len(value) if isinstance(lineage, str) else lineage)]
 
 
 def joined(*sources: str) -> str:

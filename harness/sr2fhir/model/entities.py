@@ -287,15 +287,15 @@ def _described(children: list[Item], kind: str) -> tuple[JsonObject, list[Item]]
     fields = _FIELDS[kind]
     body: JsonObject = {}
     used: list[Item] = []
-    places: dict[str, str] = {}
+    lineage: dict[str, str] = {}
     for child in children:
         field = next((fields[term] for term in child.terms if term in fields), None)
         value = _CONVERSIONS.get(field or "", text_of)(child) if field else None
         if field and value and (field == "identifier" or field not in body):
             body[field] = [*body.get(field, []), value] if field == "identifier" else value
-            places[field] = child.position
+            lineage[field] = child.position
             used.append(child)
-    primitives = {name: places[name] for name in _DISTINGUISHING if name in places}
+    primitives = {name: lineage[name] for name in _DISTINGUISHING if name in lineage}
     return traced({name: body.get(name) for name in _ORDER}, primitives), used
 
 

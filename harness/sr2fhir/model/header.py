@@ -391,9 +391,9 @@ class _Reader:
         return {"id": request_id(self._env.ids, numbers, order, f"{_REQUESTS}.{n}"), **order}
 
 
-def request_id(ids: Ids, numbers: list[JsonObject], order: JsonObject, place: str) -> str:
+def request_id(ids: Ids, numbers: list[JsonObject], order: JsonObject, where: str) -> str:
     """Return the id of an order; one of its content where another order has its first number."""
-    return ids.unique(ids.of(numbers, place, "request"), ids.content("request", ids.study, order))
+    return ids.unique(ids.of(numbers, where, "request"), ids.content("request", ids.study, order))
 
 
 def _said(order: JsonObject) -> JsonObject:

@@ -67,9 +67,9 @@ class Ids:
         self._items: dict[str, str] = {}
         self._given: set[str] = set()
 
-    def at(self, place: str, role: Role) -> str:
+    def at(self, where: str, role: Role) -> str:
         """Return the id of what stands at a content item identifier or keyword path."""
-        return _uuid(self.document, place, role)
+        return _uuid(self.document, where, role)
 
     def item(self, identifier: str) -> str:
         """Return the id of a content item, by its content item identifier."""
@@ -77,13 +77,13 @@ class Ids:
             self._items[identifier] = self.at(identifier, "item")
         return self._items[identifier]
 
-    def of(self, identifiers: Sequence[JsonObject], place: str, role: Role) -> str:
-        """Return the id of what identifiers name: the first with a system, else the first, else the place."""
+    def of(self, identifiers: Sequence[JsonObject], where: str, role: Role) -> str:
+        """Return the id by the first identifier with a system, else by the first, else by where it stands."""
         named = self.named(identifiers, role)
         if named:
             return named
         value = next((each["value"] for each in identifiers if each.get("value")), None)
-        return _uuid(self.study, value, role) if value else self.at(place, role)
+        return _uuid(self.study, value, role) if value else self.at(where, role)
 
     def named(self, identifiers: Iterable[JsonObject], role: Role) -> str | None:
         """Return the id of what the first identifier with a system names; None where none has one."""

@@ -432,9 +432,9 @@ class _Reader:
         """Return the id of the person; none where there is neither a name nor an identifier."""
         name, identification, organization = tags
         text = item.text(name)
-        place = f"{path}.{keyword_path(name)}"
-        named = human_names(text, place) if text else []
-        report_further_persons(text or "", place, self._log)
+        where = f"{path}.{keyword_path(name)}"
+        named = human_names(text, where) if text else []
+        report_further_persons(text or "", where, self._log)
         identified = f"{path}.{keyword_path(identification)}"
         numbers = [
             filled({"id": identified, "system": coding.get("system"), "value": coding["code"]})
@@ -451,8 +451,8 @@ class _Reader:
         uid = item.text(_DEVICE_UID)
         body: JsonObject = {"identifier": uid_identifier(uid, f"{path}.DeviceUID")} if uid else {}
         texts = {name: item.text(number) for name, number in _DEVICE_TEXTS.items()}
-        places = {name: f"{path}.{keyword_path(number)}" for name, number in _DEVICE_TEXTS.items()}
-        body |= traced(texts, places)
+        lineage = {name: f"{path}.{keyword_path(number)}" for name, number in _DEVICE_TEXTS.items()}
+        body |= traced(texts, lineage)
         return [self._parties.device(body, role)] if body else []
 
 

@@ -84,11 +84,11 @@ def _provenance(env: Environment, issued: Moment | None, performers: Collection[
 def _occurred(env: Environment) -> JsonObject:
     """Return when the document was verified: one time, or the first and the last of several."""
     items = enumerate(env.header.items(tag(_VERIFIERS)), 1)
-    places = ((item, f"{_VERIFIERS}.{n}.{_VERIFIED}") for n, item in items)
+    dated = ((item, f"{_VERIFIERS}.{n}.{_VERIFIED}") for n, item in items)
     stated = [
-        Moment(value, place)
-        for item, place in places
-        if (value := env.clock.date_time(item.text(tag(_VERIFIED)), place))
+        Moment(value, where)
+        for item, where in dated
+        if (value := env.clock.date_time(item.text(tag(_VERIFIED)), where))
     ]
     if not stated:
         return {}

@@ -191,11 +191,11 @@ class Clock:
         self._stated = offset(stated) if stated else None
         self._zone = zone(configured) if configured else None
         self._log = log
-        place = "TimezoneOffsetFromUTC"
+        where = "TimezoneOffsetFromUTC"
         if stated and self._stated is None:
-            log.add("warning", "invalid-value", place, "the offset from UTC is not one")
+            log.add("warning", "invalid-value", where, "the offset from UTC is not one")
         elif stated and ":" in stated:
-            log.add("warning", "non-conformant-value", place, _PLAIN)
+            log.add("warning", "non-conformant-value", where, _PLAIN)
 
     def date(self, text: str | None, where: str) -> str | None:
         """Return a DA value as a date, with a finding where it is none."""

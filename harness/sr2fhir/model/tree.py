@@ -249,11 +249,11 @@ def _followed(item: Item, by_position: Mapping[str, Item]) -> Item | None:
     seen: set[str] = {item.position}
     current = item
     while current.reference is not None:
-        place = written(current.reference)
-        if place in seen or place not in by_position:
+        position = written(current.reference)
+        if position in seen or position not in by_position:
             return None
-        seen.add(place)
-        current = by_position[place]
+        seen.add(position)
+        current = by_position[position]
     return current
 
 

@@ -126,7 +126,7 @@ class Sites:
         if known:
             self._log.add("warning", "conflict", of.position, _ANOTHER_SITE)
             # two resources with one identifier would have a server refuse each later report of the lesion
-            self._uses.same.update(_places(stated.pop("trackingUid"), known[0]["trackingUid"]))
+            self._uses.same.update(_equal_parts(stated.pop("trackingUid"), known[0]["trackingUid"]))
         made = self._ids.lesion(self._patient, uid) if uid and not known else None
         entry = {"id": made or self._ids.at(of.identifier, "finding-site"), **stated}
         known.append(entry)
@@ -151,7 +151,7 @@ class Sites:
         for one in stated:
             other = next((each for each in held if bare(each) == bare(one)), None)
             if other:
-                self._uses.same.update(_places(one, other))
+                self._uses.same.update(_equal_parts(one, other))
 
     def _is_another_name(self, child: Item, entry: JsonObject) -> bool:
         """Tell whether a Tracking Identifier is another one than that of the lesion, and report it."""
@@ -287,16 +287,16 @@ def _code_key(concept: JsonObject) -> tuple[object, ...]:
     return (coding.get("system"), coding.get("code")) if "code" in coding else (concept.get("text"),)
 
 
-def _places(value: Any, earlier: Any) -> Iterator[tuple[str, str]]:
+def _equal_parts(value: Any, earlier: Any) -> Iterator[tuple[str, str]]:
     """Yield where each part of a value comes from, with where an equal value does."""
     if isinstance(value, dict) and isinstance(earlier, dict):
         if "id" in value and "id" in earlier:
             yield value["id"], earlier["id"]
         for name in value:
-            yield from _places(value[name], earlier.get(name))
+            yield from _equal_parts(value[name], earlier.get(name))
     elif isinstance(value, list) and isinstance(earlier, list):
         for one, other in zip(value, earlier, strict=False):
-            yield from _places(one, other)
+            yield from _equal_parts(one, other)
 
 
 def _language(scope: Scope) -> JsonObject:

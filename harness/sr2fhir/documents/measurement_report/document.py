@@ -158,8 +158,9 @@ def of_header_patient(found: Mapping[Item, str], foreign: Collection[Item]) -> d
 def _unit(env: Environment, head: Header) -> str:
     """Return the id of the device that holds where the content tree names none.
 
-    It is a participating device, else the equipment. Participants are read for their id alone: persons and
-    devices of the content tree come before them.
+    It is a participating device, else the equipment. Participants are read here for their id alone, since an
+    algorithm states its parent. They are collected after the content tree, whose persons and devices come
+    first: that decides their order, and which one is said to repeat the other.
     """
     ids = Ids(env.ids.document, env.ids.study)
     found = participants(env.header, env.codes, Parties(ids, head.equipment, Uses()), FindingLog())
