@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sr2fhir.dicomweb import base_url
 from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, choices, policy
-from sr2fhir.settings import TARGETS, Target
+from sr2fhir.settings import SELECTIONS, TARGETS, Target
 from sr2fhir.written import Written, read_table, uri
 
 if TYPE_CHECKING:
@@ -130,6 +130,12 @@ def check_steps(target: Target) -> None:
         )
 
 
+def _selections(value: object) -> str:
+    if value not in SELECTIONS:
+        raise ValueError(f"not one of {', '.join(SELECTIONS)}")
+    return str(value)
+
+
 def _policy(option: str, value: object) -> str:
     policy(option, str(value))
     return str(value)
@@ -159,6 +165,7 @@ _EITHER = "Write true or false, without quotation marks"
 
 KEYS = {
     "fhir": Key("target", "target", named_target, f"Choose {' or '.join(TARGETS)}"),
+    "selections": Key("target", "selections", _selections, f"Choose {' or '.join(SELECTIONS)}"),
     **{
         name: Key("packaging", name, partial(_policy, name), f"Choose {choices(name)}")
         for name in ("patients", "orders", "studies")

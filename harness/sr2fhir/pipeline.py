@@ -36,7 +36,7 @@ from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.attributes import Attributes
 from sr2fhir.outcome import finding_issue, listed, outcome, require
 from sr2fhir.packaging import Format, Packaging
-from sr2fhir.settings import R5, Target
+from sr2fhir.settings import R5, Selections, Target
 from sr2fhir.validation import ValidationIssue, validate
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Settings:
         Which kinds of documents are taken.
     target
         Version of FHIR.
+    selections
+        `none` to leave out ImagingSelections in a version that has no such type.
     packaging
         How Bundles are to travel.
     format
@@ -76,13 +78,15 @@ class Settings:
     Raises
     ------
     UsageError
-        A transaction is asked for in the form `ig-literal`, or XML without lxml (the extra `xml`).
+        A transaction is asked for in the form `ig-literal`, XML without lxml (the extra `xml`), or no
+        selections in a version of FHIR that has them.
     """
 
     options: RenderOptions = field(default_factory=RenderOptions)
     limits: Limits | None = None
     document_types: tuple[DocumentType, ...] = documents.TYPES
     target: Target = R5
+    selections: Selections = "basic"
     packaging: Packaging = field(default_factory=Packaging)
     format: Format = "json"
     keep_lineage: bool = False
@@ -109,8 +113,13 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what cannot go together, or needs a part that is not installed."""
         self.packaging.check_form(self.options.form)
+        self.steps()
         if self.format == "xml":
             require("lxml")
+
+    def steps(self) -> Target:
+        """Return the version of FHIR with the step maps that are to lead there."""
+        return self.target if self.selections == "basic" else self.target.without_selections()
 
 
 @dataclass(frozen=True)
@@ -288,7 +297,7 @@ def accounted(made: bytes, rendering: Rendering, engine: Engine, settings: Setti
 
     A refusal names the engine.
     """
-    target = settings.target
+    target = settings.steps()
     steps = Steps(target, partial(in_version, engine=engine, target=target)) if target.step_maps else None
     try:
         return finish(made, rendering, keep_lineage=settings.keep_lineage, steps=steps)

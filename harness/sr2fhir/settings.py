@@ -6,7 +6,10 @@ finished R5 Bundle into one of that version.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from sr2fhir.errors import UsageError
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
 
@@ -18,6 +21,10 @@ def is_known_system(system: str | None) -> bool:
     """Tell whether a system says who gave an identifier; two sites may use one designator."""
     return bool(system) and not str(system).startswith(PRIVATE_SYSTEM)
 
+
+Selections = Literal["basic", "none"]
+SELECTIONS: tuple[Selections, ...] = get_args(Selections)
+"""What a version of FHIR without ImagingSelection has in its place."""
 
 ENGINE_VARIABLE = "SR2FHIR_ENGINE"
 URL_VARIABLE = "SR2FHIR_ENGINE_URL"
@@ -41,6 +48,8 @@ class Target:
         Name of the folder of these maps, below `maps/`; None for R5, to which all other maps belong.
     leaves_out
         Types of resources of R5 that they may leave out.
+    map_without_selections
+        Canonical URL of the step map that leaves out selections, which the version has no type for.
     """
 
     name: str
@@ -49,6 +58,23 @@ class Target:
     step_maps: tuple[str, ...] = ()
     folder: str | None = None
     leaves_out: frozenset[str] = frozenset()
+    map_without_selections: str | None = None
+
+    def without_selections(self) -> Target:
+        """Return the version without ImagingSelections.
+
+        Raises
+        ------
+        UsageError
+            It has the type ImagingSelection.
+        """
+        if self.map_without_selections is None:
+            raise UsageError(
+                f"FHIR {self.name} has ImagingSelection: selections are not left out",
+                hint="Leave `selections` out, or choose FHIR R4",
+            )
+        step_maps = (self.map_without_selections,)
+        return replace(self, step_maps=step_maps, leaves_out=self.leaves_out | {"ImagingSelection"})
 
     @property
     def core_package(self) -> str:
@@ -72,10 +98,12 @@ R4 = Target(
     ("hl7.fhir.r4.core", _TERMINOLOGY, _EXTENSIONS),
     step_maps=(f"{CANONICAL}/StructureMap/R4Bundle",),
     folder="r4",
+    map_without_selections=f"{CANONICAL}/StructureMap/R4BundleWithoutSelections",
 )
 TARGETS = {target.name: target for target in (R5, R4)}
 
 
 def target_of(map_url: str) -> Target:
     """Return the version of FHIR of which a map makes resources."""
-    return next((target for target in TARGETS.values() if map_url in target.step_maps), R5)
+    makers = {target: (*target.step_maps, target.map_without_selections) for target in TARGETS.values()}
+    return next((target for target, maps in makers.items() if map_url in maps), R5)

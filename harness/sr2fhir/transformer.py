@@ -16,7 +16,7 @@ from sr2fhir.errors import UsageError
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.pipeline import Result, Settings, Source, transform
-from sr2fhir.settings import Target
+from sr2fhir.settings import Selections, Target
 
 
 class Transformer:
@@ -36,6 +36,8 @@ class Transformer:
         How large and how deep an input may be.
     target
         Version of FHIR, or its name: a key of `sr2fhir.settings.TARGETS`.
+    selections
+        `none` to leave out ImagingSelections in FHIR R4, which has no such type; else each is a Basic.
     keep_lineage
         Leave the ids in the Bundle by which each element names the content item it came from.
     validate
@@ -48,8 +50,8 @@ class Transformer:
     Raises
     ------
     UsageError
-        A transaction is asked for in the form `ig-literal`, options for an engine that is made already, or a
-        version of FHIR that is not known.
+        A transaction is asked for in the form `ig-literal`, options for an engine that is made already, a
+        version of FHIR that is not known, or no selections in one that has them.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Transformer:
         packaging: Packaging | None = None,
         limits: Limits | None = None,
         target: str | Target | None = None,
+        selections: Selections | None = None,
         keep_lineage: bool | None = None,
         validate: bool | None = None,
         format: Format | None = None,
@@ -76,6 +79,7 @@ class Transformer:
             "packaging": packaging,
             "limits": limits,
             "target": named_target(target) if isinstance(target, str) else target,
+            "selections": selections,
             "keep_lineage": keep_lineage,
             "validate": validate,
             "format": format,

@@ -18,8 +18,8 @@ EXAMPLES = {"test_specification.py", "test_row_table.py"}  # they cite what does
 
 # "D4", but no part of a longer word, number, code or path
 DECISION = re.compile(r"(?<![\w.#/$-])D([1-9][0-9]?)(?![\w-]|\.[0-9])")
-# "3.8.02", but no part of a UID or of a version
-ROW = re.compile(r"(?<![\w.])(3\.(?:1[01]|[1-9])\.[0-9]{2})(?!\.?[0-9])")
+# "3.8.02" or "7.1.02", but no part of a UID or of a version
+ROW = re.compile(r"(?<![\w.])((?:3\.(?:1[01]|[1-9])|7\.1)\.[0-9]{2})(?!\.?[0-9])")
 _NUMBER = r"[1-9](?:\.[0-9]{1,2})?(?![0-9.]*[0-9])"
 # "section 3.7", "sections 3.3, 3.4", "mapping specification, 3.1 and 6"; not a section of PS3.5 or of another standard
 SECTION = re.compile(
@@ -81,7 +81,7 @@ def is_built(body: str) -> bool:
 
 
 def rows() -> list[str]:
-    return re.findall(r"^\| (3\.[0-9]+\.[0-9]{2}) \|", text(), re.MULTILINE)
+    return re.findall(r"^\| ([37]\.[0-9]+\.[0-9]{2}) \|", text(), re.MULTILINE)
 
 
 def sections() -> list[str]:

@@ -21,7 +21,7 @@ ROWS = pytest.StashKey[dict[str, bool]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "row(id, ...): shows these rows of the mapping specification, section 3"
+        "markers", "row(id, ...): shows these rows of the mapping specification, sections 3 and 7"
     )
     config.stash[ROWS] = {}
     config.pluginmanager.register(Results(config.stash[ROWS]))
@@ -64,11 +64,12 @@ def checked_against(published: Path) -> str:
 
 
 def summaries(results: dict[str, bool], sections: Iterable[rows.Section]) -> Iterator[str]:
-    """Count the rows of section 3, and those of each further type of document."""
+    """Count the rows of section 3, and those of each section of its own, by its title."""
     groups: dict[str, list[rows.Row]] = {}
     for section in sections:
-        numbered = section.number[0].isdecimal()
-        groups.setdefault("spec section 3" if numbered else section.title.lower(), []).extend(section.rows)
+        title = section.title if section.title.isupper() else section.title.lower()
+        name = "spec section 3" if section.number.startswith("3.") else title
+        groups.setdefault(name, []).extend(section.rows)
     for what, known in groups.items():
         yield f"rows of {what}: {summary(results, known)}"
 

@@ -17,7 +17,7 @@ from sr2fhir.errors import UsageError
 from sr2fhir.jsontext import NumberText
 from sr2fhir.packaging import IDS, Packaging, version_of
 from sr2fhir.packaging.policies import choices
-from sr2fhir.settings import R5, TARGETS
+from sr2fhir.settings import R5, SELECTIONS, TARGETS
 from sr2fhir.written import read_systems, read_table, uri
 
 if TYPE_CHECKING:
@@ -51,6 +51,15 @@ def add_version_option(command: argparse.ArgumentParser, about: str) -> None:
     """Add the option that chooses a version of FHIR."""
     command.add_argument(
         "--fhir", type=argument(named_target), metavar="VERSION", help=f"{about}: {', '.join(TARGETS)}"
+    )
+
+
+def add_selections_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that says what becomes of selections in FHIR R4."""
+    command.add_argument(
+        "--selections",
+        choices=SELECTIONS,
+        help="with --fhir R4, which has no ImagingSelection: a Basic for each, or none (default: basic)",
     )
 
 
@@ -187,6 +196,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         options=replace(site.options, **given(stated)),
         packaging=packaging(arguments, site.packaging) if "bundle" in arguments else site.packaging,
         target=vars(arguments).get("fhir") or site.target,
+        selections=vars(arguments).get("selections") or site.selections,
     )
 
 

@@ -18,6 +18,7 @@ from sr2fhir.cli.options import (
     add_engine_option,
     add_packaging_options,
     add_render_options,
+    add_selections_option,
     add_version_option,
     count,
     engine_options,
@@ -95,6 +96,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         f" (default: {LEASE_S:g})",
     )
     add_version_option(command, f"version of FHIR of the Bundles (default: {R5.name})")
+    add_selections_option(command)
     command.add_argument(
         "--format",
         choices=FORMATS,

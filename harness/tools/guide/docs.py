@@ -17,6 +17,7 @@ from pathlib import Path
 from sr2fhir.errors import Sr2FhirError
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout, layout
+from sr2fhir.settings import TARGETS
 
 from tools.guide import resources, rows
 from tools.guide.mapping import Form, Pages
@@ -33,10 +34,12 @@ def library(places: Layout) -> Library:
     SetupError
         Set-up has not compiled them.
     """
-    core = resources.read(places.core).content["entry"]
-    definitions = [each.content for each in resources.definitions(places)]
-    types = Types([*(entry["resource"] for entry in core), *definitions])
-    return Library((each.content for each in resources.structure_maps(places)), types)
+    # R5 last: of what two versions call the same, its definition is taken
+    files = [*(places.step_definitions(each.folder) for each in TARGETS.values() if each.folder), places.core]
+    core = [entry["resource"] for file in files for entry in resources.read(file).content["entry"]]
+    types = Types([*core, *(each.content for each in resources.definitions(places))])
+    maps = [*resources.structure_maps(places), *resources.step_maps(places)]
+    return Library((each.content for each in maps), types)
 
 
 def write(places: Layout, folder: Path) -> None:

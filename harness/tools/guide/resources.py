@@ -9,6 +9,7 @@ from pathlib import Path
 from sr2fhir.errors import SetupError
 from sr2fhir.jsontext import JsonObject, dumps, loads_strict
 from sr2fhir.paths import Layout
+from sr2fhir.settings import TARGETS
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,18 @@ def structure_maps(places: Layout) -> list[Resource]:
         Set-up has not compiled them.
     """
     return read_all(places.compiled_maps.glob("*.json"), "maps")
+
+
+def step_maps(places: Layout) -> list[Resource]:
+    """Read the compiled maps that lead from R5 to another version of FHIR.
+
+    Raises
+    ------
+    SetupError
+        Set-up has not compiled them.
+    """
+    folders = [places.step_maps(target.folder) for target in TARGETS.values() if target.folder]
+    return read_all((path for folder in folders for path in folder.glob("*.json")), "step maps")
 
 
 def map_sources(places: Layout) -> dict[str, Path]:

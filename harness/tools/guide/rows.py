@@ -16,6 +16,8 @@ CLASSES: Mapping[str, str] = {
     "SUPP": "reaches an element of ours, which the profiles allow",
     "CONTEXT": "is structure, or used up on the way",
     "UNM": "reaches no element, and is reported",
+    "NATIVE": "another version of FHIR has the element, or another in its place",
+    "EXT": "another version of FHIR has no such element: an extension",
 }
 MARKER = "row"
 FOLDER = Path("tests/rows")
