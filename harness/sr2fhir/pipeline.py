@@ -29,7 +29,7 @@ from sr2fhir.accounting.classify import source_of
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
-from sr2fhir.errors import OutputError, Sr2FhirError
+from sr2fhir.errors import OutputError, Sr2FhirError, UsageError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import dumps
 from sr2fhir.model import Rendering, RenderOptions
@@ -119,7 +119,13 @@ class Settings:
 
     def steps(self) -> Target:
         """Return the version of FHIR with the step maps that are to lead there."""
-        return self.target if self.selections == "basic" else self.target.without_selections()
+        chosen = self.target if self.selections == "basic" else self.target.without_selections()
+        if chosen is None:
+            raise UsageError(
+                f"FHIR {self.target.name} has ImagingSelection: selections are not left out",
+                hint="Choose FHIR R4, or leave `selections` out",
+            )
+        return chosen
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from sr2fhir.errors import UsageError
-
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
 
 PRIVATE_SYSTEM = "urn:x-dicom-csd:"
@@ -60,19 +58,10 @@ class Target:
     leaves_out: frozenset[str] = frozenset()
     map_without_selections: str | None = None
 
-    def without_selections(self) -> Target:
-        """Return the version without ImagingSelections.
-
-        Raises
-        ------
-        UsageError
-            It has the type ImagingSelection.
-        """
+    def without_selections(self) -> Target | None:
+        """Return the version without ImagingSelections; None if it has that type."""
         if self.map_without_selections is None:
-            raise UsageError(
-                f"FHIR {self.name} has ImagingSelection: selections are not left out",
-                hint="Leave `selections` out, or choose FHIR R4",
-            )
+            return None
         step_maps = (self.map_without_selections,)
         return replace(self, step_maps=step_maps, leaves_out=self.leaves_out | {"ImagingSelection"})
 
