@@ -545,7 +545,7 @@ def test_an_observation_is_the_same(step: Step) -> None:
             referenceRange=[{"low": {"value": N("1.0")}, "text": "normal"}],
             hasMember=[ref("Observation", "m")],
             derivedFrom=[ref("Observation", "o"), ref("ImagingStudy", "s")],
-            component=[{"id": "1.5.1", "code": LUNG, "valueQuantity": {"value": N("3.10")}}],
+            component=[{"id": "1.5.1", "code": LUNG, "valueQuantity": {"value": N("3.10")}}, {"code": LEFT}],
         ),
     )
 
@@ -850,6 +850,7 @@ def test_the_studies_of_a_report(step: Step) -> None:
     assert made == r5("DiagnosticReport", **known, status="partial", imagingStudy=[study])
     (made,) = step(r5("DiagnosticReport", code=LUNG, status="modified"))
     assert made["status"] == "amended"
+    same(step, r5("DiagnosticReport", code=LUNG, _status={"extension": absent("unknown")}))
 
 
 @pytest.mark.row("7.1.25")
