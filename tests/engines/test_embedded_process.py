@@ -63,12 +63,12 @@ def test_a_document_whose_process_dies_is_tried_once_more(
     expected = own.transform(document, ENTRY_MAP)
     asked, request = [], Connection.request
 
-    def dying(self: Connection, *arguments: object) -> bytes:
+    def dying(self: Connection, *arguments: object, **named: object) -> bytes:
         asked.append(pid_of(self))
         if len(asked) == 1:
             os.kill(asked[0], signal.SIGSTOP)  # so that it cannot answer before it dies
             os.kill(asked[0], signal.SIGKILL)
-        return request(self, *arguments)  # type: ignore[arg-type]
+        return request(self, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Connection, "request", dying)
     assert own.transform(document, ENTRY_MAP) == expected
@@ -80,7 +80,7 @@ def test_a_document_that_two_processes_die_of_is_the_only_one_that_fails(
 ) -> None:
     expected = own.transform(document, ENTRY_MAP)
 
-    def dying(self: Connection, *_: object) -> bytes:
+    def dying(self: Connection, *_: object, **named: object) -> bytes:
         raise ConnectionLostError
 
     with monkeypatch.context() as patch:
