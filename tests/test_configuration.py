@@ -11,9 +11,11 @@ from sr2fhir import Packaging, RenderOptions, Settings, Transformer
 from sr2fhir.configuration import KEYS, shown
 from sr2fhir.dicom import Limits
 from sr2fhir.errors import UsageError
+from sr2fhir.settings import R4
 
 WHOLE = """
 # Comments may name keys: orders = "none"
+fhir = "R4"
 patients = "existing"
 orders = "create"
 studies = "fixed=ImagingStudy/1"
@@ -51,6 +53,7 @@ def file(tmp_path: Path) -> Path:
 def test_everything_that_a_file_may_hold(file: Path) -> None:
     file.write_text(WHOLE)
     settings = Settings.read(file)
+    assert settings.target is R4
     assert settings.packaging == Packaging(
         patients="existing", orders="create", studies="fixed=ImagingStudy/1", ids="server"
     )

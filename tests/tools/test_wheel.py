@@ -30,8 +30,12 @@ def test_it_carries_what_set_up_compiles(built: Path) -> None:
         assert archive.read(f"{below}/{COMPILED}/engine/core.json") == places.core.read_bytes()
         assert archive.read(f"{below}/{COMPILED}/engine/map-index.json") == places.map_index.read_bytes()
         for folder in (places.definitions, places.compiled_maps):
-            for path in folder.glob("*.json"):
-                assert archive.read(f"{below}/{COMPILED}/{folder.name}/{path.name}") == path.read_bytes()
+            for path in folder.rglob("*.json"):
+                name = path.relative_to(folder).as_posix()
+                assert archive.read(f"{below}/{COMPILED}/{folder.name}/{name}") == path.read_bytes()
+        assert f"{below}/{COMPILED}/maps/r4/R4Bundle.json" in names
+        for path in places.step_products("r4"):
+            assert archive.read(f"{below}/{COMPILED}/engine/{path.name}") == path.read_bytes()
     assert not [name for name in names if "__pycache__" in name or "_cache/" in name]
     assert {"sr2fhir/py.typed", "sr2fhir/model/languages.json"} <= names
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
@@ -51,7 +55,9 @@ def test_a_checkout_as_it_is_makes_no_wheel(tmp_path: Path) -> None:
 
 def test_an_installed_package_compiles_nothing(tmp_path: Path) -> None:
     installed = Layout(tmp_path / DATA, tmp_path / "home", tmp_path / DATA / COMPILED)
-    assert [step.name for step in steps_for(installed)] == ["java", "jars", "overlay", "packages", "classes"]
+    assert [step.name for step in steps_for(installed)] == [
+        *("java", "jars", "overlay", "packages", "built", "classes")
+    ]
     assert installed.definitions == tmp_path / DATA / COMPILED / "definitions"
     assert installed.jars == tmp_path / "home" / "jars"
     assert len(steps_for(layout())) > 5
@@ -107,3 +113,12 @@ def test_it_sets_itself_up_at_first_use_and_transforms(
     assert done.returncode == 0, done.stderr.decode()
     assert b"set-up 1/" in done.stderr
     assert done.stdout == Transformer(engine).transform(sample).json
+    done = subprocess.run(
+        [*command, "--fhir", "R4", "--validate"],
+        cwd=tmp_path,
+        env=bare(tmp_path),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == Transformer(engine, target="R4").transform(sample).json
