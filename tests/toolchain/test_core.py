@@ -98,7 +98,7 @@ def definitions(name: str) -> dict[str, dict[str, Any]]:
 
 def test_those_of_r4_stand_beside_those_of_r5_and_lead_to_each_other() -> None:
     made = definitions("r4.json")
-    assert all(url == R4.definitions_url + each["type"] for url, each in made.items())
+    assert all(url.startswith(R4.definitions_url) for url in made)
     assert R4.definitions_url == "http://hl7.org/fhir/4.0/StructureDefinition/"
     patient = made[R4.definitions_url + "Patient"]
     assert patient["fhirVersion"] == "4.0.1"

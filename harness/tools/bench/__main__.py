@@ -19,7 +19,7 @@ from sr2fhir.paths import layout
 from tools.bench import machine
 from tools.bench.figures import Figure
 
-BENCHMARKS = ("cold", "warm", "batch", "scaling")
+BENCHMARKS = ("cold", "warm", "batch", "scaling", "r4")
 WIDTH = 120
 VERDICTS = {True: "met", False: "MISSED", None: ""}
 DIGITS = {"ms": 1, "MB": 0}
