@@ -222,6 +222,14 @@ def test_every_sample_is_written_as_xml(engine: Engine, samples: list[Path], kee
         assert not etree.fromstring(result.xml).xpath("//*[@value]/*[local-name()='id']")
 
 
+def test_every_sample_is_written_as_xml_of_r4(engine: Engine, samples: list[Path]) -> None:
+    transformer = sr2fhir.Transformer(engine, target="R4", format="xml")
+    for sample in samples:
+        result = transformer.transform(sample)
+        assert result.xml is not None
+        verify(loads_strict(result.json), result.xml)
+
+
 def test_json_is_the_same_whether_xml_is_wanted_or_not(engine: Engine, samples: list[Path]) -> None:
     plain = sr2fhir.Transformer(engine).transform(samples[0])
     both = sr2fhir.Transformer(engine, format="xml").transform(samples[0])
