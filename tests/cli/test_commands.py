@@ -413,3 +413,21 @@ def test_a_part_that_is_not_installed_names_the_extra_that_brings_it(
         in done.stdout + done.stderr
     )
     assert "report it" not in done.stdout + done.stderr
+
+
+def test_a_version_of_fhir_that_is_not_made_is_named_with_those_that_are(tmp_path: Path) -> None:
+    for command in ("transform", "validate"):
+        done = run(command, "report.dcm", "--fhir", "R3")
+        assert done.returncode == 2
+        last = done.stderr.decode().splitlines()[-1]
+        assert last.endswith("argument --fhir: FHIR R3 is not made: there are R5 and R4. Choose R5 or R4")
+    settings = tmp_path / "sr2fhir.toml"
+    settings.write_text('fhir = "R3"\n')
+    done = run("info", "--settings", settings)
+    assert done.returncode == 2
+    assert b"FHIR R3 is not made" in done.stderr
+    settings.write_text('fhir = "R4"\n')
+    shown = json.loads(run("info", "--settings", settings, "--json").stdout)
+    assert shown["settings"]["fhir"] == "R4"
+    assert shown["versions"]["hl7.fhir.r4.core"] == "4.0.1"
+    assert "R4Bundle" in shown["maps"]
