@@ -26,8 +26,9 @@ CONDITION = re.compile(re.escape(f"system = '{DCM}'") + r"\s+and code = '([^']*)
 WRITTEN = re.compile(re.escape(f"system = '{DCM}'") + r",\s+\w+\.code = '([^']*)'")
 CODES_OF_CID_42 = "^1140(0[0-9]|1[01])$"
 
-# Code → why it stands there although PS3.16 does not define it. None at present.
-EXCEPTIONS: dict[str, str] = {}
+# Code → why it stands there although pydicom's copy of PS3.16 (2024c) does not have it.
+_MANIFEST = "DICOM CP-2595 of 2026, as Table 4.3-1 of IHE RAD MADO names it"
+EXCEPTIONS: dict[str, str] = {str(code): _MANIFEST for code in range(131560, 131566)}
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 
+from sr2fhir.documents.key_objects.image_library import NOTHING_SAID, image_library
 from sr2fhir.documents.key_objects.selections import Selections, orders_of, selected
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import FindingLog
@@ -27,6 +28,7 @@ from sr2fhir.model.tree import Item
 from sr2fhir.model.values import Values
 
 HEADER = header.table_of(__package__)
+_MANIFEST = "manifest."  # titles of documents whose evidence lists all that is shared
 _UNKNOWN_TITLE = "the title is none of those of a Key Object Selection (PS3.16 CID 7010): it is kept as it is"
 _NO_TITLE = "the document has no title: nothing says what the objects were selected for"
 _TITLE_HINT = "State a title of CID 7010 as the Concept Name of the root"
@@ -71,6 +73,8 @@ def _passes(env: Environment, items: list[Item], values: Values) -> Passed:
         {root: selections},
         foreign=foreign,
     )
+    is_manifest = any(term.startswith(_MANIFEST) for term in root.terms)
+    library = image_library(root, env, uses) if is_manifest else NOTHING_SAID
     members = {
         **general(env, head),
         "patient": head.patient,
@@ -78,7 +82,8 @@ def _passes(env: Environment, items: list[Item], values: Values) -> Passed:
         "series": head.series,
         "equipment": head.equipment,
         "request": head.requests,
-        "evidence": env.evidence.as_json(),
+        "manifest": is_manifest or None,
+        "evidence": library.added_to(env.evidence.as_json(), env.study_uid),
         "endpoint": env.evidence.endpoints.as_json(),
         "person": [person.as_json() for person in parties.persons],
         "device": [device.as_json() for device in parties.devices],
