@@ -257,3 +257,10 @@ RuleSet: MapFindingSite(profile)
 * insert MapTarget(source-is-narrower-than-target, BodyStructureFindingSite, BodyStructureFindingSite)
 * insert MapSource(106233006, Topographical modifier)
 * insert MapTarget(source-is-narrower-than-target, BodyStructureFindingSite, BodyStructureFindingSite)
+
+// ---- extensions of IHE RAD MADO, under its URLs -------------------------------------------------------------------------
+
+RuleSet: IheExtension(name)
+* insert Metadata
+* ^url = "https://profiles.ihe.net/RAD/MADO/StructureDefinition/{name}"
+* ^copyright = "IHE International, CC-BY-4.0"

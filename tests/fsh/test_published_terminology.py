@@ -18,6 +18,7 @@ from sr2fhir.paths import layout
 Json = dict[str, Any]
 
 BASE = "http://hl7.org/fhir/uv/dicom-sr"
+IHE = "https://profiles.ihe.net/RAD/MADO"
 SCT = "http://snomed.info/sct"
 SCHEMES = {"http://dicom.nema.org/resources/ontology/DCM": "DCM", SCT: "SCT"}
 PUBLISHED_MAPS = 7
@@ -270,5 +271,7 @@ def test_versions_and_urls(definitions_dir: Path) -> None:
         for name, definition in _all(definitions_dir, kind).items():
             if name in of_dicom:
                 assert "dicom.nema.org" in definition["url"]
+            elif definition.get("type") == "Extension":  # restated from IHE under its URL
+                assert definition["url"] == f"{IHE}/{kind}/{name}"
             elif definition.get("kind") != "logical":
                 assert (definition["version"], definition["url"]) == (version, f"{BASE}/{kind}/{name}")

@@ -509,7 +509,7 @@ def test_the_table_is_that_of_the_specification() -> None:
     }
     assert all(getattr(Packaging(), kind.option) == kind.ways[0] for kind in KINDS.values() if kind.option)
     matched = {name for name, kind in KINDS.items() if kind.ways and not kind.option}
-    assert matched == {"Endpoint", "Practitioner", "Device", "Specimen", "BodyStructure"}
+    assert matched == {"Endpoint", "Organization", "Practitioner", "Device", "Specimen", "BodyStructure"}
 
 
 def test_searches_are_percent_encoded_and_escaped() -> None:

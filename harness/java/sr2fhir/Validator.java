@@ -19,6 +19,7 @@ import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.formats.JsonParser;
 import org.hl7.fhir.r5.model.Bundle;
 import org.hl7.fhir.r5.model.Bundle.BundleEntryComponent;
+import org.hl7.fhir.r5.model.Resource;
 import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.r5.utils.validation.constants.BestPracticeWarningLevel;
 import org.hl7.fhir.utilities.i18n.subtag.LanguageSubtagRegistry;
@@ -71,9 +72,13 @@ final class Validator {
       engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), folder.toString(), true);
       return;
     }
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "{CodeSystem,ValueSet}-*.json")) {
+    String kinds = "{CodeSystem,ValueSet,StructureDefinition}-*.json";
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, kinds)) {
       for (Path file : files) {
-        engine.getContext().cacheResource(new JsonParser().parse(Files.readAllBytes(file)));
+        Resource resource = new JsonParser().parse(Files.readAllBytes(file));
+        if (!(resource instanceof StructureDefinition definition) || "Extension".equals(definition.getType())) {
+          engine.getContext().cacheResource(resource);
+        }
       }
     }
     Bundle extensions = (Bundle) new JsonParser().parse(Files.readAllBytes(places.get(1)));

@@ -44,7 +44,7 @@ from sr2fhir.settings import is_known_system
 Role = Literal[
     "item", "source", "selection", "finding-site", "algorithm", "subject",
     "patient", "request", "person", "study", "equipment", "device",
-    "diagnostic-report", "provenance", "software", "endpoint",
+    "diagnostic-report", "provenance", "software", "endpoint", "institution",
 ]  # fmt: skip
 
 _ENTITY = tag("UniversalEntityID")

@@ -112,6 +112,7 @@ KINDS = {
     "ImagingStudy": Kind("studies", ("create", "existing", "fixed"), attribute="StudyInstanceUID"),
     # a service belongs to its site, which may have said more of it: never overwritten
     "Endpoint": Kind(),
+    "Organization": Kind(),
     "Practitioner": Kind(),
     "Device": Kind(),
     "Specimen": Kind(),

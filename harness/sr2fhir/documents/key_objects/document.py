@@ -10,6 +10,7 @@ from collections.abc import Collection
 from functools import cache
 
 from sr2fhir.documents.key_objects.image_library import NOTHING_SAID, image_library
+from sr2fhir.documents.key_objects.institution import institution
 from sr2fhir.documents.key_objects.selections import Selections, orders_of, selected
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import FindingLog
@@ -74,13 +75,15 @@ def _passes(env: Environment, items: list[Item], values: Values) -> Passed:
         foreign=foreign,
     )
     is_manifest = any(term.startswith(_MANIFEST) for term in root.terms)
+    owner = institution(env, head.equipment.get("institutionName")) if is_manifest else None
     library = image_library(root, env, uses) if is_manifest else NOTHING_SAID
     members = {
         **general(env, head),
         "patient": head.patient,
         **_studies(env, head, studies),
         "series": head.series,
-        "equipment": head.equipment,
+        "equipment": head.equipment | filled({"owner": owner["id"] if owner else None}),
+        "institution": owner,
         "request": head.requests,
         "manifest": is_manifest or None,
         "evidence": library.added_to(env.evidence.as_json(), env.study_uid),

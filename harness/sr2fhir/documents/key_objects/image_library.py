@@ -1,6 +1,6 @@
 """What the Image Library of a manifest says of the study, its series and its instances (TID 1600 to 1602).
 
-A manifest has one library, each of whose groups describes a series (IHE RAD MADO, section 6.X.2.9). PS3.16
+A manifest has one library, each of whose groups describes a series (IHE RAD MADO, 6.X.2.9). PS3.16
 also allows other groupings: a group without a Series Instance UID is of the series that lists its entries.
 """
 
@@ -22,7 +22,7 @@ LIBRARY = "section.image-library"
 GROUP = "group"
 ENTRIES = frozenset({"IMAGE", "COMPOSITE", "WAVEFORM"})
 KIND = "library"
-"""Of the use of an item that only tells which series or instance is described."""
+"""Of the use of an item that only tells which series is described."""
 
 _SOP_SEQUENCE = tag("ReferencedSOPSequence")
 _SOP_INSTANCE = tag("ReferencedSOPInstanceUID")
@@ -107,11 +107,14 @@ class ImageLibrary:
         Of the study of the document.
     series, instances
         By Series Instance UID, by SOP Instance UID.
+    places
+        Positions of the items that refer to an instance, by SOP Instance UID.
     """
 
     study: JsonObject = field(default_factory=dict)
     series: dict[str, JsonObject] = field(default_factory=dict)
     instances: dict[str, JsonObject] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
 
     def report_counts(self, evidence: Iterable[JsonObject], study_uid: str, log: FindingLog) -> None:
         """Report numbers of series and instances that are not those of the evidence."""
@@ -132,8 +135,13 @@ class ImageLibrary:
 
     def _one_series(self, series: JsonObject) -> JsonObject:
         described = self.series.get(series.get("seriesUid", ""), {})
-        instances = [one | self.instances.get(one["uid"], {}) for one in series.get("instance", [])]
+        instances = [self._instance(one) for one in series.get("instance", [])]
         return filled(series | described | {"instance": instances})
+
+    def _instance(self, instance: JsonObject) -> JsonObject:
+        uid = instance["uid"]
+        lineage = {"_uid": {"id": joined(*self.places[uid])}} if uid in self.places else {}
+        return instance | lineage | self.instances.get(uid, {})
 
 
 NOTHING_SAID = ImageLibrary()
@@ -147,6 +155,9 @@ def image_library(root: Item, env: Environment, uses: Uses) -> ImageLibrary:
         reader.state(reader.found.study, _OF_STUDY, library.children)
         for group in (child for child in _containers(library) if _aspect(child) == GROUP):
             reader.group(group)
+    for item in root.children:
+        if item.value_type in ENTRIES and (uid := _uid(item)):
+            reader.found.places.setdefault(uid, []).append(item.position)
     reader.found.report_counts(env.evidence.as_json(), env.study_uid, env.log)
     return reader.found
 
@@ -237,7 +248,7 @@ class _Reader:
         if uid is None or known is None:
             self._env.log.add("warning", "missing-evidence", entry.position, _NOT_LISTED)
             return
-        self._uses.add(KIND, [entry], carried=False)
+        self.found.places.setdefault(uid, []).append(entry.position)
         own_aspects = {_aspect(child) for child in entry.children}
         inherited = [item for item in of_group if _aspect(item) not in own_aspects]
         described = self.found.instances.setdefault(uid, {})
