@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sr2fhir.dicomweb import base_url
 from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, choices, policy
-from sr2fhir.settings import SELECTIONS, TARGETS, Target
+from sr2fhir.settings import DOCUMENTS, SELECTIONS, TARGETS, Target
 from sr2fhir.written import Written, read_table, uri
 
 if TYPE_CHECKING:
@@ -115,16 +115,32 @@ def named_target(name: object) -> Target:
     )
 
 
-def check_steps(target: Target) -> None:
-    """Refuse to convert to a version that Bundles of the guide have already.
+def named_document(name: object) -> Target:
+    """Return the kind of document that has a name.
 
     Raises
     ------
     UsageError
-        No maps lead to it.
+        None has it.
     """
+    if isinstance(name, str) and name in DOCUMENTS:
+        return DOCUMENTS[name]
+    raise UsageError(f"no kind of document is called {name}", hint=f"Choose {' or '.join(DOCUMENTS)}")
+
+
+def check_steps(target: Target) -> None:
+    """Refuse to convert to a version that Bundles of the guide have already, and to a kind of document.
+
+    Raises
+    ------
+    UsageError
+        No maps lead to it from any Bundle.
+    """
+    others = [each.name for each in TARGETS.values() if each.step_maps]
+    if target.only_of:
+        message = f"a document of {target.name} is made of a {target.only_of}, not of a Bundle"
+        raise UsageError(message, hint=f"Convert to {' or '.join(others)}")
     if not target.step_maps:
-        others = [each.name for each in TARGETS.values() if each.step_maps]
         raise UsageError(
             f"Bundles of the guide are FHIR {target.name} already", hint=f"Convert to {' or '.join(others)}"
         )

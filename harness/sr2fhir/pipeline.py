@@ -29,14 +29,14 @@ from sr2fhir.accounting.classify import source_of
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
-from sr2fhir.errors import OutputError, Sr2FhirError, UsageError
+from sr2fhir.errors import OutputError, Sr2FhirError, TemplateError, UsageError
 from sr2fhir.findings import Finding
-from sr2fhir.jsontext import dumps
+from sr2fhir.jsontext import JsonObject, dumps
 from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.attributes import Attributes
 from sr2fhir.outcome import finding_issue, listed, outcome, require
 from sr2fhir.packaging import Format, Packaging
-from sr2fhir.settings import R5, Selections, Target
+from sr2fhir.settings import R4, R5, Selections, Target
 from sr2fhir.validation import ValidationIssue, validate
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ class Settings:
         """Refuse what cannot go together, or needs a part that is not installed."""
         self.packaging.check_form(self.options.form)
         self.steps()
+        if self.target.only_of and self.packaging.bundle != "collection":
+            raise UsageError(
+                f"a document of {self.target.name} is one Bundle: it is sent as a whole, and no transaction",
+                hint="Leave --bundle out",
+            )
         if self.format == "xml":
             require("lxml")
 
@@ -230,6 +235,7 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
     try:
         with stage("render", name):
             rendering = rendered(source, name, settings)
+        check_kind(rendering, settings.target)
         with stage("engine", name):
             made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
         with stage("finish", name):
@@ -296,6 +302,29 @@ def rendered(source: Source, name: str | None, settings: Settings) -> Rendering:
     header = Attributes(source.dataset)
     document_type = documents.type_of(header, settings.document_types)
     return document_type.render(header, document_type, settings.options, source.findings)
+
+
+def check_kind(rendering: Rendering, target: Target) -> None:
+    """Refuse a document of which no document of the target can be made.
+
+    Raises
+    ------
+    TemplateError
+        It is none of those, or is about several studies.
+    """
+    if target.only_of is None:
+        return
+    evidence: list[JsonObject] = rendering.document.get("evidence", [])
+    studies = {study.get("studyUid") for study in evidence if study["kind"] == "current"}
+    hint = f"Leave --target {target.name} out, or choose --fhir {R4.name}"
+    if not rendering.document.get(target.only_of):
+        message = f"the document is no {target.only_of}: no document of {target.name} can be made of it"
+        raise TemplateError(message, where="1", hint=hint)
+    if len(studies) != 1:
+        message = (
+            f"the {target.only_of} lists {len(studies)} studies: a document of {target.name} is about one"
+        )
+        raise TemplateError(message, where="CurrentRequestedProcedureEvidenceSequence", hint=hint)
 
 
 def accounted(made: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:

@@ -30,7 +30,7 @@ URL_VARIABLE = "SR2FHIR_ENGINE_URL"
 
 @dataclass(frozen=True)
 class Target:
-    """A version of FHIR.
+    """A version of FHIR, or a kind of document in it.
 
     Parameters
     ----------
@@ -48,6 +48,9 @@ class Target:
         Types of resources of R5 that they may leave out.
     map_without_selections
         Canonical URL of the step map that leaves out selections, which the version has no type for.
+    only_of
+        Of a kind of document: the member of the logical model without which there is none. Its maps stand
+        below the folder of its version, and put the entries into an order of their own.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Target:
     folder: str | None = None
     leaves_out: frozenset[str] = frozenset()
     map_without_selections: str | None = None
+    only_of: str | None = None
 
     def without_selections(self) -> Target | None:
         """Return the version without ImagingSelections; None if it has that type."""
@@ -90,9 +94,22 @@ R4 = Target(
     map_without_selections=f"{CANONICAL}/StructureMap/R4BundleWithoutSelections",
 )
 TARGETS = {target.name: target for target in (R5, R4)}
+"""Versions of FHIR by name."""
+
+MADO = replace(
+    R4,
+    name="mado",
+    step_maps=(f"{CANONICAL}/StructureMap/MadoDocument",),
+    leaves_out=frozenset({"ImagingSelection"}),
+    map_without_selections=None,
+    only_of="manifest",
+)
+DOCUMENTS = {target.name: target for target in (MADO,)}
+"""Kinds of documents by name: `mado` is the imaging manifest of IHE RAD MADO."""
 
 
 def target_of(map_url: str) -> Target:
     """Return the version of FHIR of which a map makes resources."""
-    makers = {target: (*target.step_maps, target.map_without_selections) for target in TARGETS.values()}
+    targets = (*TARGETS.values(), *DOCUMENTS.values())
+    makers = {target: (*target.step_maps, target.map_without_selections) for target in targets}
     return next((target for target, maps in makers.items() if map_url in maps), R5)

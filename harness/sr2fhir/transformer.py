@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from sr2fhir import toolchain
-from sr2fhir.configuration import named_target
+from sr2fhir.configuration import named_document, named_target
 from sr2fhir.conversion import convert
 from sr2fhir.dicom import Limits
 from sr2fhir.dicom.source import Source as BundleSource
@@ -16,7 +16,7 @@ from sr2fhir.errors import UsageError
 from sr2fhir.model import RenderOptions
 from sr2fhir.packaging import Format, Packaging
 from sr2fhir.pipeline import Result, Settings, Source, transform
-from sr2fhir.settings import Selections, Target
+from sr2fhir.settings import DOCUMENTS, Selections, Target
 
 
 class Transformer:
@@ -78,7 +78,7 @@ class Transformer:
             "options": options,
             "packaging": packaging,
             "limits": limits,
-            "target": named_target(target) if isinstance(target, str) else target,
+            "target": _named(target) if isinstance(target, str) else target,
             "selections": selections,
             "keep_lineage": keep_lineage,
             "validate": validate,
@@ -182,3 +182,8 @@ class Transformer:
         return convert(source, self.start(), self.settings, name)
 
     __call__ = transform
+
+
+def _named(name: str) -> Target:
+    """Return the version of FHIR, or the kind of document, that has a name."""
+    return named_document(name) if name in DOCUMENTS else named_target(name)

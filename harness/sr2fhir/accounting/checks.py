@@ -136,13 +136,18 @@ class Case:
     document: JsonObject
     sources: Sources
 
+    @property
+    def bundle_type(self) -> str:
+        """What Bundle.type has to be."""
+        return "collection"
+
 
 def resource_type(case: Case) -> Iterator[Fault]:
     """Check that it is a Bundle as maps make it."""
     if case.bundle.get("resourceType") != "Bundle":
         yield "resourceType", "the result is not a Bundle"
-    if case.bundle.get("type") != "collection":
-        yield "Bundle.type", "the Bundle is not a collection"
+    if case.bundle.get("type") != case.bundle_type:
+        yield "Bundle.type", f"the Bundle is not a {case.bundle_type}"
 
 
 def shape(case: Case) -> Iterator[Fault]:

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sr2fhir.configuration import named_target, time_zone
+from sr2fhir.configuration import named_document, named_target, time_zone
 from sr2fhir.dicomweb import base_url
 from sr2fhir.engines import EngineOptions
 from sr2fhir.errors import UsageError
 from sr2fhir.jsontext import NumberText
 from sr2fhir.packaging import IDS, Packaging, version_of
 from sr2fhir.packaging.policies import choices
-from sr2fhir.settings import R5, SELECTIONS, TARGETS
+from sr2fhir.settings import DOCUMENTS, R5, SELECTIONS, TARGETS
 from sr2fhir.written import read_systems, read_table, uri
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def add_command(
     return command
 
 
-def add_version_option(command: argparse.ArgumentParser, about: str) -> None:
+def add_version_option(command: argparse._ActionsContainer, about: str) -> None:
     """Add the option that chooses a version of FHIR."""
     command.add_argument(
         "--fhir", type=argument(named_target), metavar="VERSION", help=f"{about}: {', '.join(TARGETS)}"
@@ -60,6 +60,19 @@ def add_selections_option(command: argparse.ArgumentParser) -> None:
         "--selections",
         choices=SELECTIONS,
         help="with --fhir R4, which has no ImagingSelection: a Basic for each, or none (default: basic)",
+    )
+
+
+def add_target_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that choose what Bundles are: a version of FHIR, or a kind of document."""
+    group = command.add_mutually_exclusive_group()
+    add_version_option(group, f"version of FHIR of the Bundles (default: {R5.name})")
+    group.add_argument(
+        "--target",
+        type=argument(named_document),
+        dest="fhir",
+        metavar="KIND",
+        help=f"make a document of each manifest: {', '.join(DOCUMENTS)}, the R4 manifest of IHE RAD MADO",
     )
 
 

@@ -19,7 +19,7 @@ from sr2fhir.cli.options import (
     add_packaging_options,
     add_render_options,
     add_selections_option,
-    add_version_option,
+    add_target_options,
     count,
     engine_options,
     seconds,
@@ -29,7 +29,6 @@ from sr2fhir.errors import EngineUnavailableError, UsageError
 from sr2fhir.outcome import describe, plural
 from sr2fhir.packaging import BUNDLE_TYPES, FORMATS, Format
 from sr2fhir.runs import LEASE_S, STANDARD, Summary, is_list, is_pattern
-from sr2fhir.settings import R5
 from sr2fhir.toolchain import REMEDY, outdated
 
 EXAMPLES = """\
@@ -95,7 +94,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         help="with --jobs-db, time after which others take over from a command that is gone"
         f" (default: {LEASE_S:g})",
     )
-    add_version_option(command, f"version of FHIR of the Bundles (default: {R5.name})")
+    add_target_options(command)
     add_selections_option(command)
     command.add_argument(
         "--format",
