@@ -127,7 +127,7 @@ class Settings:
         chosen = self.target if self.selections == "basic" else self.target.without_selections()
         if chosen is None:
             raise UsageError(
-                f"FHIR {self.target.name} has ImagingSelection: selections are not left out",
+                f"{self.target.name}: selections can be left out of FHIR R4 alone",
                 hint="Choose FHIR R4, or leave `selections` out",
             )
         return chosen
