@@ -211,7 +211,7 @@ def test_descriptions_are_joined_in_their_order(transform: Transform) -> None:
     assert described(selection) == "first\n\nsecond"
     assert selection["text"] == {
         "status": "extensions",
-        "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p>first</p><p>second</p></div>',
+        "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p>first<br/><br/>second</p></div>',
     }
     assert {category(result, position) for position in ("1.1", "1.3")} == {"SUPP"}
 

@@ -1,6 +1,7 @@
 """The reports that the guide's examples are made of: synthetic, with something for every concrete profile.
 
-The second is for the one profile that only the form ig-literal claims (decision D3).
+The second is for the one profile that only the form ig-literal claims (decision D3), the third is a Key Object
+Selection; it has a patient and studies of its own, for an example stands in the guide once.
 ``python -m tests.tools.example_report`` writes them to fsh/examples anew, as DICOM JSON (PS3.18 Annex F).
 """
 
@@ -17,6 +18,7 @@ PLACE = Path(__file__).resolve().parents[2] / "fsh" / "examples"
 
 # The arc that is set aside for examples.
 ROOT = "2.999.1500"
+KEY_ROOT = "2.999.2010"
 STUDY, SERIES, INSTANCE = f"{ROOT}.1", f"{ROOT}.1.1", f"{ROOT}.1.1.1"
 CT_SERIES, SEG_SERIES, RT_SERIES, MAP_SERIES = (f"{ROOT}.1.{number}" for number in (2, 3, 4, 5))
 IMAGES = [f"{CT_SERIES}.{number}" for number in range(1, 5)]
@@ -47,6 +49,9 @@ ILLUSTRATION = b.Code("121200", "DCM", "Illustration of ROI")
 EXPLANATION = b.Code("130401", "DCM", "Visual explanation")
 VALUE_MAP_USED = b.Code("126100", "DCM", "Real World Value Map used for measurement")
 LANGUAGE = b.Code("121049", "DCM", "Language of Content Item and Descendants")
+ROLE = b.Code("121011", "DCM", "Person Observer's Role in this Procedure")
+PERFORMING = b.Code("121094", "DCM", "Performing")
+FOR_CONFERENCE = b.Code("113005", "DCM", "For Conference")
 ENGLISH = b.Code("en", "RFC5646", "English")
 
 
@@ -103,9 +108,46 @@ def literal_report() -> Dataset:
     )
 
 
+def key_objects() -> Dataset:
+    """Build a Key Object Selection of two studies."""
+    study, prior = f"{KEY_ROOT}.1", f"{KEY_ROOT}.2"
+    listed = [
+        b.Instance(f"{study}.2.1", series=f"{study}.2", study=study),
+        b.Instance(f"{study}.2.3", series=f"{study}.2", study=study),
+        b.Instance(f"{prior}.2.7", series=f"{prior}.2", study=prior),
+    ]
+    orders = [
+        b.sequence_item(StudyInstanceUID=study, AccessionNumber="A1"),
+        b.sequence_item(StudyInstanceUID=prior, AccessionNumber="A7"),
+    ]
+    copy = b.Instance(f"{prior}.1.1", b.KEY_OBJECT_SELECTION, f"{prior}.1", prior)
+    return b.key_objects(
+        b.code(LANGUAGE, ENGLISH, relationship="HAS CONCEPT MOD"),
+        b.observer(b.PERSON),
+        b.person_observer("Radiologist^Rita"),
+        b.code(ROLE, PERFORMING, relationship="HAS OBS CONTEXT"),
+        b.text(b.KEY_OBJECT_DESCRIPTION, "Before and after therapy, for the tumour board"),
+        b.image(f"{study}.2.1"),
+        b.image(f"{study}.2.3", frames=[2, 5]),
+        b.image(f"{prior}.2.7"),
+        title=FOR_CONFERENCE,
+        listed=listed,
+        SOPInstanceUID=f"{study}.1.1",
+        StudyInstanceUID=study,
+        SeriesInstanceUID=f"{study}.1",
+        PatientID="EXAMPLE-2",
+        PatientName="Example^Other",
+        ManufacturerModelName="Key Image Notes",
+        AccessionNumber="A1",
+        ReferencedRequestSequence=orders,
+        IdenticalDocumentsSequence=b.evidence([copy]),
+    )
+
+
 REPORTS = {
     "measurement-report.json": example_report,
     "measurement-report.ig-literal.json": literal_report,
+    "key-objects.json": key_objects,
 }
 
 
