@@ -20,6 +20,23 @@ def test_the_template_or_the_title_admits():
         )
 
 
+def test_the_template_counts_before_the_sop_class_and_that_before_the_title():
+    def kind(**stated):
+        return render(b.key_objects(b.image("1.2.3"), **stated)).document_type.template
+
+    report = b.Code("126000", "DCM", "Imaging Measurement Report")
+    assert kind() == kind(template=None) == kind(template=None, title=OTHER_TITLE) == "2010"
+    assert kind(template=None, title=report) == "2010"
+    assert kind(SOPClassUID=b.COMPREHENSIVE_3D) == "2010"
+    assert kind(template="1500") == "1500"
+
+
+def test_a_refusal_names_all_types_that_are_taken():
+    with pytest.raises(TemplateError, match="not TID 1500 or TID 2010") as caught:
+        render(b.measurement_report(title=OTHER_TITLE, template="2000"))
+    assert "Measurement Reports (TID 1500) and Key Object Selections (TID 2010)" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("title", "template"), [(OTHER_TITLE, None), (OTHER_TITLE, "2000"), (b.MEASUREMENT_GROUP, "1501")]
 )
