@@ -113,7 +113,7 @@ is the UUID of the resource that it becomes; where one item gives rise to two, `
   * numberOfSeries 0..1 unsignedInt "Number of Study Related Series (131565, DCM)"
   * series 0..* BackboneElement "Referenced Series Sequence (0008,1115)"
     * seriesUid 0..1 string "Series Instance UID"
-    * modality 0..1 code "Modality, where the source tells it"
+    * modality 0..1 code "Modality (0008,0060), where it is stated, or the SOP classes of the instances have one alone"
     * modalityConcept 0..1 CodeableConcept "Modality (121139, DCM) of the Image Library"
     * number 0..1 unsignedInt "Series Number (113607, DCM)"
     * description 0..1 string "Series Description (131563, DCM)"

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import Attributes
-from sr2fhir.model.identifiers import Ids, Issuers
+from sr2fhir.model.identifiers import Ids, Issuers, modality_of
 
 from tests import builders as b
 
@@ -154,3 +154,25 @@ def test_issuers_that_contradict_each_other_give_no_system():
 def test_no_issuer_is_no_reason_to_warn():
     assert identified() == ({"id": "PatientID", "value": "7"}, [])
     assert identified(UniversalEntityIDType="ISO") == ({"id": "PatientID", "value": "7"}, [])
+
+
+# ---- modality of a series ----------------------------------------------------------------------------------
+
+CT, ENHANCED_CT, RT_DOSE, ULTRASOUND = (
+    f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("2", "2.1", "481.2", "6.1")
+)
+
+
+@pytest.mark.parametrize(
+    ("classes", "modality"),
+    [
+        ([CT, CT, ENHANCED_CT], "CT"),
+        ([RT_DOSE], "RTDOSE"),
+        ([ULTRASOUND], None),  # US or IVUS
+        ([CT, RT_DOSE], None),
+        ([CT, None], None),
+        ([], None),
+    ],
+)
+def test_sop_classes_tell_the_modality_where_they_have_one(classes, modality):
+    assert modality_of(classes) == modality

@@ -15,7 +15,7 @@ from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, CodingSchemes, Roles
 from sr2fhir.model.datatypes import filled
 from sr2fhir.model.endpoints import Endpoints
-from sr2fhir.model.identifiers import Ids, sop_class_coding
+from sr2fhir.model.identifiers import Ids, modality_of, sop_class_coding
 from sr2fhir.model.times import Clock, zone
 from sr2fhir.written import NameInTableError, names_in, uri
 
@@ -120,7 +120,7 @@ class Evidence:
         return filled(
             {
                 "seriesUid": uid,
-                "modality": item.text(_MODALITY),
+                "modality": item.text(_MODALITY) or modality_of(one.sop_class for one in instances),
                 "endpoint": places,
                 "instance": [_listed(instance, kind) for instance in instances],
             }

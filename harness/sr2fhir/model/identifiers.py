@@ -27,11 +27,14 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from typing import Any, Literal
 
+import pydicom.uid
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
@@ -278,6 +281,18 @@ def sop_class_coding(uid: str) -> JsonObject:
     coding = {"system": SOP_CLASS_SYSTEM, "code": uid}
     name = _name(uid)
     return {**coding, "display": name} if name != uid else coding
+
+
+def modality_of(classes: Iterable[str | None]) -> str | None:
+    """Return the modality of a series by the SOP classes of its instances; None where they leave it open."""
+    found = {_modalities().get(uid or "") for uid in classes}
+    return found.pop() if len(found) == 1 else None
+
+
+@cache
+def _modalities() -> dict[str, str]:
+    stated = tomllib.loads(files(__package__).joinpath("modalities.toml").read_text("utf-8"))
+    return {str(getattr(pydicom.uid, name)): modality for modality, names in stated.items() for name in names}
 
 
 @cache
