@@ -41,6 +41,14 @@ final class FixedContext extends SimpleWorkerContext {
   @Override
   public boolean isPrimitiveType(String type) {
     Exchange.checkAsker();
-    return type == null ? super.isPrimitiveType(null) : primitives.computeIfAbsent(type, super::isPrimitiveType);
+    // not computeIfAbsent: it locks where several names share a place in the table, and this is asked for each element
+    Boolean known = type == null ? null : primitives.get(type);
+    if (known == null) {
+      known = super.isPrimitiveType(type);
+      if (type != null) {
+        primitives.put(type, known);
+      }
+    }
+    return known;
   }
 }
