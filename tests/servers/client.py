@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -18,8 +19,8 @@ Resource = dict[str, Any]
 JSON = "application/fhir+json"
 # what a transaction of ours may make
 TYPES = (
-    "Patient ServiceRequest ImagingStudy Practitioner Device Specimen BodyStructure ImagingSelection Observation "
-    "DiagnosticReport Provenance"
+    "Patient ServiceRequest ImagingStudy Practitioner Device Specimen BodyStructure ImagingSelection Basic "
+    "Observation DiagnosticReport Provenance"
 ).split()
 # a race between senders, by status (docs/sending.md): conflict, several or none match, and what H2 makes of it
 TRANSIENT = frozenset({409, 412, 500})
@@ -37,6 +38,14 @@ class Client:
     """
 
     base: str
+
+    @cached_property
+    def _types(self) -> list[str]:
+        """Return which types that a transaction may make the server knows: R4 has no ImagingSelection."""
+        url = f"{self.base}/metadata"
+        stated = requests.get(url, headers={"Accept": JSON}, timeout=_TIMEOUT_S).json()
+        known = {each["type"] for each in stated["rest"][0]["resource"]}
+        return [kind for kind in TYPES if kind in known]
 
     def send(self, bundle: bytes) -> requests.Response:
         """Post a transaction."""
@@ -82,7 +91,7 @@ class Client:
 
     def held(self) -> dict[str, Resource]:
         """Return all that the server holds of what a transaction may make, by type and id."""
-        found = (each for kind in TYPES for each in self.find(f"{kind}?_count=200"))
+        found = (each for kind in self._types for each in self.find(f"{kind}?_count=200"))
         return {f"{each['resourceType']}/{each['id']}": each for each in found}
 
     def versions(self) -> dict[str, str]:

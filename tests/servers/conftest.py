@@ -47,9 +47,20 @@ def sent_samples(samples: list[Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def sent_scenarios(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Return the transactions of the clinical scenarios by name; their patients have identifiers with a system."""
-    inputs = sorted((layout().sources / "samples" / "scenarios").glob("*.dcm"))
-    made = transactions(tmp_path_factory.mktemp("scenarios"), inputs)
-    assert len(made) == 7
-    return dict(zip((path.stem for path in inputs), made, strict=True))
+def sent_scenarios(scenarios: Callable[..., dict[str, bytes]]) -> dict[str, bytes]:
+    """Return the transactions of the clinical scenarios by name."""
+    return scenarios()
+
+
+@pytest.fixture(scope="session")
+def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, bytes]]:
+    """Return a function that makes them with options of the command; their patients have identifiers with a system."""
+
+    @cache
+    def make(*options: str) -> dict[str, bytes]:
+        inputs = sorted((layout().sources / "samples" / "scenarios").glob("*.dcm"))
+        made = transactions(tmp_path_factory.mktemp("scenarios"), inputs, *options)
+        assert len(made) == 7
+        return dict(zip((path.stem for path in inputs), made, strict=True))
+
+    return make
