@@ -58,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def checked_against(published: Path) -> str:
     """Say by which definitions the Bundles of the row tests are validated once all of them are there."""
     if published.is_dir():
-        return "Bundles of row tests: validated against our definitions and the published ones"
+        return "Bundles of row tests: validated against our definitions, the published ones, and in R4"
     place = f"../{published.parent.name}/{published.name}"
     return f"Bundles of row tests: not validated against the published guide, which is not at hand ({place})"
 

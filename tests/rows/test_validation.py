@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sr2fhir import render
+from sr2fhir.settings import TARGETS
 
 from tests.comparing.answers import OTHERS, check_one_answer, require
 from tests.published import PUBLISHED
@@ -42,6 +43,10 @@ def test_all_bundles_validate_against_the_published_definitions(
     if not PUBLISHED.is_dir():
         pytest.skip("the published guide is not there")
     assert not complete.faults("published", start_published())
+
+
+def test_all_bundles_validate_in_r4(complete: Corpus, engine: Engine) -> None:
+    assert not complete.faults("R4", engine, TARGETS["R4"])
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -10,12 +10,15 @@ import os
 import pickle
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sr2fhir.conversion import convert
 from sr2fhir.jsontext import dumps, loads_strict
+from sr2fhir.pipeline import Settings
+from sr2fhir.settings import R5, Target
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -122,17 +125,20 @@ class Corpus:
         for path in sorted(self._reports.iterdir()):
             yield pickle.loads(path.read_bytes())
 
-    def faults(self, definitions: str, engine: Engine) -> list[str]:
-        """Validate all Bundles by an engine; return the errors with their tests and the definitions' name."""
-        pool, others = self._pooled()
-        return _validated(definitions, engine, pool, others)
+    def faults(self, definitions: str, engine: Engine, target: Target = R5) -> list[str]:
+        """Validate all Bundles by an engine; return the errors with their tests and the definitions' name.
 
-    def _pooled(self) -> tuple[Pool, list[tuple[str, Json]]]:
+        Where another version than R5 is asked for, they are converted to it before.
+        """
+        pool, others = self._pooled(lambda data: _in_version(data, engine, target))
+        return _validated(definitions, engine, pool, others, target)
+
+    def _pooled(self, change: Callable[[bytes], bytes]) -> tuple[Pool, list[tuple[str, Json]]]:
         """Return the resources of all collections, and the transactions, each with its test."""
         pool, others = Pool(), []
         for path in sorted(self._made.iterdir()):
             test, text = path.read_text(encoding="utf-8").split("\n", 1)
-            bundle = loads_strict(text.encode())
+            bundle = loads_strict(change(text.encode()))
             if bundle["type"] == "collection":
                 pool.add(test, bundle)
             else:
@@ -140,18 +146,31 @@ class Corpus:
         return pool, others
 
 
-def _validated(definitions: str, engine: Engine, pool: Pool, others: list[tuple[str, Json]]) -> list[str]:
+def _in_version(bundle: bytes, engine: Engine, target: Target) -> bytes:
+    """Return a Bundle in a version of FHIR, having lost no resource."""
+    if target is R5:
+        return bundle
+    result = convert(bundle, engine, Settings(target=target))
+    assert result.ok, result.findings
+    return result.json
+
+
+def _validated(
+    definitions: str, engine: Engine, pool: Pool, others: list[tuple[str, Json]], target: Target
+) -> list[str]:
     """Validate the pool and the other Bundles by one engine."""
-    of_pool = [(pool.tests[_url(resource)], line) for resource, line in _errors(engine, pool.bundle())]
-    of_others = [(test, line) for test, bundle in others for _, line in _errors(engine, bundle)]
+    of_pool = [
+        (pool.tests[_url(resource)], line) for resource, line in _errors(engine, pool.bundle(), target)
+    ]
+    of_others = [(test, line) for test, bundle in others for _, line in _errors(engine, bundle, target)]
     return [f"{test}: {definitions} definitions: {line}" for test, line in (*of_pool, *of_others)]
 
 
-def _errors(engine: Engine, bundle: Json) -> Iterator[tuple[str, str]]:
+def _errors(engine: Engine, bundle: Json, target: Target) -> Iterator[tuple[str, str]]:
     """Return the errors in a Bundle: resource, and what the validator says of it."""
     from sr2fhir.validation import validate
 
-    for issue in validate(engine, bundle, dumps(bundle)):
+    for issue in validate(engine, bundle, dumps(bundle), target=target):
         if issue.severity == "error":
             yield issue.resource, f"{issue.resource}: {issue.path}: {issue.text}"
 

@@ -193,6 +193,85 @@ QUESTIONS = (
 )
 
 
+# ---- R4 -----------------------------------------------------------------------------------------------------
+
+OF_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-"
+
+
+def extensions(resource: Resource, url: str) -> list[Resource]:
+    """Return the extensions of an element with an URL."""
+    return [each for each in resource.get("extension", ()) if each["url"] == url]
+
+
+def structure(resource: Resource) -> Resource:
+    """Return the BodyStructure of an observation of R4, if it has one."""
+    found = extensions(resource, f"{OF_R5}Observation.bodyStructure")
+    return (found[0]["valueReference"].get("target") or {}) if found else {}
+
+
+def has_site(code: str) -> Matches:
+    return lambda resource: coded(resource.get("bodySite"), SCT, code)
+
+
+def has_selected(uid: str) -> Matches:
+    return lambda resource: any(
+        part.get("valueOid", part.get("valueId")) in (uid, f"urn:oid:{uid}")
+        for instance in extensions(resource, f"{OF_R5}ImagingSelection.instance")
+        for part in extensions(instance, "uid")
+    )
+
+
+def is_of_study(resource: Resource) -> bool:
+    found = extensions(resource, f"{OF_R5}ImagingSelection.studyUid")
+    return any(each.get("valueOid", each.get("valueId")) in (STUDY, f"urn:oid:{STUDY}") for each in found)
+
+
+IN_R4 = {
+    each.asks: each
+    for each in (
+        Question(
+            "results in the liver: a lesion, or a site with modifiers",
+            f"Observation?body-site={SCT}|10200004",
+            has_site("10200004"),
+        ),
+        Question(
+            "results in the lung: a site and no more",
+            f"Observation?body-site={SCT}|39607008",
+            has_site("39607008"),
+        ),
+        Question(
+            "all results of a lesion, of all studies",
+            f"Observation?body-structure.identifier={UID}|urn:oid:{LESION}",
+            lambda r: identified(structure(r), UID, f"urn:oid:{LESION}"),
+        ),
+        Question(
+            "results of a device, by its name",
+            "Observation?device.device-name=LesionFinder",
+            lambda r: any(
+                each["name"].startswith("LesionFinder") for each in target(r, "device").get("deviceName", ())
+            ),
+        ),
+        Question(
+            "what was selected in the images of a study",
+            f"Basic?selection-study-uid={STUDY}",
+            is_of_study,
+        ),
+        Question(
+            "what was selected in an image, by its SOP Instance UID",
+            f"Basic?selection-instance-uid={IMAGE}",
+            has_selected(IMAGE),
+        ),
+    )
+}
+"""What is asked or found otherwise on a server of R4, by what is asked. The search parameters are those of
+docs/search-parameters-r4.json."""
+
+
+def questions(version: str) -> list[Question]:
+    """Return the questions to a server of a version of FHIR."""
+    return [IN_R4.get(each.asks, each) if version == "R4" else each for each in QUESTIONS]
+
+
 def is_result(resource: Resource) -> bool:
     """Tell whether an observation stands for itself: no other one has it as member (decision D37)."""
     return not resource["is_member"]
