@@ -70,6 +70,19 @@ def test_what_has_no_place_in_r4_is_what_the_page_lists(made: Made, path: Path) 
 
 
 @every_input
+def test_selections_can_be_left_out_of_a_converted_bundle(engine: Engine, made: Made, path: Path) -> None:
+    r5, _, with_selections = made(path, "collection")
+    result = sr2fhir.Transformer(engine, target=R4, selections="none").convert(r5.json)
+    assert "Basic" not in result.report.resources
+    left_out = with_selections.report.resources.get("Basic", 0)
+    assert sum(with_selections.report.resources.values()) == sum(result.report.resources.values()) + left_out
+    assert [each.severity for each in result.findings if "left out" in each.message] == [
+        "information"
+    ] * bool(left_out)
+    assert result.ok
+
+
+@every_input
 def test_r4_is_known_as_such(engine: Engine, made: Made, path: Path) -> None:
     """It is refused where something in it tells, and is the same in both versions where nothing does."""
     r5, transformed, _ = made(path, "collection")

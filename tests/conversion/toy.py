@@ -9,7 +9,7 @@ from sr2fhir.settings import Target
 
 Json = dict[str, Any]
 STEP = "http://example.org/StructureMap/step"
-TOY = Target("R4", "4.0.1", ("hl7.fhir.r4.core",), (STEP,))
+TOY = Target("R4", "4.0.1", ("hl7.fhir.r4.core",), (STEP,), folder="r4")
 
 
 class ToyEngine:

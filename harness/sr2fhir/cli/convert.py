@@ -10,7 +10,14 @@ from time import perf_counter
 
 from sr2fhir import toolchain
 from sr2fhir.cli.bundles import expand
-from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, argument, engine_options
+from sr2fhir.cli.options import (
+    Subparsers,
+    add_command,
+    add_engine_option,
+    add_selections_option,
+    argument,
+    engine_options,
+)
 from sr2fhir.cli.terminal import CONVERTED, Terminal, rate_lines, show, summary_lines
 from sr2fhir.cli.transform import Destination, choose
 from sr2fhir.configuration import check_steps, named_target
@@ -47,6 +54,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         metavar="VERSION",
         help="version of FHIR: R4",
     )
+    add_selections_option(command)
     command.add_argument(
         "--out",
         metavar="DIR|FILE|-",
@@ -102,7 +110,12 @@ def convert(
         from sr2fhir.pipeline import Settings
         from sr2fhir.runs.work import Task, make_work
 
-        settings = Settings(target=arguments.fhir, format=destination.format, validate=arguments.validate)
+        settings = Settings(
+            target=arguments.fhir,
+            selections=arguments.selections or "basic",
+            format=destination.format,
+            validate=arguments.validate,
+        )
         work = make_work(settings, sink_of(destination), engine, convert)
         items = bundle_inputs(files, arguments.inputs, destination)
         results = (work(Task(item)).result for item in items)

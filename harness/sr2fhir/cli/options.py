@@ -59,7 +59,7 @@ def add_selections_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--selections",
         choices=SELECTIONS,
-        help="with --fhir R4, which has no ImagingSelection: a Basic for each, or none (default: basic)",
+        help="in R4, which has no ImagingSelection: a Basic for each, or none (default: basic)",
     )
 
 

@@ -54,29 +54,30 @@ class ConversionReport(Report):
 def convert(source: Source, engine: Engine, settings: Settings, name: str | None = None) -> Result:
     """Lead an R5 Bundle to another version, `settings.target`; `Transformer.convert` says more."""
     name = name or name_of_source(source)
-    check_steps(settings.target)
+    target = settings.steps()
+    check_steps(target)
     try:
         with stage("read", name):
             bundle = bundle_of(bytes_of(source, in_force(settings.limits)))
             traces = Traces()
             numbered = traces.numbered(bundle)
         with stage("engine", name):
-            made = parse(in_version(dumps(numbered), engine, settings.target))
+            made = parse(in_version(dumps(numbered), engine, target))
         with stage("finish", name):
             left_out = _left_out(bundle, made, traces)
-            lines = tuple(traces.lines(traces.restored(made), no_element(settings.target)))
+            lines = tuple(traces.lines(traces.restored(made), no_element(target)))
             converted = {**made, "entry": without(made["entry"], left_out.values())}
             content = dumps(converted, indent=True) + b"\n"
             entries = tuple(resource_path(entry["resource"]) for entry in converted["entry"])
         report = ConversionReport(lines, (), dict(Counter(each.partition("/")[0] for each in entries)))
-        findings = (*_told_of(left_out, settings.target), *_without_place(report, settings.target))
+        findings = (*_told_of(left_out, target), *_without_place(report, target))
         with stage("xml", name):
-            xml = as_xml(content, engine, settings.target) if settings.format == "xml" else None
+            xml = as_xml(content, engine, target) if settings.format == "xml" else None
         result = Result(name, content, report, findings, xml=xml, entries=entries)
         with stage("validate", name):
             if not settings.validate:
                 return result
-            return replace(result, validation=validated(result, engine, settings.target))
+            return replace(result, validation=validated(result, engine, target))
     except Sr2FhirError as error:
         error.source = error.source or name
         raise
