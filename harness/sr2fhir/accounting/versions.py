@@ -34,7 +34,7 @@ _HINT = "The report lists what is lost by that under `unmapped`"
 
 def no_element(target: Target) -> str:
     """Return the reason of what reached no element of a version: `no-r4-element`."""
-    return f"no-{target.folder}-element"
+    return f"no-{target.folder or target.name.lower()}-element"
 
 
 # ---- is it the same Bundle? --------------------------------------------------------------------------------
