@@ -22,7 +22,7 @@ METADATA = (
 )
 PLAIN_FACTS = ("min", "max", "sliceName")
 # what the guide has no profiles for
-OF_OTHER_DOCUMENTS = {"key-object-selection"}
+OF_OTHER_DOCUMENTS = {"key-object-selection", "manifest-study"}
 OF_ALL_DOCUMENTS = {"wado-rs-endpoint"}
 CORRECTED = {
     "region-in-space-corrected": "region-in-space",

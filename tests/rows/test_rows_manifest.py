@@ -9,8 +9,9 @@ from sr2fhir import Result
 
 from samples.key_objects import manifest as m
 from tests import builders as b
+from tests.builders.items import sequence_item
 from tests.rows.conftest import Transform
-from tests.rows.look import DCM, category, findings, one, resources, unmapped, urn
+from tests.rows.look import DCM, absent, category, findings, one, resources, unmapped, urn
 
 Json = dict[str, Any]
 MADO = "https://profiles.ihe.net/RAD/MADO/StructureDefinition/"
@@ -44,6 +45,60 @@ def test_the_evidence_is_the_study(transform: Transform) -> None:
     assert images["instance"][0]["sopClass"]["code"] == b.CT
     assert (images["numberOfInstances"], traces["numberOfInstances"]) == (2, 1)
     assert {category(result, f"1.{number}") for number in (1, 2, 3)} == {"SUPP"}
+
+
+@pytest.mark.row("manifest.01")
+def test_the_modality_is_that_of_the_sop_classes_where_they_have_one(transform: Transform) -> None:
+    """R5 requires it; ultrasound is US or IVUS, and a series of two classes is neither."""
+    ultrasound = b.Instance("1.2.4", sop_class="1.2.840.10008.5.1.4.1.1.6.1", series="1.2.11")
+    mixed = [b.Instance("1.2.5", series="1.2.12"), b.Instance("1.2.6", sop_class=b.ECG, series="1.2.12")]
+    made = b.key_objects(b.image(FIRST), title=MANIFEST, listed=[*LISTED, ultrasound, *mixed])
+    found = [each["modality"] for each in study_of(transform(made))["series"]]
+    assert found[:2] == [{"coding": [{"system": DCM, "code": code}]} for code in ("CT", "ECG")]
+    assert found[2:] == [{"extension": absent("unknown")}] * 2
+
+
+@pytest.mark.row("manifest.01")
+def test_each_series_says_where_it_can_be_retrieved(transform: Transform) -> None:
+    made = b.key_objects(b.image(FIRST), title=MANIFEST, listed=LISTED)
+    (study,) = made.CurrentRequestedProcedureEvidenceSequence
+    study.ReferencedSeriesSequence[0].RetrieveURL = f"https://pacs.example/rs/studies/{b.STUDY}"
+    study.ReferencedSeriesSequence[1].RetrieveLocationUID = "1.2.840.5"
+    result = transform(made)
+    images, traces = study_of(result)["series"]
+    assert images["endpoint"] == [{"reference": urn(one(result, "Endpoint")), "type": "Endpoint"}]
+    assert [each["identifier"]["value"] for each in traces["endpoint"]] == ["urn:oid:1.2.840.5"]
+    assert study_of(result)["endpoint"] == [*images["endpoint"], *traces["endpoint"]]
+    (selection,) = resources(result, "ImagingSelection")
+    assert selection["endpoint"] == images["endpoint"]
+
+
+@pytest.mark.row("manifest.01")
+def test_an_instance_without_a_class_says_so(transform: Transform) -> None:
+    made = b.key_objects(b.image(FIRST), title=MANIFEST, listed=[b.Instance(FIRST)])
+    (study,) = made.CurrentRequestedProcedureEvidenceSequence
+    del study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPClassUID
+    (listed,) = study_of(transform(made))["series"]
+    assert listed["instance"] == [{"uid": FIRST, "sopClass": {"extension": absent("unknown")}}]
+    assert listed["modality"] == {"extension": absent("unknown")}
+
+
+@pytest.mark.row("manifest.01")
+def test_a_study_that_is_listed_twice(transform: Transform) -> None:
+    made = b.key_objects(b.image(FIRST), title=MANIFEST, listed=LISTED)
+    (study,) = made.CurrentRequestedProcedureEvidenceSequence
+    second = sequence_item(
+        StudyInstanceUID=b.STUDY, ReferencedSeriesSequence=[study.ReferencedSeriesSequence.pop()]
+    )
+    again = sequence_item(
+        StudyInstanceUID=b.STUDY,
+        ReferencedSeriesSequence=b.evidence([b.Instance("1.2.9")])[0].ReferencedSeriesSequence,
+    )
+    made.CurrentRequestedProcedureEvidenceSequence.extend([second, again])
+    found = study_of(transform(made))
+    assert (found["numberOfSeries"], found["numberOfInstances"]) == (2, 4)
+    assert [each["uid"] for each in found["series"]] == [b.IMAGE_SERIES, OTHER_SERIES]
+    assert [each["uid"] for each in found["series"][0]["instance"]] == [FIRST, SECOND, "1.2.9"]
 
 
 @pytest.mark.row("manifest.01")

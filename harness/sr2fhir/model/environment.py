@@ -94,8 +94,12 @@ class Evidence:
         return self._places.get(study_uid, "StudyInstanceUID")
 
     def as_json(self) -> list[JsonObject]:
-        """Return the listing as the document has it."""
-        return [{"kind": kind, **study} for kind, studies in self._studies.items() for study in studies]
+        """Return the listing as the document has it, but each study and series of a sequence once."""
+        return [
+            {"kind": kind, **study}
+            for kind, studies in self._studies.items()
+            for study in _each_once(studies, "studyUid", _joined_studies)
+        ]
 
     def _read(self, header: Attributes, kind: str) -> list[JsonObject]:
         return [self._study(item, kind) for item in header.items(_KINDS[kind])]
@@ -131,6 +135,28 @@ class Evidence:
             known = self._instances.setdefault(instance.uid, instance)
             if known is instance and instance.series:
                 self._series.setdefault(instance.series, []).append(instance)
+
+
+def _each_once(
+    listed: list[JsonObject], name: str, joined: Callable[[JsonObject, JsonObject], JsonObject]
+) -> list[JsonObject]:
+    """Return what is listed; of several with one UID one that has what all of them have."""
+    found: dict[str, JsonObject] = {}
+    for n, one in enumerate(listed):
+        key = one.get(name, str(n))
+        found[key] = joined(found[key], one) if key in found else one
+    return list(found.values())
+
+
+def _joined_studies(first: JsonObject, further: JsonObject) -> JsonObject:
+    series = [*first.get("series", ()), *further.get("series", ())]
+    return {**first, "series": _each_once(series, "seriesUid", _joined_series)}
+
+
+def _joined_series(first: JsonObject, further: JsonObject) -> JsonObject:
+    """Return a series with the instances of both; its modality only if both have the same."""
+    kept = {name: value for name, value in first.items() if name != "modality" or further.get(name) == value}
+    return {**kept, "instance": [*first.get("instance", ()), *further.get("instance", ())]}
 
 
 def _listed(instance: Instance, kind: str) -> JsonObject:
