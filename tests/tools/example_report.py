@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from samples.key_objects.manifest import manifest
 from tests import builders as b
 
 PLACE = Path(__file__).resolve().parents[2] / "fsh" / "examples"
@@ -148,6 +149,7 @@ REPORTS = {
     "measurement-report.json": example_report,
     "measurement-report.ig-literal.json": literal_report,
     "key-objects.json": key_objects,
+    "manifest.json": manifest,
 }
 
 
