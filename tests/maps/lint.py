@@ -5,6 +5,7 @@ Each check takes the compiled maps and yields defects; `CHECKS` lists them all. 
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +15,25 @@ from typing import Any
 
 from fhirpathpy.parser import parse
 from sr2fhir import documents
+from sr2fhir.paths import layout
+from sr2fhir.settings import DOCUMENTS, TARGETS
 from tools.guide.mapping import SCHEMES
 from tools.guide.structure_maps import Library, Rule, Scope
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
-ENTRIES = frozenset(each.entry_map.rpartition("/")[2] for each in documents.TYPES)
+STEPS = {
+    step
+    for target in (*TARGETS.values(), *DOCUMENTS.values())
+    for step in (*target.step_maps, target.map_without_selections)
+    if step
+}
+ENTRIES = frozenset(url.rpartition("/")[2] for url in (*(each.entry_map for each in documents.TYPES), *STEPS))
+OF_STEPS = frozenset(
+    path.stem
+    for target in TARGETS.values()
+    if target.folder
+    for path in layout().step_maps(target.folder).glob("*.json")
+)
 STATUSES = ("draft", "active")
 GROUP_LINES = 40
 COLUMNS = 120
@@ -171,10 +186,10 @@ def functions(maps: Maps) -> Defects:
 
 def urls(maps: Maps) -> Defects:
     """Every URL below the canonical is that of a definition or a map."""
-    known = maps.urls | {f"{CANONICAL}/StructureMap/{name}" for name in [*maps.library.maps, "*"]}
+    known = maps.urls | {f"{CANONICAL}/StructureMap/{name}" for name in maps.library.maps}
     for name, each in maps.library.maps.items():
         for url in sorted(set(re.findall(re.escape(CANONICAL) + r"/[A-Za-z]+/[\w*-]+", json.dumps(each)))):
-            if url not in known:
+            if not fnmatch.filter(known, url):
                 yield f"{name}: there is no {url}"
 
 
@@ -309,16 +324,25 @@ class Typing:
 
 
 def elements(maps: Maps) -> Defects:
-    """Every element exists in the type that it is read from or written to; expressions are well typed."""
+    """Every element exists in the type that it is read from or written to; expressions are well typed.
+
+    Of step maps only what they write is followed: they read resources and values of any type.
+    """
     for rule in maps.library.rules:
         typing = Typing(maps.library, rule.scope)
-        reached = [_source(source, rule, typing) for source in rule.sources]
+        is_step = rule.group.map in OF_STEPS
+        reached = [UNKNOWN if is_step else _source(source, rule, typing) for source in rule.sources]
         for target in rule.targets:
             if "element" in target and target["context"] in rule.scope:
-                typing.element(rule.scope[target["context"]].types, target["element"])
-            if target.get("transform") == "evaluate":
+                owners = rule.scope[target["context"]].types
+                typing.element(frozenset(filter(_of_r4, owners)) if is_step else owners, target["element"])
+            if target.get("transform") == "evaluate" and not is_step:
                 typing.of(parsed(target["parameter"][-1]["valueString"]), reached[0])
         yield from (_at(rule, message) for message in dict.fromkeys(typing.found))
+
+
+def _of_r4(name: str) -> bool:
+    return re.match(r"R\d[A-Z]", name) is not None
 
 
 def _source(source: Mapping[str, str], rule: Rule, typing: Typing) -> Types:

@@ -36,6 +36,21 @@ class Variable:
     target: bool = False
 
 
+_OTHER_VERSION = re.compile(r"http://hl7\.org/fhir/(\d)\.\d/StructureDefinition/(\w+)")
+
+
+def type_name(name: str) -> str:
+    """Return what a type is called here: that of another version than R5 as maps call it, `R4Observation`.
+
+    Parameters
+    ----------
+    name
+        The name of a type of R5, or the URL of one of another version.
+    """
+    found = _OTHER_VERSION.fullmatch(name)
+    return f"R{found[1]}{found[2]}" if found else name
+
+
 class Types:
     """The types of elements.
 
@@ -43,6 +58,8 @@ class Types:
     ----------
     definitions
         StructureDefinitions of types with their snapshots; profiles and all other resources are passed over.
+        Of another version than R5 the resources are taken, under names of their own; its datatypes, which
+        maps copy whole, are not.
     """
 
     def __init__(self, definitions: Iterable[JsonObject]) -> None:
@@ -53,9 +70,24 @@ class Types:
                 definition["resourceType"] == "StructureDefinition"
                 and definition.get("derivation") != "constraint"
             ):
-                elements = definition["snapshot"]["element"]
-                self.elements.update((each["path"].removesuffix("[x]"), each) for each in elements)
-                self.resources |= {elements[0]["path"]} if definition["kind"] == "resource" else set()
+                self._add(definition)
+
+    def _add(self, definition: JsonObject) -> None:
+        elements, is_resource = definition["snapshot"]["element"], definition["kind"] == "resource"
+        root = elements[0]["path"]
+        name = type_name(definition["url"])
+        if name == definition["url"]:  # of R5, or of ours
+            name = root
+        elif not is_resource:
+            return
+        for each in elements:
+            self.elements[name + each["path"].removesuffix("[x]").removeprefix(root)] = {
+                **each,
+                **(
+                    {"contentReference": f"#{name}{_inner(each, root)}"} if "contentReference" in each else {}
+                ),
+            }
+        self.resources |= {name} if is_resource else set()
 
     def of(self, path: str) -> frozenset[str]:
         """Return the types of an element; one that has parts of its own is a type itself."""
@@ -72,6 +104,11 @@ class Types:
     def part(self, owners: Iterable[str], name: str) -> frozenset[str]:
         """Return the types of an element of any of these types."""
         return frozenset().union(*(self.of(f"{owner}.{name}") for owner in owners))
+
+
+def _inner(element: JsonObject, root: str) -> str:
+    """Return the part below the root of the path that a content reference leads to."""
+    return str(element["contentReference"]).partition("#")[2].removeprefix(root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,8 +280,9 @@ class Library:
 
     def _made(self, target: JsonObject, scope: Scope) -> Variable:
         """Return what a target makes; a resource is at the beginning of a path."""
-        kind = target["parameter"][0]["valueString"] if target.get("transform") == "create" else None
+        made = target["parameter"][0]["valueString"] if target.get("transform") == "create" else None
+        kind = made and type_name(made)
         if kind in self.types.resources or "context" not in target:
             return Variable(kind or target["variable"], frozenset({kind} if kind else ()), target=True)
-        made = self.read(target, scope)
-        return Variable(made.path, frozenset({kind}) if kind else made.types, target=True)
+        held = self.read(target, scope)
+        return Variable(held.path, frozenset({kind}) if kind else held.types, target=True)
