@@ -19,6 +19,7 @@ import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.formats.JsonParser;
 import org.hl7.fhir.r5.model.Bundle;
 import org.hl7.fhir.r5.model.Bundle.BundleEntryComponent;
+import org.hl7.fhir.r5.model.CodeSystem;
 import org.hl7.fhir.r5.model.Resource;
 import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.r5.utils.validation.constants.BestPracticeWarningLevel;
@@ -65,6 +66,17 @@ final class Validator {
     engine.prepare();
   }
 
+  /** Drops a code system that ours replaces: the codes of DICOM that FHIR R4 has are those of 2018. */
+  private void dropOlder(Resource resource) {
+    if (resource instanceof CodeSystem own) {
+      for (CodeSystem known : engine.getContext().fetchResourcesByType(CodeSystem.class)) {
+        if (own.getUrl().equals(known.getUrl())) {
+          engine.getContext().dropResource("CodeSystem", known.getId());
+        }
+      }
+    }
+  }
+
   /** Loads our definitions; into another version than R5 the terminology and the extensions: the profiles are R5's. */
   private void loadOwn(List<Path> places, String version) throws Exception {
     Path folder = places.get(0);
@@ -77,6 +89,7 @@ final class Validator {
       for (Path file : files) {
         Resource resource = new JsonParser().parse(Files.readAllBytes(file));
         if (!(resource instanceof StructureDefinition definition) || "Extension".equals(definition.getType())) {
+          dropOlder(resource);
           engine.getContext().cacheResource(resource);
         }
       }
