@@ -69,6 +69,7 @@ def test_ids_and_extensions_of_primitives_stay_as_they_were() -> None:
         "_birthDate": {"id": "b", "extension": [extension]},
         "name": [{"given": ["Jane", None], "_given": [None, {"extension": [extension]}]}],
         "_gender": {"extension": [extension]},
+        "contact": [{"name": {"_given": [{"extension": [extension]}]}}],
         "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">Jane</div>'},
         "active": False,
     }

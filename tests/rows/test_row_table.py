@@ -127,6 +127,6 @@ def test_rows_of_a_further_document_type_are_counted_apart(project: Path) -> Non
 
 
 def test_the_end_of_a_run_tells_whether_the_published_guide_was_at_hand(tmp_path: Path) -> None:
-    assert checked_against(tmp_path).endswith("our definitions and the published ones")
+    assert checked_against(tmp_path).endswith("our definitions, the published ones, and in R4")
     absent = tmp_path / "shared" / "official"
     assert checked_against(absent).endswith("which is not at hand (../shared/official)")

@@ -135,8 +135,8 @@ class Traces:
                 copied[name] = member
                 continue
             inner, inner_kind = f"{path}.{name}", f"{kind}.{name}"
-            if isinstance(member, list):
-                made = self._list(member, companion, inner, inner_kind, parent)
+            if isinstance(member, list) or isinstance(companion, list):
+                made = self._list(member or [], companion, inner, inner_kind, parent)
             else:
                 made = self._one(member, companion, inner, inner_kind, parent)
             copied |= {
@@ -150,7 +150,8 @@ class Traces:
         pairs = zip_longest(values, companions if isinstance(companions, list) else ())
         made = [self._one(*pair, f"{path}[{index}]", kind, parent) for index, pair in enumerate(pairs)]
         companions = [companion for _, companion in made]
-        return [value for value, _ in made], companions if any(companions) else None
+        # a list of primitives may have companions alone
+        return [value for value, _ in made] if values else None, companions if any(companions) else None
 
     def _one(self, value: Any, companion: Any, path: str, kind: str, parent: int | None) -> tuple[Any, Any]:
         """Return a value, and its companion if it is a primitive, with their numbers."""
