@@ -172,9 +172,9 @@ def test_the_procedure_of_the_root(transform: Transform) -> None:
             {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.3.45"},
         ),
         (
-            "Example Hospital^^^^^&1.2.3&ISO^^^^H-12",
+            "Example Hospital^^^^^&1.2.840.99.7&ISO^^^^H-12",
             "Example Hospital",
-            {"system": "urn:oid:1.2.3", "value": "H-12"},
+            {"system": "urn:oid:1.2.840.99.7", "value": "H-12"},
         ),
         ("Example Hospital^^^^^HOSP^^^^H-12", "Example Hospital", {"value": "H-12"}),
     ],
