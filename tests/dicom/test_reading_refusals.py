@@ -175,7 +175,6 @@ def with_empty(keyword: str) -> Dataset:
 
 OTHERS = {
     "image": (image(), NotStructuredReportError, "SOPClassUID"),
-    "key object selection": (key_object_selection(), TemplateError, "ContentTemplateSequence"),
     "basic text": (basic_text(), TemplateError, "ContentTemplateSequence"),
     "no study": (without("StudyInstanceUID"), MissingAttributeError, "StudyInstanceUID"),
     "empty study": (with_empty("StudyInstanceUID"), MissingAttributeError, "StudyInstanceUID"),

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 from sr2fhir.jsontext import NumberText
 
-Kind = Literal["missing", "surplus", "order", "precision", "sign", "value", "failure"]
+_XHTML = ' xmlns="http://www.w3.org/1999/xhtml"'
+Kind = Literal["missing", "surplus", "order", "precision", "sign", "namespace", "value", "failure"]
 
 # The digits that any IEEE 754 double keeps; engines that read decimals as doubles agree to these.
 _DOUBLE_DIGITS = Decimal("1e-15")
@@ -27,7 +28,8 @@ class Difference(NamedTuple):
         From the Bundle down: `Bundle.entry[3].resource.code.coding[0].display`.
     kind
         `missing` or `surplus` in the second, `order` of the entries, `precision` for numbers that differ
-        beyond the digits of a double only, `sign` for zeros with and without a minus, any other `value`;
+        beyond the digits of a double only, `sign` for zeros with and without a minus, `namespace` for a
+        narrative that states that of XHTML or leaves it out, any other `value`;
         `failure` where only one made a Bundle.
     first, second
         Both values, None where there is none. They may be about a patient.
@@ -126,8 +128,12 @@ def _named(entry: Mapping[str, Any]) -> str:
 def _kind(first: Any, second: Any) -> Kind:
     """Tell how two values differ."""
     if not _same_double(first, second):
-        return "value"
+        return "namespace" if _without_namespace(first) == _without_namespace(second) else "value"
     return "sign" if first.lstrip("-") == second.lstrip("-") else "precision"
+
+
+def _without_namespace(value: Any) -> Any:
+    return value.replace(_XHTML, "") if isinstance(value, str) else value
 
 
 def _same_double(first: Any, second: Any) -> bool:

@@ -26,8 +26,15 @@ from tools.guide.structure_maps import Library, Types
 _KEY = re.compile(r'"(\w+#\w+)"')
 
 
-def library(places: Layout) -> Library:
+def library(places: Layout, *, with_steps: bool = True) -> Library:
     """Read the compiled maps, and the definitions of what they read and write.
+
+    Parameters
+    ----------
+    places
+        Where they are.
+    with_steps
+        Also those that lead from R5 to another version of FHIR.
 
     Raises
     ------
@@ -38,7 +45,7 @@ def library(places: Layout) -> Library:
     files = [*(places.step_definitions(each.folder) for each in TARGETS.values() if each.folder), places.core]
     core = [entry["resource"] for file in files for entry in resources.read(file).content["entry"]]
     types = Types([*core, *(each.content for each in resources.definitions(places))])
-    maps = [*resources.structure_maps(places), *resources.step_maps(places)]
+    maps = [*resources.structure_maps(places), *(resources.step_maps(places) if with_steps else ())]
     return Library((each.content for each in maps), types)
 
 

@@ -14,7 +14,7 @@ from sr2fhir.paths import Layout
 from tools.compiling import fsh
 from tools.guide import docs, examples, identity
 from tools.guide.mapping import GUIDE, Pages, table
-from tools.guide.resources import Resource, map_sources, read, read_all
+from tools.guide.resources import Resource, map_sources, read, read_all, structure_maps
 
 _PROFILE = re.compile(r"http://hl7\.org/fhir/uv/dicom-sr/StructureDefinition/([\w-]+)")
 # What lies where: folder below fsh/, pattern, folder of the guide.
@@ -100,14 +100,16 @@ def _copy(sources: Iterable[Path], root: Path, place: Path) -> None:
 def _copy_maps(places: Layout, place: Path) -> None:
     """Copy the maps under the extension by which the IG Publisher knows the language."""
     place.mkdir(parents=True)
-    for name, source in map_sources(places).items():
-        shutil.copyfile(source, place / f"{name}.fml")
+    # those of the package: to R5
+    for entry in structure_maps(places):
+        name = entry.content["id"]
+        shutil.copyfile(map_sources(places)[name], place / f"{name}.fml")
 
 
 def _write_pages(places: Layout, maps: Sequence[Resource], made: Sequence[Resource], place: Path) -> None:
     """Write the pages, their tables filled in; the index of concepts; the rules for the page of each map."""
     tables = {"maps": maps_table(maps), "examples": examples_table(made)}
-    pages = Pages(docs.library(places), docs.roles(places), GUIDE)
+    pages = Pages(docs.library(places, with_steps=False), docs.roles(places), GUIDE)
     place.mkdir(parents=True)
     for source in sorted((places.fsh / "guide" / "pagecontent").glob("*.md")):
         page = filled(source.read_text(encoding="utf-8"), tables)
