@@ -249,7 +249,7 @@ def test_modality_site_and_laterality_of_a_study_are_codings(step: Step) -> None
         "bodySite": LUNG["coding"][0],
         "laterality": LEFT["coding"][0],
     }
-    assert second == {"uid": "1.2.5", "modality": coding(DCM, "OT", "Other")}
+    assert second == {"uid": "1.2.5", "modality": coding(DCM, "OT", "Other Modality")}
 
 
 @pytest.mark.row("7.1.06")

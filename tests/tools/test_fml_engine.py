@@ -171,11 +171,15 @@ def test_a_failure_names_the_reason_and_no_value(
 
 def test_a_rule_whose_name_is_used_once_is_located(play: Callable[..., FmlEngine]) -> None:
     with pytest.raises(TransformError) as raised:
-        play("sys.exit('error: rule `genderUnknown`: no source variable `x`')").transform(b"{}", ENTRY_MAP)
+        play("sys.exit('error: rule `identifierOther`: no source variable `x`')").transform(b"{}", ENTRY_MAP)
     error = raised.value
-    assert (error.map_name, error.rule, error.file) == ("Patient", "genderUnknown", "maps/shared/Patient.map")
+    assert (error.map_name, error.rule, error.file) == (
+        "Patient",
+        "identifierOther",
+        "maps/shared/Patient.map",
+    )
     assert (
-        "genderUnknown"
+        "identifierOther"
         in (layout().maps / "shared" / "Patient.map").read_text("utf-8").splitlines()[error.line - 1]
     )  # type: ignore[operator]
 

@@ -226,7 +226,11 @@ def test_every_resource_is_valid(
     messages: list[tuple[str, str, str]], resources: list[dict[str, Any]]
 ) -> None:
     """But for the one message that decision D4 excuses, on the example of a derived measurement."""
-    errors = [entry for entry in messages if entry[0] in ("error", "fatal") and not is_of_expansion(*entry)]
+    errors = [
+        entry
+        for entry in messages
+        if entry[0] in ("error", "fatal") and not is_of_expansion(*entry) and not is_of_typing(*entry)
+    ]
     assert [entry for entry in errors if not is_excused(*entry)] == []
     profile = f"{CANONICAL}/StructureDefinition/derived-imaging-measurement"
     (derived,) = [one["id"] for one in resources if profile in one.get("meta", {}).get("profile", ())]
@@ -242,6 +246,20 @@ def is_of_expansion(severity: str, path: str, text: str) -> bool:
         and "ValueSet/version-independent-all-resource-types" in text
         and '"system" is null' in text
     )
+
+
+def is_of_typing(severity: str, path: str, text: str) -> bool:
+    """Tell whether it is that the validator gives a variable no type that comes from another group.
+
+    The engines execute these rules; what they make is tested by rows.
+    """
+    places = r"StructureMap/(KeyObjectSelection|ManifestStudy)\.group\[\d+\]\.rule\[\d+\]\.target\[\d+\]"
+    untyped = (
+        "Invalid FHIRPath Constant %listed",
+        "Invalid FHIRPath Constant %number",
+        "StructureDefinition/null]",
+    )
+    return re.fullmatch(places, path) is not None and any(each in text for each in untyped)
 
 
 def is_excused(severity: str, path: str, text: str) -> bool:
@@ -316,7 +334,8 @@ def test_the_folder_holds_the_sources(published: Published) -> None:
     ):
         suffix = ".fml" if pattern == "*.map" else pattern[1:]
         copied = {path.stem: path.read_bytes() for path in of.glob(f"*{suffix}")}
-        assert copied == {path.stem: path.read_bytes() for path in below.rglob(pattern)}
+        steps = set((places.maps / "r4").rglob("*.map"))
+        assert copied == {path.stem: path.read_bytes() for path in {*below.rglob(pattern)} - steps}
         assert copied
 
 
