@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from sr2fhir.jsontext import NumberText
 
 _XHTML = ' xmlns="http://www.w3.org/1999/xhtml"'
-Kind = Literal["missing", "surplus", "order", "precision", "sign", "namespace", "value", "failure"]
+Kind = Literal["missing", "surplus", "order", "precision", "sign", "markup", "value", "failure"]
 
 # The digits that any IEEE 754 double keeps; engines that read decimals as doubles agree to these.
 _DOUBLE_DIGITS = Decimal("1e-15")
@@ -28,8 +28,8 @@ class Difference(NamedTuple):
         From the Bundle down: `Bundle.entry[3].resource.code.coding[0].display`.
     kind
         `missing` or `surplus` in the second, `order` of the entries, `precision` for numbers that differ
-        beyond the digits of a double only, `sign` for zeros with and without a minus, `namespace` for a
-        narrative that states that of XHTML or leaves it out, any other `value`;
+        beyond the digits of a double only, `sign` for zeros with and without a minus, `markup` for a
+        narrative that is written otherwise, with its namespace or without, any other `value`;
         `failure` where only one made a Bundle.
     first, second
         Both values, None where there is none. They may be about a patient.
@@ -128,12 +128,16 @@ def _named(entry: Mapping[str, Any]) -> str:
 def _kind(first: Any, second: Any) -> Kind:
     """Tell how two values differ."""
     if not _same_double(first, second):
-        return "namespace" if _without_namespace(first) == _without_namespace(second) else "value"
+        return "markup" if _same_markup(first, second) else "value"
     return "sign" if first.lstrip("-") == second.lstrip("-") else "precision"
 
 
-def _without_namespace(value: Any) -> Any:
-    return value.replace(_XHTML, "") if isinstance(value, str) else value
+def _same_markup(first: Any, second: Any) -> bool:
+    """Tell whether two texts are one, but for the namespace of XHTML and the escape of quotation marks."""
+    if not type(first) is type(second) is str:
+        return False
+    one, other = (text.replace(_XHTML, "").replace("&quot;", '"') for text in (first, second))
+    return one == other
 
 
 def _same_double(first: Any, second: Any) -> bool:
