@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sr2fhir.comparing import differences
-from sr2fhir.jsontext import loads_strict
+from sr2fhir.jsontext import dumps, loads_strict
 
 
 def found(first: str, second: str) -> list[tuple[str, str, Any, Any]]:
@@ -64,6 +64,21 @@ def test_numbers_that_agree_as_far_as_a_double_goes_are_told_apart(
     first: str, second: str, kind: str
 ) -> None:
     assert [each[1] for each in found(first, second)] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("second", "kinds"),
+    [
+        ("<div><p>Befund</p></div>", ["markup"]),
+        ('<div xmlns="http://www.w3.org/1999/xhtml"><p>Befund</p></div>', ["markup"]),
+        ("<div><p>Fund</p></div>", ["value"]),
+        ('<div><p lang="de">Befund</p></div>', ["value"]),
+        ("<p>Befund</p>", ["value"]),
+    ],
+)
+def test_a_narrative_with_other_attributes_of_its_root_is_markup(second: str, kinds: list[str]) -> None:
+    first = '<div xmlns="http://www.w3.org/1999/xhtml" lang="de-AT" xml:lang="de-AT"><p>Befund</p></div>'
+    assert [each[1] for each in found(dumps(first).decode(), dumps(second).decode())] == kinds
 
 
 def bundle(*names: str, **changes: str) -> str:

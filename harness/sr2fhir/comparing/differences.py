@@ -6,13 +6,15 @@ matched by their fullUrl, so that one that is missing does not make all that fol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from sr2fhir.jsontext import NumberText
 
-_XHTML = ' xmlns="http://www.w3.org/1999/xhtml"'
+# The root of a narrative. The language that its attributes state is the resource's own too, `Resource.language`.
+_NARRATIVE_ROOT = re.compile(r'^<div(?: (?:xmlns|lang|xml:lang)="[^"<>]*")*>')
 Kind = Literal["missing", "surplus", "order", "precision", "sign", "markup", "value", "failure"]
 
 # The digits that any IEEE 754 double keeps; engines that read decimals as doubles agree to these.
@@ -29,7 +31,8 @@ class Difference(NamedTuple):
     kind
         `missing` or `surplus` in the second, `order` of the entries, `precision` for numbers that differ
         beyond the digits of a double only, `sign` for zeros with and without a minus, `markup` for a
-        narrative that is written otherwise, with its namespace or without, any other `value`;
+        narrative that is written otherwise, with the attributes of its root (namespace, language) or
+        without, any other `value`;
         `failure` where only one made a Bundle.
     first, second
         Both values, None where there is none. They may be about a patient.
@@ -133,10 +136,10 @@ def _kind(first: Any, second: Any) -> Kind:
 
 
 def _same_markup(first: Any, second: Any) -> bool:
-    """Tell whether two texts are one, but for the namespace of XHTML and the escape of quotation marks."""
+    """Tell whether two texts are one, but for the attributes of the root and the escape of quotation marks."""
     if not type(first) is type(second) is str:
         return False
-    one, other = (text.replace(_XHTML, "").replace("&quot;", '"') for text in (first, second))
+    one, other = (_NARRATIVE_ROOT.sub("<div>", text).replace("&quot;", '"') for text in (first, second))
     return one == other
 
 
