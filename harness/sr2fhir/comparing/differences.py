@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from sr2fhir.jsontext import NumberText
 
-# The root of a narrative. The language that its attributes state is the resource's own too, `Resource.language`.
+# The root of a narrative. The language that they state is `Resource.language` too.
 _NARRATIVE_ROOT = re.compile(r'^<div(?: (?:xmlns|lang|xml:lang)="[^"<>]*")*>')
 Kind = Literal["missing", "surplus", "order", "precision", "sign", "markup", "value", "failure"]
 
@@ -136,7 +136,7 @@ def _kind(first: Any, second: Any) -> Kind:
 
 
 def _same_markup(first: Any, second: Any) -> bool:
-    """Tell whether two texts are one, but for the attributes of the root and the escape of quotation marks."""
+    """Tell whether two texts are one, but for the attributes of the root and escapes of quotation marks."""
     if not type(first) is type(second) is str:
         return False
     one, other = (_NARRATIVE_ROOT.sub("<div>", text).replace("&quot;", '"') for text in (first, second))
