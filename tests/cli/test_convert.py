@@ -10,21 +10,33 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sr2fhir import settings
 from sr2fhir.cli.main import main
+from sr2fhir.engines import Engine
 from sr2fhir.jsontext import dumps
 
-from tests.conversion.toy import PATIENT, TOY, ToyEngine, bundle, observation
+from tests.conversion.builders import PATIENT, bundle, observation
 
 GOOD = dumps(bundle(PATIENT, observation()))
-LOSING = dumps(bundle(PATIENT, observation(bodyStructure={"reference": "urn:uuid:b"})))
+LOSING = dumps(bundle(PATIENT, observation(instantiatesCanonical="http://a.example/x")))
+
+
+class Kept:
+    """The engine of the session, which a command does not close."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def close(self) -> None:
+        return
 
 
 @pytest.fixture(autouse=True)
-def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Work with the toy engine, in a folder of the test's own."""
-    monkeypatch.setattr("sr2fhir.toolchain.make_engine", lambda *_, **__: ToyEngine())
-    monkeypatch.setitem(settings.TARGETS, "R4", TOY)
+def place(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Work in a folder of the test's own, with an engine that runs already."""
+    monkeypatch.setattr("sr2fhir.toolchain.make_engine", lambda *_, **__: Kept(engine))
     monkeypatch.chdir(tmp_path)
 
 
@@ -53,7 +65,7 @@ def test_a_folder_gives_three_files_for_each_bundle_under_its_name(
     assert "2 inputs: 2 converted, 0 failed; 4 resources, 0 errors, 0 warnings" in printed
     assert "1 element reached no element; the report beside each Bundle says which and why" in printed
     report = json.loads(Path("out-r4/b/c.report.json").read_bytes())
-    assert report["unmapped"][0]["places"] == ["Bundle.entry[1].resource.bodyStructure"]
+    assert report["unmapped"][0]["places"] == ["Bundle.entry[1].resource.instantiatesCanonical"]
 
 
 def test_one_bundle_into_a_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +98,8 @@ def test_a_bad_input_fails_alone_with_an_outcome(capsys: pytest.CaptureFixture[s
         "a.bundle.json  this is XML, and only JSON can be converted here. Give the Bundle as JSON" in lines[0]
     )
     assert (
-        "c.bundle.json  [Bundle.entry[0].resource]: this Bundle is R4 already: Device.deviceName" in lines[2]
+        "c.bundle.json  [Bundle.entry[0].resource.deviceName]: this Bundle is R4 already: Device.deviceName"
+        in lines[2]
     )
     issue = json.loads(Path("made/a.outcome.json").read_bytes())["issue"][0]
     assert (issue["severity"], issue["code"]) == ("fatal", "invalid")

@@ -13,8 +13,9 @@ from sr2fhir.engines import Engine
 from sr2fhir.jsontext import dumps
 from sr2fhir.outcome import describe
 from sr2fhir.pipeline import Settings
+from sr2fhir.settings import TARGETS
 
-from .toy import PATIENT, TOY, ToyEngine, bundle, observation
+from .builders import PATIENT, bundle, observation
 
 GOOD = bundle(PATIENT, observation())
 
@@ -30,14 +31,26 @@ def nested(levels: int) -> bytes:
     return with_resource({"resourceType": "Observation", "extension": [extension]})
 
 
+TARGET = TARGETS["R4"]
 R4 = [
+    {
+        "resourceType": "ImagingStudy",
+        "series": [{"uid": "1.2", "modality": {"system": "urn:x", "code": "CT"}}],
+    },
+    {"resourceType": "ImagingStudy", "series": [{"uid": "1.2", "bodySite": {"code": "39607008"}}]},
+    {"resourceType": "Device", "type": {"text": "scanner"}},
+    {"resourceType": "Specimen", "container": [{"identifier": [{"value": "7"}]}]},
+    {"resourceType": "Specimen", "collection": {"bodySite": {"text": "liver"}}},
+    {"resourceType": "Specimen", "processing": [{"procedure": {"text": "fixed"}}]},
+    {"resourceType": "Practitioner", "communication": [{"text": "German"}]},
+    {"resourceType": "Observation", "contained": [{"resourceType": "Device", "id": "d", "deviceName": []}]},
     {"resourceType": "ImagingStudy", "procedureCode": [{"text": "CT"}]},
     {
         "resourceType": "ImagingStudy",
         "modality": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}],
     },
     {"resourceType": "Device", "deviceName": [{"name": "x", "type": "user-friendly-name"}]},
-    {"resourceType": "DiagnosticReport", "imagingStudy": [{"reference": "urn:uuid:p"}]},
+    {"resourceType": "DiagnosticReport", "imagingStudy": [{"reference": "urn:x:p"}]},
     {"resourceType": "ServiceRequest", "code": {"text": "CT of the chest"}},
     {"resourceType": "BodyStructure", "location": {"text": "liver"}},
     {"resourceType": "Endpoint", "payloadType": [{"text": "any"}]},
@@ -108,7 +121,9 @@ BAD = {
 def test_what_is_no_bundle_is_refused_in_one_line(name: str) -> None:
     data, what, remedy = BAD[name]
     with pytest.raises(sr2fhir.InputError) as caught:
-        convert(data, cast(Engine, ToyEngine()), Settings(target=TOY), "input.json")
+        convert(
+            data, cast(Engine, None), Settings(target=TARGET), "input.json"
+        )  # refused before an engine is asked
     line = describe(caught.value)
     assert line.startswith("input.json")
     assert what in line
@@ -119,18 +134,83 @@ def test_what_is_no_bundle_is_refused_in_one_line(name: str) -> None:
 @pytest.mark.parametrize("resource", R4, ids=lambda each: "-".join(each))
 def test_r4_is_known_by_what_r5_has_not(resource: dict[str, Any]) -> None:
     with pytest.raises(
-        sr2fhir.InputError, match=r"\[Bundle\.entry\[1\]\.resource\]: this Bundle is R4 already"
+        sr2fhir.InputError, match=r"\[Bundle\.entry\[1\]\.resource.*\]: this Bundle is R4 already: [A-Z]\w+\."
     ):
-        bundle_of(with_resource(resource))
+        bundle_of(with_resource(resource), TARGET)
 
 
 @pytest.mark.parametrize("resource", R5, ids=lambda each: "-".join(each))
 def test_r5_is_not_taken_for_r4(resource: dict[str, Any]) -> None:
-    assert bundle_of(with_resource(resource))
+    assert bundle_of(with_resource(resource), TARGET)
 
 
 def test_no_value_of_the_input_is_in_the_message() -> None:
     data = with_resource({"resourceType": "Device", "deviceName": [{"name": "of Jane Roe"}]})
     with pytest.raises(sr2fhir.InputError) as caught:
-        bundle_of(data)
+        bundle_of(data, TARGET)
     assert "Roe" not in str(caught.value)
+
+
+def refused(resource: dict[str, Any]) -> str:
+    with pytest.raises(sr2fhir.InputError) as caught:
+        bundle_of(with_resource(resource), TARGET)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("resource", "line"),
+    [
+        (
+            {"resourceType": "Observation", "valueQuantiy": {"value": 3}},
+            "[Bundle.entry[1].resource.valueQuantiy]: R5 has no element Observation.valueQuantiy. Correct its name",
+        ),
+        (
+            {"resourceType": "Observation", "component": [{"code": {"coding": [{"kode": "x"}]}}]},
+            "[Bundle.entry[1].resource.component[0].code.coding[0].kode]: R5 has no element Observation.component.code",
+        ),
+        (
+            {"resourceType": "Patient", "contained": [{"resourceType": "Device", "id": "d", "naem": []}]},
+            "[Bundle.entry[1].resource.contained[0].naem]: R5 has no element Device.naem",
+        ),
+        (
+            {"resourceType": "Observation", "note": {"text": "seen"}},
+            "[Bundle.entry[1].resource.note]: Observation.note is not written as R5 writes it. FHIR R5 says",
+        ),
+        (
+            {"resourceType": "Observation", "status": {"value": "final"}},
+            "Observation.status is not written as R5",
+        ),
+        (
+            {"resourceType": "Observation", "valueQuantity": {"value": "3"}},
+            "Observation.valueQuantity.value is not",
+        ),
+        ({"resourceType": "Patient", "_name": [{"id": "n"}]}, "Patient.name is not written as R5"),
+    ],
+)
+def test_what_r5_does_not_know_is_named(resource: dict[str, Any], line: str) -> None:
+    assert line in refused(resource)
+
+
+def test_what_cannot_be_the_name_of_an_element_is_not_printed() -> None:
+    assert "R5 has no element Patient.?." in refused({"resourceType": "Patient", "Jane Roe": True})
+
+
+def test_of_a_type_without_a_map_nothing_is_asked() -> None:
+    assert bundle_of(with_resource({"resourceType": "Encounter", "period": {"start": "2024"}}), TARGET)
+
+
+@pytest.mark.parametrize(
+    ("contained", "line"),
+    [
+        ([{"resourceType": "Device"}], "a contained resource has no id of its own"),
+        ([{"resourceType": "Device", "id": "d"}] * 2, "a contained resource has no id of its own"),
+        (
+            [{"resourceType": "Device", "id": "d", "contained": []}],
+            "a contained resource contains another. Contain both in the outer resource",
+        ),
+        ({"resourceType": "Device", "id": "d"}, "it is no list of resources"),
+    ],
+)
+def test_contained_resources_that_cannot_be_found_again_are_refused(contained: Any, line: str) -> None:
+    found = refused({"resourceType": "Observation", "contained": contained})
+    assert f"[Bundle.entry[1].resource.contained]: {line}" in found

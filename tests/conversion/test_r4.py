@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sr2fhir
-from sr2fhir.conversion.bundles import R4_ELEMENTS, R4_TYPES
 from sr2fhir.paths import layout
 from sr2fhir.settings import TARGETS
 from sr2fhir.validation import validate
@@ -90,20 +89,3 @@ def test_r4_is_known_as_such(engine: Engine, made: Made, path: Path) -> None:
     with pytest.raises(sr2fhir.InputError, match="this Bundle is R4 already"):
         to_r4.convert(transformed.json)
     assert to_r4.convert(r5.json)
-
-
-def definition(version: str, kind: str) -> dict[str, list[str]]:
-    """Return the elements of a type of resource, each with the types that it may have."""
-    (folder,) = layout().packages.glob(f"{TARGETS[version].core_package}#*")
-    read = json.loads((folder / "package" / f"StructureDefinition-{kind}.json").read_bytes())
-    parts = ((each["path"].partition(".")[2], each.get("type", ())) for each in read["snapshot"]["element"])
-    return {name: [each["code"] for each in types] for name, types in parts}
-
-
-def test_the_elements_that_tell_are_in_r4_and_not_in_r5() -> None:
-    for kind, names in R4_ELEMENTS.items():
-        assert set(names) <= definition("R4", kind).keys() - definition("R5", kind).keys(), kind
-    for kind, members in R4_TYPES.items():
-        for name, _ in members:
-            (of_r4,), (of_r5,) = definition("R4", kind)[name], definition("R5", kind)[name]
-            assert (of_r4, of_r5) in {("Coding", "CodeableConcept"), ("CodeableConcept", "CodeableReference")}

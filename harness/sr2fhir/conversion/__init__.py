@@ -8,7 +8,7 @@ or is a line of the report.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,13 @@ from sr2fhir.accounting.report import Line, Report
 from sr2fhir.accounting.tracing import Traces
 from sr2fhir.accounting.versions import no_element
 from sr2fhir.configuration import check_steps
-from sr2fhir.conversion.bundles import bundle_of, check_search
+from sr2fhir.conversion.bundles import bundle_of
+from sr2fhir.conversion.contained import Lifted, lifted, number_of
+from sr2fhir.conversion.fitting import take_out
+from sr2fhir.conversion.selections import check_search, check_searches, to_basic, to_none, with_types
+from sr2fhir.conversion.taken import types_taken
 from sr2fhir.dicom.source import Source, bytes_of, in_force, name_of_source
-from sr2fhir.errors import OutputError, Sr2FhirError
+from sr2fhir.errors import InputError, OutputError, Sr2FhirError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject, dumps
 from sr2fhir.outcome import plural
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
 _MOST_KINDS = 6
+_SELECTION = "ImagingSelection"
+_NONE = "The page on R4 lists the types that there are maps for"
 _BY_OTHER_MEANS = (
     "Convert them by other means; the report says where they stand, and references to them name them"
 )
@@ -58,19 +64,27 @@ def convert(source: Source, engine: Engine, settings: Settings, name: str | None
     check_steps(target)
     try:
         with stage("read", name):
-            bundle = bundle_of(bytes_of(source, in_force(settings.limits)))
+            bundle = bundle_of(bytes_of(source, in_force(settings.limits)), target)
+            given = _prepared(bundle, target)
             traces = Traces()
-            numbered = traces.numbered(bundle)
+            numbered = traces.numbered(given.bundle)
         with stage("engine", name):
-            made = parse(in_version(dumps(numbered), engine, target))
+            made = parse(in_version(dumps(_of_types(numbered, types_taken(target))), engine, target))
         with stage("finish", name):
-            left_out = _left_out(bundle, made, traces)
-            lines = tuple(traces.lines(traces.restored(made), no_element(target)))
-            converted = {**made, "entry": without(made["entry"], left_out.values())}
+            left_out = _left_out(given, made, traces, target)
+            made = to_none(made) if _SELECTION in target.leaves_out else to_basic(made)
+            take_out(made, target)
+            became = {number_of(path): entry for path, entry in traces.entries(made).items()}
+            given.drop_canonicals(became)
+            arrived = traces.restored(made)
+            lines = tuple(given.lines(traces.lines(arrived, no_element(target))))
+            rest = without(made["entry"], left_out.values())
+            converted = given.put_back(made, dict(zip(became, rest, strict=True)))
             content = dumps(converted, indent=True) + b"\n"
             entries = tuple(resource_path(entry["resource"]) for entry in converted["entry"])
         report = ConversionReport(lines, (), dict(Counter(each.partition("/")[0] for each in entries)))
-        findings = (*_told_of(left_out, target), *_without_place(report, target))
+        told = _told_of({given.place(path): entry for path, entry in left_out.items()}, target)
+        findings = (*told, *_without_place(report, target))
         with stage("xml", name):
             xml = as_xml(content, engine, target) if settings.format == "xml" else None
         result = Result(name, content, report, findings, xml=xml, entries=entries)
@@ -83,29 +97,56 @@ def convert(source: Source, engine: Engine, settings: Settings, name: str | None
         raise
 
 
-def _left_out(bundle: JsonObject, made: JsonObject, traces: Traces) -> dict[str, JsonObject]:
+def _prepared(bundle: JsonObject, target: Target) -> Lifted:
+    """Return a Bundle as step maps can take it."""
+    if _SELECTION not in target.leaves_out:
+        check_searches(bundle)
+    given = lifted(bundle, types_taken(target))
+    return replace(given, bundle=with_types(given.bundle))
+
+
+def _of_types(bundle: JsonObject, types: Collection[str]) -> JsonObject:
+    """Return a Bundle without the resources of other types.
+
+    Raises
+    ------
+    InputError
+        Nothing is left.
+    """
+    entries = [entry for entry in bundle["entry"] if entry["resource"]["resourceType"] in types]
+    if not entries:
+        raise InputError("there is no map for any resource of it", where="Bundle.entry", hint=_NONE)
+    return {**bundle, "entry": entries}
+
+
+def _left_out(given: Lifted, made: JsonObject, traces: Traces, target: Target) -> dict[str, JsonObject]:
     """Check what the maps made, and return the entries that are not in it any more, by FHIRPath.
 
     Raises
     ------
     OutputError
-        It is no Bundle, or has entries or ids of its own.
+        It is no Bundle, has entries or ids of its own, or has lost a resource.
     InputError
-        A conditional create asks for what the new type cannot be searched by.
+        Nothing is left, or a conditional create asks for what the new type cannot be searched by.
     """
-    if made.get("resourceType") != "Bundle" or not made.get("entry"):
-        raise OutputError("the maps made no Bundle, or nothing in it", hint=HINT)
+    if made.get("resourceType") != "Bundle":
+        raise OutputError("the maps made no Bundle", hint=HINT)
     became = traces.entries(made)
+    taken = types_taken(target) - target.leaves_out
     left_out: dict[str, JsonObject] = {}
-    for index, entry in enumerate(bundle["entry"]):
+    for index, entry in enumerate(given.bundle["entry"]):
         path = f"Bundle.entry[{index}]"
-        if path not in became:
+        before, after = entry["resource"], became.get(path, {}).get("resource") or {}
+        if path not in became and before["resourceType"] not in taken:
             left_out[path] = entry
-            continue
-        before, after = entry["resource"], became[path].get("resource") or {}
-        if "resourceType" not in after or after.get("id") != before.get("id"):
-            raise OutputError("the maps changed which resource this is", where=path, hint=HINT)
-        check_search(entry.get("request"), before["resourceType"], after["resourceType"], path)
+        elif "resourceType" not in after or after.get("id") != before.get("id"):
+            raise OutputError(
+                "the maps lost a resource, or changed which it is", where=given.place(path), hint=HINT
+            )
+        else:
+            check_search(entry.get("request"), before["resourceType"], after["resourceType"], path)
+    if not became:
+        raise InputError("nothing of it is left", where="Bundle.entry", hint=_NONE)
     return left_out
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, has_type, search
+from sr2fhir.references import Change, rewritten
 
 _URI = "urn:ietf:rfc:3986"
 _URN = "urn:"
@@ -22,9 +22,6 @@ _BEFORE = (
 # FHIR gives it no identifier to be found by
 _WITHOUT_IDENTIFIER = frozenset({"Provenance"})
 _ONE_CHOICE = Policy("create")
-
-Change = Callable[[JsonObject], JsonObject]
-"""From a Reference to what takes its place."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,7 @@ class Plan:
         """
         packing = _Packing(self)
         sent = [made for entry in collection["entry"] if (made := packing.entry(entry))]
-        if packing.changes:
-            sent = [{**entry, "resource": _rewritten(entry["resource"], packing.changes)} for entry in sent]
+        sent = _readdressed(sent, packing.changes)
         return {**collection, "type": "transaction", "entry": sent}, tuple(dict.fromkeys(packing.findings))
 
 
@@ -226,17 +222,28 @@ def without(entries: list[JsonObject], left_out: Iterable[JsonObject]) -> list[J
 
     Only where they are addressed within the Bundle: a reference to a server leads to what is there.
     """
+    gone = [entry for entry in left_out if str(entry.get("fullUrl")).startswith(_URN)]
+    changes = zip(gone, named(entry["resource"] for entry in gone), strict=True)
+    return _readdressed(entries, {entry["fullUrl"]: change for entry, change in changes})
+
+
+def named(resources: Iterable[JsonObject]) -> Iterator[Change]:
+    """Return, for each resource, what makes of a reference to it a logical one, which only names it."""
     packing = _Packing(Plan({}, "client", {}))
-    changes = {
-        entry["fullUrl"]: packing.logical(
-            KINDS.get(entry["resource"]["resourceType"], OWN), entry["resource"]
-        )
-        for entry in left_out
-        if str(entry.get("fullUrl")).startswith(_URN)
-    }
+    for resource in resources:
+        yield packing.logical(KINDS.get(resource["resourceType"], OWN), resource)
+
+
+def _readdressed(entries: list[JsonObject], changes: Mapping[str, Change]) -> list[JsonObject]:
+    """Return entries in which references are changed, by the address that they have."""
     if not changes:
         return entries
-    return [{**entry, "resource": _rewritten(entry["resource"], changes)} for entry in entries]
+
+    def change(reference: JsonObject) -> JsonObject:
+        found = changes.get(reference["reference"])
+        return found(reference) if found else reference
+
+    return [{**entry, "resource": rewritten(entry["resource"], change)} for entry in entries]
 
 
 # ---- references --------------------------------------------------------------------------------------------
@@ -250,17 +257,3 @@ def _key(name: str, identifier: JsonObject) -> str:
     """Return what tells identifiers apart: type of the resource, kind, system and value."""
     kinds = [coding.get("code") for coding in identifier.get("type", {}).get("coding", ())]
     return repr((name, kinds, identifier.get("system"), identifier.get("value")))
-
-
-def _rewritten(value: Any, changes: Mapping[str, Change]) -> Any:
-    """Return a copy in which references are changed; what holds none stays the same object."""
-    if isinstance(value, dict):
-        change = changes.get(value["reference"]) if isinstance(value.get("reference"), str) else None
-        if change:
-            return change(value)
-        members = {name: _rewritten(member, changes) for name, member in value.items()}
-        return members if any(members[name] is not value[name] for name in value) else value
-    if isinstance(value, list):
-        items = [_rewritten(item, changes) for item in value]
-        return items if any(one is not other for one, other in zip(items, value, strict=True)) else value
-    return value

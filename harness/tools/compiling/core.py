@@ -86,7 +86,8 @@ def maps_of(places: Layout, target: Target) -> list[Path]:
 def _cut_for_steps(places: Layout, r5: Core, made: Iterable[str], target: Target, folder: str) -> None:
     """Write what the step maps of a version read and what they make."""
     texts = [path.read_text(encoding="utf-8") for path in maps_of(places, target)]
-    names = {*_ALWAYS, *(word for text in texts for word in words(text, target))}
+    # what others put into extensions has to be read as well
+    names = {*_ALWAYS, *_in_extensions(r5), *(word for text in texts for word in words(text, target))}
     # whatever the other maps make has to be read, also what is left out then
     _write(places.step_sources(folder), map(lean, closure(r5, (), {*names, *made})))
     other = Core.of(places, target)
@@ -96,6 +97,13 @@ def _cut_for_steps(places: Layout, r5: Core, made: Iterable[str], target: Target
     extensions = Extensions(r5, other, target)
     known = [*map(extensions.define, written(texts)), *r5.code_systems("\n".join(texts))]
     _write(places.step_extensions(folder), known)
+
+
+def _in_extensions(core: Core) -> Iterator[str]:
+    """Return the names of all types that an extension may hold."""
+    for element in core["Extension"]["snapshot"]["element"]:
+        if element["path"] in _OPEN:
+            yield from (kind["code"] for kind in element["type"])
 
 
 def _beside(definition: Definition, own: Mapping[str, str]) -> Definition:
