@@ -1,0 +1,178 @@
+"""The files of the store: what is coming in, the objects, and their results.
+
+::
+
+    incoming/   being received; whatever is left there after a crash was never acknowledged
+    objects/    <aa>/<sha256>.dcm
+    results/    <aa>/<number of the object>/R5.json, R4.json, report.json, outcome.json
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from sr2fhir.files import replacing, sha256
+from sr2fhir.gateway.store.records import BusyError
+
+INCOMING, OBJECTS, RESULTS = "incoming", "objects", "results"
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+# No association lasts longer; what lies in incoming/ or without a row for longer belongs to nobody.
+LONGEST_S = 3600.0
+
+
+class Files:
+    """The files of a gateway.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there, and for its owner only.
+    low_disk
+        Bytes that have to stay free.
+
+    Raises
+    ------
+    BusyError
+        It cannot be made.
+    """
+
+    def __init__(self, folder: Path, low_disk: int) -> None:
+        self.folder, self._low_disk = folder, low_disk
+        try:
+            for place in (folder, *(folder / name for name in (INCOMING, OBJECTS, RESULTS))):
+                place.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        except OSError as error:
+            raise refusal(error, folder) from None
+
+    def check(self) -> None:
+        """Refuse to take more while there is little room.
+
+        Raises
+        ------
+        BusyError
+            Less is free than has to stay.
+        """
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise refusal(error, self.folder) from None
+        if free < self._low_disk:
+            message = f"the disk has {free >> 20:,} MiB free, less than the {self._low_disk >> 20:,} to keep"
+            hint = "Make room, or lower low_disk in [gateway]"
+            raise BusyError(message, cause="disk", where=str(self.folder), hint=hint)
+
+    def incoming(self) -> Path:
+        """Return the name of a new file."""
+        return self.folder / INCOMING / uuid4().hex
+
+    def object(self, digest: str) -> Path:
+        """Return where an object is."""
+        return self.folder / OBJECTS / digest[:2] / f"{digest}.dcm"
+
+    def result(self, object_id: int, name: str) -> Path:
+        """Return where a result of an object is."""
+        return self._results(object_id) / f"{name}.json"
+
+    def _results(self, object_id: int) -> Path:
+        return self.folder / RESULTS / f"{object_id % 256:02x}" / str(object_id)
+
+    def keep(self, file: Path, digest: str) -> None:
+        """Move a file that was received to its place; it outlasts a power failure when this returns.
+
+        Raises
+        ------
+        BusyError
+            The disk does not take it.
+        """
+        place = self.object(digest)
+        try:
+            file.chmod(PRIVATE_FILE)
+            sync(file)
+            make_folder(place.parent)
+            file.replace(place)
+            sync(place.parent)
+        except OSError as error:
+            raise refusal(error, self.folder) from None
+
+    def write_results(self, object_id: int, contents: Mapping[str, bytes]) -> None:
+        """Write results; they outlast a power failure when this returns.
+
+        Raises
+        ------
+        BusyError
+            The disk does not take them.
+        """
+        place = self._results(object_id)
+        try:
+            make_folder(place)
+            for name, content in contents.items():
+                with replacing(self.result(object_id, name), mode=PRIVATE_FILE) as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            sync(place)
+        except OSError as error:
+            raise refusal(error, self.folder) from None
+
+    def remove(self, object_ids: Iterable[int], digests: Iterable[str]) -> None:
+        """Remove results, and objects that no row names any more."""
+        for object_id in object_ids:
+            shutil.rmtree(self._results(object_id), ignore_errors=True)
+        for digest in digests:
+            self.object(digest).unlink(missing_ok=True)
+
+    def leftovers(self) -> Iterator[Path]:
+        """Yield what was being received longer ago than any association lasts."""
+        for file in (self.folder / INCOMING).iterdir():
+            if is_old(file):
+                yield file
+
+    def old_objects(self) -> Iterator[tuple[Path, str]]:
+        """Yield the objects that are there for longer than an acceptance takes, with their digests."""
+        for file in (self.folder / OBJECTS).glob("*/*.dcm"):
+            if is_old(file):
+                yield file, file.stem
+
+
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return sha256(file)
+
+
+def is_old(file: Path) -> bool:
+    """Tell whether nothing was done with a file for longer than any association lasts."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return False
+    return time.time() - max(found.st_mtime, found.st_ctime) > LONGEST_S
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder below one that is there; it outlasts a power failure."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refusal(error: OSError, folder: Path) -> BusyError:
+    """Say why the disk cannot be used."""
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    hint = "See that the folder is there, that its disk has room, and that you may write to it"
+    return BusyError(f"the folder cannot be written ({reason})", cause="disk", where=str(folder), hint=hint)

@@ -1,0 +1,207 @@
+"""Claim deliveries in their order, and record what came of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from sr2fhir.gateway.store import records
+from sr2fhir.gateway.store.database import Database
+from sr2fhir.gateway.store.events import History
+from sr2fhir.gateway.store.files import Files
+from sr2fhir.gateway.store.leases import FREE, LONGEST_DELAY_S, Leases
+from sr2fhir.gateway.store.records import Delivery, Failure, Sent
+from sr2fhir.gateway.store.tables import deliveries, objects, predecessors, sent
+
+logger = logging.getLogger(__name__)
+
+# A notice waits so long for the first attempt to deliver the results that it speaks of.
+RESULTS_FIRST_S = 60.0
+_SENT = (sent.c.type, sent.c.resource_id, sent.c.version, sent.c.digest, sent.c.key)
+
+
+class Sending:
+    """Deliveries to destinations."""
+
+    def __init__(self, database: Database, files: Files, history: History, leases: Leases) -> None:
+        self._database, self._files, self._history, self._leases = database, files, history, leases
+
+    def claim(self, destination: str) -> Delivery | None:
+        """Claim the delivery that is due first and has its turn."""
+        due = sa.and_(
+            deliveries.c.destination == destination,
+            deliveries.c.state.in_(records.OPEN),
+            self._leases.free(deliveries),
+        )
+        turn = (
+            sa.select(deliveries, *(objects.c[name] for name in ("sop_instance_uid", "digest", "received")))
+            .join(objects, objects.c.id == deliveries.c.object_id)
+            .where(due, ~self._has_to_wait())
+            .order_by(deliveries.c.due, deliveries.c.id)
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            if connection.execute(turn).first() is None:
+                return None
+        with self._database.write() as connection:
+            row = connection.execute(turn.with_for_update(skip_locked=True, of=deliveries)).first()
+            if row is None:
+                return None
+            claimed = self._leases.claimed(deliveries)
+            connection.execute(sa.update(deliveries).where(deliveries.c.id == row.id).values(claimed))
+            named = sa.select(predecessors.c.sop_instance_uid).where(
+                predecessors.c.object_id == row.object_id
+            )
+            before = tuple(sorted(connection.execute(named).scalars()))
+            return self._delivery(row, before, claimed["lease"])
+
+    def _delivery(self, row: sa.Row[Any], before: tuple[str, ...], lease: str) -> Delivery:
+        is_bundle = row.kind == records.BUNDLE
+        names = (row.fhir, records.REPORT, records.OUTCOME)
+        bundle, report, outcome = (
+            self._files.result(row.object_id, name) if is_bundle else None for name in names
+        )
+        return Delivery(
+            row.id,
+            row.object_id,
+            row.destination,
+            row.kind,
+            row.sop_instance_uid,
+            row.digest,
+            bundle,
+            row.payload,
+            row.attempts + 1,
+            row.received,
+            before,
+            report,
+            outcome,
+            lease,
+        )
+
+    def _has_to_wait(self) -> sa.ColumnElement[bool]:
+        """Return the condition that another delivery comes first.
+
+        That is one of an object with an earlier turn, of the same patient, of the same SOP Instance UID or
+        of a predecessor, to the same destination, which is not over or not made yet. For a notice it is the
+        first attempt to deliver its results too. Turns are an order, so nothing waits in a circle.
+        """
+        earlier, others = objects.alias("earlier"), deliveries.alias("others")
+        is_predecessor = sa.exists().where(
+            predecessors.c.object_id == objects.c.id,
+            predecessors.c.sop_instance_uid == earlier.c.sop_instance_uid,
+        )
+        related = sa.or_(
+            earlier.c.patient == objects.c.patient,
+            earlier.c.sop_instance_uid == objects.c.sop_instance_uid,
+            is_predecessor.correlate(objects, earlier),
+        )
+        is_open = sa.exists().where(
+            others.c.object_id == earlier.c.id,
+            others.c.destination == deliveries.c.destination,
+            others.c.state.in_(records.OPEN),
+        )
+        is_not_over = sa.or_(earlier.c.state == records.RECEIVED, is_open.correlate(earlier, deliveries))
+        first = sa.exists().where(earlier.c.turn < objects.c.turn, related, is_not_over)
+        results = deliveries.alias("results")
+        untold = sa.exists().where(
+            results.c.object_id == deliveries.c.object_id,
+            results.c.kind == records.BUNDLE,
+            results.c.state == records.PENDING,
+            results.c.changed > self._database.now - RESULTS_FIRST_S,
+        )
+        is_untold = sa.and_(deliveries.c.kind == records.NOTICE, untold.correlate(deliveries))
+        return sa.or_(first.correlate(objects, deliveries), is_untold)
+
+    def delivered(
+        self, delivery: Delivery, state: Sequence[Sent], status: int | None, note: str | None
+    ) -> None:
+        """Record that a delivery arrived, and all that the destination has of it now."""
+        values = {"state": records.DELIVERED, "status": status, "reason": note, "hint": None}
+        with self._database.write() as connection:
+            if self._end(connection, delivery, values, status, note) and delivery.kind == records.BUNDLE:
+                self._replace(connection, delivery.destination, delivery.sop_instance_uid, state)
+        self._leases.forget(delivery.lease)
+
+    def postpone(self, delivery: Delivery, after_s: float, error: Failure) -> None:
+        """Record that a delivery is to be tried again."""
+        delay = min(max(after_s, 0.0), LONGEST_DELAY_S)
+        values = {**error._asdict(), "state": records.WAITING, "due": self._database.now + delay}
+        with self._database.write() as connection:
+            self._end(connection, delivery, values, error.status, error.reason)
+        self._leases.forget(delivery.lease)
+
+    def dead(self, delivery: Delivery, error: Failure) -> None:
+        """Record that a delivery is not tried again by itself."""
+        values = {**error._asdict(), "state": records.DEAD}
+        with self._database.write() as connection:
+            self._end(connection, delivery, values, error.status, error.reason)
+        self._leases.forget(delivery.lease)
+
+    def give_back(self, delivery: Delivery) -> None:
+        """Leave a delivery to others, as if it had not been claimed."""
+        ours = sa.and_(deliveries.c.id == delivery.id, deliveries.c.lease == delivery.lease)
+        values = {**FREE, "attempts": deliveries.c.attempts - 1}
+        with self._database.write() as connection:
+            connection.execute(sa.update(deliveries).where(ours).values(values))
+        self._leases.forget(delivery.lease)
+
+    def _end(
+        self,
+        connection: sa.Connection,
+        delivery: Delivery,
+        values: Mapping[str, Any],
+        status: int | None,
+        reason: str | None,
+    ) -> bool:
+        """Change a row if its lease is still ours, write the event, and give the object its state."""
+        ours = sa.and_(deliveries.c.id == delivery.id, deliveries.c.lease == delivery.lease)
+        changed = sa.update(deliveries).where(ours).values({**values, **FREE, "changed": self._database.now})
+        if not connection.execute(changed).rowcount:
+            logger.warning("delivery %d was taken from this process; its result is left", delivery.id)
+            return False
+        more = {"destination": delivery.destination, "status": status, "reason": reason}
+        self._history.add(connection, delivery.object_id, str(values["state"]), **more)
+        self._give_state(connection, delivery.object_id, values)
+        return True
+
+    def _give_state(self, connection: sa.Connection, object_id: int, values: Mapping[str, Any]) -> None:
+        """Give the object its state; a superseded one keeps its own, whatever was under way."""
+        found = connection.execute(sa.select(objects.c.state).where(objects.c.id == object_id)).scalar()
+        if found in (records.SUPERSEDED, records.RECEIVED):
+            return
+        if values["state"] != records.DELIVERED:
+            told = {"reason": values.get("reason"), "hint": values.get("hint")}
+            connection.execute(sa.update(objects).where(objects.c.id == object_id).values(told))
+        self._history.restate(connection, object_id)
+
+    # ---- what a destination has
+
+    def sent_of(self, destination: str, sop_instance_uid: str) -> list[Sent]:
+        """Return what a destination has of an SOP Instance UID."""
+        own = sa.and_(sent.c.destination == destination, sent.c.sop_instance_uid == sop_instance_uid)
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(*_SENT).where(own).order_by(sent.c.number)).all()
+        return [Sent(*row) for row in rows]
+
+    def update_sent(self, destination: str, sop_instance_uid: str, state: Sequence[Sent]) -> None:
+        """Replace what a destination has of an SOP Instance UID."""
+        with self._database.write() as connection:
+            self._replace(connection, destination, sop_instance_uid, state)
+
+    def _replace(
+        self, connection: sa.Connection, destination: str, sop_instance_uid: str, state: Sequence[Sent]
+    ) -> None:
+        place = {"destination": destination, "sop_instance_uid": sop_instance_uid}
+        own = sa.and_(*(sent.c[name] == value for name, value in place.items()))
+        connection.execute(sa.delete(sent).where(own))
+        rows = [
+            {**place, "number": number, **each._asdict(), "resource_id": each.id}
+            for number, each in enumerate(state)
+        ]
+        for row in rows:
+            del row["id"]
+        if rows:
+            connection.execute(sa.insert(sent), rows)

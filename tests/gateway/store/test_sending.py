@@ -1,0 +1,169 @@
+"""Deliveries: order by patient and predecessor, back-off, dead letters, and what a destination has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sr2fhir.gateway.store import Failure, Route, Sent, Store
+
+from tests.gateway.objects import accept, new_store, report, results, succeeding, transform_all
+
+BUSY = Failure(503, "the server is busy", "Wait")
+REFUSED = Failure(422, "HAPI-0000: refused", "See the server")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path, routes=[Route("ehr"), Route("copy", "bundle", "R4")]) as store:
+        yield store
+
+
+def claimed(store: Store, destination: str = "ehr") -> str | None:
+    delivery = store.claim_delivery(destination)
+    return delivery and delivery.sop_instance_uid.removeprefix("2.25.")
+
+
+def deliver(store: Store, destination: str = "ehr") -> str | None:
+    delivery = store.claim_delivery(destination)
+    if delivery is None:
+        return None
+    store.delivered(delivery, (), 200)
+    return delivery.sop_instance_uid.removeprefix("2.25.")
+
+
+def state(store: Store, object_id: int) -> str:
+    detail = store.views.object(object_id)
+    assert detail is not None
+    return detail.row.state
+
+
+def test_deliveries_of_one_patient_keep_their_order(store: Store) -> None:
+    for uid, patient in (("1", "A"), ("2", "A"), ("3", "B")):
+        accept(store, report(uid, patient))
+    transform_all(store)
+    assert [claimed(store) for _ in range(3)] == ["1", "3", None]
+
+
+def test_an_earlier_object_that_is_not_transformed_yet_comes_first(store: Store) -> None:
+    accept(store, report("1"))
+    accept(store, report("2"))
+    first, second = store.claim_object(), store.claim_object()
+    assert first is not None
+    assert second is not None
+    store.transformed(second, results())
+    assert claimed(store) is None
+    store.transformed(first, results())
+    assert [deliver(store), deliver(store)] == ["1", "2"]
+
+
+def test_destinations_do_not_wait_for_each_other(store: Store) -> None:
+    accept(store, report("1"))
+    accept(store, report("2"))
+    transform_all(store)
+    assert claimed(store) == "1"
+    assert [deliver(store, "copy"), deliver(store, "copy")] == ["1", "2"]
+
+
+def test_a_delivery_waits_for_its_predecessor(store: Store) -> None:
+    accept(store, report("1", "A"))
+    accept(store, succeeding("2", "1", patient="B"))
+    transform_all(store)
+    assert [claimed(store), claimed(store)] == ["1", None]
+
+
+def test_a_predecessor_that_comes_later_is_delivered_first(store: Store) -> None:
+    accept(store, succeeding("3", "2"))
+    accept(store, succeeding("2", "1"))
+    accept(store, report("4"))
+    accept(store, report("1"))
+    transform_all(store)
+    assert [deliver(store) for _ in range(5)] == ["4", "1", "2", "3", None]
+
+
+def test_reports_that_name_each_other_wait_for_nobody(store: Store) -> None:
+    accept(store, succeeding("1", "2"))
+    accept(store, succeeding("2", "1"))
+    transform_all(store)
+    assert {deliver(store), deliver(store)} == {"1", "2"}
+
+
+def test_a_dead_delivery_does_not_hold_up_its_patient(store: Store) -> None:
+    receipt = accept(store, report("1"))
+    accept(store, report("2"))
+    transform_all(store)
+    delivery = store.claim_delivery("ehr")
+    assert delivery is not None
+    store.dead(delivery, REFUSED)
+    assert state(store, receipt.object_id) == "dead"
+    assert claimed(store) == "2"
+
+
+def test_a_failure_is_tried_again_and_holds_up_its_patient(store: Store) -> None:
+    receipt = accept(store, report("1"))
+    accept(store, report("2"))
+    transform_all(store)
+    delivery = store.claim_delivery("ehr")
+    assert delivery is not None
+    store.postpone(delivery, 60, BUSY)
+    assert state(store, receipt.object_id) == "waiting"
+    assert claimed(store) is None
+    assert store.replay(destination="ehr", who="me") == 1
+    again = store.claim_delivery("ehr")
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_attempts_are_counted(store: Store) -> None:
+    accept(store, report("1"))
+    transform_all(store)
+    for attempt in (1, 2, 3):
+        delivery = store.claim_delivery("ehr")
+        assert delivery is not None
+        assert delivery.attempts == attempt
+        store.postpone(delivery, 0, BUSY)
+
+
+def test_what_was_sent_is_replaced_as_a_whole(store: Store) -> None:
+    accept(store, report("1"))
+    transform_all(store)
+    delivery = store.claim_delivery("ehr")
+    assert delivery is not None
+    first = [
+        Sent("Observation", "1", "1", "aa", "urn:uuid:1"),
+        Sent("Patient", "2", None, "bb", "urn:uuid:2"),
+    ]
+    assert store.sent_of("ehr", "2.25.1") == []
+    store.delivered(delivery, first, 200)
+    assert store.sent_of("ehr", "2.25.1") == first
+    assert store.sent_of("copy", "2.25.1") == []
+    store.update_sent("ehr", "2.25.1", first[1:])
+    assert store.sent_of("ehr", "2.25.1") == first[1:]
+
+
+def test_a_delivery_that_was_given_to_another_is_not_recorded_twice(tmp_path: Path) -> None:
+    with new_store(tmp_path, lease_s=0.0) as store:
+        accept(store, report("1"))
+        transform_all(store)
+        late, again = store.claim_delivery("ehr"), store.claim_delivery("ehr")
+        assert late is not None
+        assert again is not None
+        store.postpone(late, 60, BUSY)
+        store.delivered(again, (), 201)
+        detail = store.views.object(1)
+        assert detail is not None
+        assert [(row.state, row.status) for row in detail.deliveries] == [("delivered", 201)]
+
+
+def test_a_dead_delivery_is_replayed_without_transforming(store: Store) -> None:
+    receipt = accept(store, report("1"))
+    transform_all(store)
+    delivery = store.claim_delivery("ehr")
+    assert delivery is not None
+    store.dead(delivery, REFUSED)
+    assert store.replay(objects=[receipt.object_id], destination="ehr", who="me") == 1
+    assert store.claim_object() is None
+    assert deliver(store) == "1"
+    assert deliver(store, "copy") == "1"
+    assert state(store, receipt.object_id) == "delivered"
