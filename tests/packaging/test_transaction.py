@@ -123,6 +123,27 @@ def test_two_orders_with_one_accession_number_are_told_apart() -> None:
     assert named == [ACCESSION, placer, ACCESSION]
 
 
+def test_orders_that_share_an_accession_number_are_created_by_numbers_of_their_own() -> None:
+    """A search by the shared number would find both on the server."""
+    placers = [{"system": "http://ris.org", "value": value} for value in ("P1", "P2")]
+    orders = [reference("ServiceRequest", name) for name in ("r", "t")]
+    bundle = collection(
+        resource("ServiceRequest", "r", ACCESSION, placers[0]),
+        resource("ServiceRequest", "t", ACCESSION, placers[1]),
+        resource("Observation", "o", basedOn=orders),
+    )
+    entries, found = packed(bundle, orders="create")
+    searches = [f"identifier=http%3A%2F%2Fris.org%7C{value}" for value in ("P1", "P2")]
+    assert [entries[name]["request"] for name in ("r", "t")] == [
+        post("ServiceRequest", each) for each in searches
+    ]
+    assert [each["reference"] for each in entries["o"]["resource"]["basedOn"]] == ["urn:uuid:r", "urn:uuid:t"]
+    assert found == ()
+    entries, _ = packed(bundle, orders="existing")
+    expected = [f"ServiceRequest?{each}" for each in searches]
+    assert [each["reference"] for each in entries["o"]["resource"]["basedOn"]] == expected
+
+
 def test_a_patient_whose_identifier_has_no_system_is_referred_to_with_a_warning() -> None:
     entries, found = packed(study_and_result(LOCAL_PATIENT_ID))
     assert list(entries) == ["s", "o"]

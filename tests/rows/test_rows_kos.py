@@ -271,6 +271,42 @@ def test_each_copy_of_identical_documents_makes_the_same_selections(transform: T
     assert selections(alone)[0]["id"] not in {each["id"] for each in selections(here)}
 
 
+@pytest.mark.row("kos.09")
+def test_each_copy_makes_the_same_persons_and_orders(transform: Transform) -> None:
+    """Who is known by name alone is a person of all copies; an order belongs to the study that it states."""
+    listed = [b.Instance("1.2.1"), b.Instance("1.2.2", series=OTHER_SERIES, study=OTHER_STUDY)]
+    name = b.person_observer("Doe^Jane")
+    requests = [request(b.STUDY, "A-1"), request(OTHER_STUDY, "A-2")]
+    made = []
+    for uid, copy, study in (
+        ("1.2.840.99.3", "1.2.840.99.70", b.STUDY),
+        ("1.2.840.99.70", "1.2.840.99.3", OTHER_STUDY),
+    ):
+        document = b.key_objects(
+            name,
+            b.image("1.2.1"),
+            b.image("1.2.2"),
+            listed=listed,
+            SOPInstanceUID=uid,
+            StudyInstanceUID=study,
+            IdenticalDocumentsSequence=b.evidence([b.Instance(copy, sop_class=b.KEY_OBJECT_SELECTION)]),
+            ReferencedRequestSequence=requests,
+        )
+        made.append(transform(document))
+    for kind in ("Practitioner", "ServiceRequest"):
+        first, second = ({each["id"] for each in resources(result, kind)} for result in made)
+        assert first == second
+    assert len(first) == 2
+
+
+@pytest.mark.row("kos.01")
+def test_a_class_that_is_not_that_of_the_evidence_is_told(transform: Transform) -> None:
+    listed = [b.Instance("1.2.1", sop_class=b.ECG)]
+    result = transform(b.key_objects(b.image("1.2.1"), listed=listed))
+    assert one(result, "ImagingSelection")["instance"][0]["sopClass"]["code"] == b.CT
+    assert findings(result, "conflict") == [("warning", "1.1")]
+
+
 @pytest.mark.row("kos.10")
 def test_the_content_date_is_when_it_was_issued(transform: Transform) -> None:
     result = transform(b.key_objects(b.image("1.2.1")))

@@ -102,6 +102,30 @@ def test_a_study_that_is_listed_twice(transform: Transform) -> None:
 
 
 @pytest.mark.row("manifest.01")
+def test_an_instance_that_is_listed_twice_is_one(transform: Transform) -> None:
+    again = [b.Instance(FIRST), *LISTED]
+    made = b.key_objects(b.image(FIRST), title=MANIFEST, listed=again)
+    made.CurrentRequestedProcedureEvidenceSequence.append(b.evidence(again)[0])
+    found = study_of(transform(made))
+    assert found["numberOfInstances"] == len(LISTED)
+    assert [each["uid"] for each in found["series"][0]["instance"]] == [FIRST, SECOND]
+    assert found["series"][0]["numberOfInstances"] == 2
+
+
+@pytest.mark.row("manifest.02")
+def test_the_library_describes_the_study_of_the_evidence(transform: Transform) -> None:
+    """The header of a manifest may state a study of its own: what is described is what is listed."""
+    made = m.manifest()
+    listed = made.CurrentRequestedProcedureEvidenceSequence[0].StudyInstanceUID
+    made.StudyInstanceUID = "1.2.840.99.50"
+    result = transform(made)
+    (study,) = [each for each in resources(result, "ImagingStudy") if "series" in each]
+    assert study["identifier"][0]["value"] == f"urn:oid:{listed}"
+    assert [each["coding"][0]["code"] for each in study["modality"]] == ["CT", "US", "KO", "ECG"]
+    assert findings(result, "conflict") == [("warning", "StudyInstanceUID")]
+
+
+@pytest.mark.row("manifest.01")
 def test_in_a_key_object_note_the_study_has_no_series(transform: Transform) -> None:
     result = transform(b.key_objects(b.image(FIRST), b.image(SECOND), listed=LISTED))
     assert "series" not in study_of(result)

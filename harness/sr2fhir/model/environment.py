@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -71,16 +71,6 @@ class Evidence:
         """Tell whether the document lists any evidence."""
         return bool(self._instances)
 
-    @property
-    def copies(self) -> list[str]:
-        """Return the SOP Instance UIDs of the documents that are listed as identical to this one."""
-        return [
-            instance["uid"]
-            for study in self._studies["identical"]
-            for series in study.get("series", ())
-            for instance in series.get("instance", ())
-        ]
-
     def instance(self, uid: str) -> Instance | None:
         """Return the listed instance of a SOP Instance UID."""
         return self._instances.get(uid)
@@ -111,11 +101,12 @@ class Evidence:
 
     def _one_series(self, item: Attributes, study: str | None, kind: str) -> JsonObject:
         uid = item.text(_SERIES)
-        instances = [
+        listed = (
             Instance(instance, one.text(_CLASS), uid, study)
             for one in item.items(_SOP_SEQUENCE)
             if (instance := one.text(_INSTANCE))
-        ]
+        )
+        instances = list(_first_of_each(listed))
         places = []
         if kind in _LOOKED_UP:
             places = self.endpoints.of_series([uid])
@@ -137,6 +128,14 @@ class Evidence:
                 self._series.setdefault(instance.series, []).append(instance)
 
 
+def _first_of_each(listed: Iterable[Instance]) -> Iterable[Instance]:
+    """Return instances without what a series lists again."""
+    found: dict[str, Instance] = {}
+    for one in listed:
+        found.setdefault(one.uid, one)
+    return found.values()
+
+
 def _each_once(
     listed: list[JsonObject], name: str, joined: Callable[[JsonObject, JsonObject], JsonObject]
 ) -> list[JsonObject]:
@@ -156,7 +155,8 @@ def _joined_studies(first: JsonObject, further: JsonObject) -> JsonObject:
 def _joined_series(first: JsonObject, further: JsonObject) -> JsonObject:
     """Return a series with the instances of both; its modality only if both have the same."""
     kept = {name: value for name, value in first.items() if name != "modality" or further.get(name) == value}
-    return {**kept, "instance": [*first.get("instance", ()), *further.get("instance", ())]}
+    instances = [*first.get("instance", ()), *further.get("instance", ())]
+    return {**kept, "instance": list({one["uid"]: one for one in reversed(instances)}.values())[::-1]}
 
 
 def _listed(instance: Instance, kind: str) -> JsonObject:
@@ -300,10 +300,17 @@ class Environment:
         return known.study if known else None
 
 
+def _copies(header: Attributes) -> Iterator[str]:
+    """Yield the SOP Instance UIDs of the documents that are listed as identical to this one."""
+    for study in header.items(_KINDS["identical"]):
+        for series in study.items(_SERIES_SEQUENCE):
+            yield from (uid for one in series.items(_SOP_SEQUENCE) if (uid := one.text(_INSTANCE)))
+
+
 def prepare(header: Attributes, options: RenderOptions, log: FindingLog, roles: Roles) -> Environment:
     """Set up the helpers for a document that was admitted."""
     sop_instance_uid, study_uid = header.text(_SOP_INSTANCE) or "", header.text(_STUDY) or ""
-    ids = Ids(sop_instance_uid, study_uid)
+    ids = Ids(sop_instance_uid, study_uid, _copies(header))
     endpoints = Endpoints(header, ids, log, options.wado_rs, options.wado_rs_of_ae)
     return Environment(
         header,

@@ -393,7 +393,9 @@ class _Reader:
 
 def request_id(ids: Ids, numbers: list[JsonObject], order: JsonObject, where: str) -> str:
     """Return the id of an order; one of its content where another order has its first number."""
-    return ids.unique(ids.of(numbers, where, "request"), ids.content("request", ids.study, order))
+    # a copy of the document in another study says the same of the order
+    study = min(order.get("studyUid", ()), default=ids.study)
+    return ids.unique(ids.of(numbers, where, "request", study), ids.content("request", study, order))
 
 
 def _said(order: JsonObject) -> JsonObject:

@@ -13,7 +13,8 @@ lesion with a tracking UID              id of the patient | UID | ``finding-site
 other finding site                      that of its first site, else tracking item; role ``finding-site``
 patient, study, order, person, device,  with an identifier that has a system: system | value | role
 equipment, subject, endpoint
-patient, order                          without: Study Instance UID | value | role
+patient, order                          without: Study Instance UID (of an order the first that it
+                                        states) | value | role
 patient, order                          without any identifier: SOP Instance UID | keyword path | role
 person, device, equipment, subject      without: content | role (decision D33)
 algorithm                               content | role
@@ -62,11 +63,15 @@ class Ids:
     ----------
     sop_instance_uid, study_instance_uid
         Of the document.
+    copies
+        SOP Instance UIDs of the documents that are identical to it (PS3.3 C.17.6.2.1).
     """
 
-    def __init__(self, sop_instance_uid: str, study_instance_uid: str) -> None:
+    def __init__(self, sop_instance_uid: str, study_instance_uid: str, copies: Iterable[str] = ()) -> None:
         self.document = sop_instance_uid
         self.study = study_instance_uid
+        #: of this document and of all that are identical to it: the same in each of them
+        self.documents = tuple(sorted({*copies, sop_instance_uid}))
         self._items: dict[str, str] = {}
         self._given: set[str] = set()
 
@@ -80,13 +85,19 @@ class Ids:
             self._items[identifier] = self.at(identifier, "item")
         return self._items[identifier]
 
-    def of(self, identifiers: Sequence[JsonObject], where: str, role: Role) -> str:
-        """Return the id by the first identifier with a system, else by the first, else by where it stands."""
+    def of(self, identifiers: Sequence[JsonObject], where: str, role: Role, study: str | None = None) -> str:
+        """Return the id by the first identifier with a system, else by the first, else by where it stands.
+
+        Parameters
+        ----------
+        study
+            Study Instance UID of the study that it is of; by default that of the document.
+        """
         named = self.named(identifiers, role)
         if named:
             return named
         value = next((each["value"] for each in identifiers if each.get("value")), None)
-        return _uuid(self.study, value, role) if value else self.at(where, role)
+        return _uuid(study or self.study, value, role) if value else self.at(where, role)
 
     def named(self, identifiers: Iterable[JsonObject], role: Role) -> str | None:
         """Return the id of what the first identifier with a system names; None where none has one."""
@@ -101,9 +112,9 @@ class Ids:
         """Return the id of a lesion that is tracked, by the id of the patient and the tracking UID."""
         return _uuid(patient, uid, "finding-site")
 
-    def selection(self, copies: Iterable[str], study: str | None, series: str | None) -> str:
-        """Return the id of a selection of which several documents hold a copy: the same from each of them."""
-        return _uuid("\\".join(sorted({*copies, self.document})), study or "", series or "", "selection")
+    def selection(self, study: str | None, series: str | None) -> str:
+        """Return the id of a selection: the same from each of several identical documents."""
+        return _uuid("\\".join(self.documents), study or "", series or "", "selection")
 
     def unique(self, *candidates: str) -> str:
         """Return the first id that was not given to another thing of the document; the last one may be."""

@@ -15,6 +15,9 @@ from sr2fhir.model.values import Values
 _EVIDENCE = "CurrentRequestedProcedureEvidenceSequence"
 _NO_EVIDENCE = "the document lists no evidence: the series of referenced instances is not known"
 _NOT_LISTED = "a referenced instance is not listed in the evidence: its study and series are not known"
+_OTHER_CLASS = (
+    "the evidence states another SOP class of the referenced instance: that of the content tree is taken"
+)
 _NAMES = {
     "channel": "the waveform channel",
     "presentationStateUid": "the presentation state",
@@ -113,6 +116,8 @@ class Instances:
             self._env.log.add("warning", "invalid-value", item.position, message, UID_HINT)
             return None
         known = self._env.evidence.instance(uid)
+        if known and sop_class and known.sop_class not in (None, sop_class["code"]):
+            self._env.log.add("warning", "conflict", item.position, _OTHER_CLASS)
         body = {
             "id": item.position,
             "uid": uid,

@@ -116,7 +116,7 @@ class Parties:
             around = (
                 self._equipment.get("institutionName"),
                 organization,
-                None if numbers else self._ids.document,
+                None if numbers else "\\".join(self._ids.documents),
             )
             content = self._ids.content("person", body, *around)
             made = self._made("person", numbers, content)

@@ -8,7 +8,7 @@ the same document.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
@@ -61,6 +61,8 @@ class Kind:
     merges
         Whether resources of one Bundle with one matching identifier become one; else those after the first
         are stored under their own ids.
+    tells_apart
+        Whether resources of one Bundle that share an identifier are found by others that they do not share.
     """
 
     option: str | None = None
@@ -71,14 +73,24 @@ class Kind:
     unmatched: str = ""
     default_system: tuple[str, str] = ("", "")
     merges: bool = True
+    tells_apart: bool = False
 
-    def matching(self, resource: JsonObject) -> JsonObject | None:
-        """Return the first identifier with system and value that names a resource to others, if any."""
-        return with_system(
+    def matching(self, resource: JsonObject, shared: Collection[str] = ()) -> JsonObject | None:
+        """Return the first identifier with system and value that names a resource to others, if any.
+
+        Parameters
+        ----------
+        shared
+            Keys (`key_of`) of identifiers that another resource has, too: one of its own comes first.
+        """
+        usable = [
             each
             for each in resource.get("identifier", [])
             if self.identifier_type is None or has_type(each, self.identifier_type)
-        )
+        ]
+        name = resource["resourceType"]
+        own = with_system(each for each in usable if key_of(name, each) not in shared)
+        return own or with_system(usable)
 
     def text(self, resource: JsonObject) -> str:
         """Return a text that stands for a resource without identifiers."""
@@ -102,6 +114,7 @@ KINDS = {
         ("logical", "existing", "create", "fixed"),
         attribute="AccessionNumber",
         unmatched="unmatched-order",
+        tells_apart=True,
         default_system=("ACSN", "--accession-system"),
         display=(
             *(("code", "concept", "text"), ("code", "concept", "coding", 0, "display")),
@@ -182,6 +195,12 @@ def with_system(identifiers: Iterable[JsonObject]) -> JsonObject | None:
     """Return the first identifier that has a value, and a system that says who gave it."""
     found = (each for each in identifiers if is_known_system(each.get("system")) and each.get("value"))
     return next(found, None)
+
+
+def key_of(name: str, identifier: JsonObject) -> str:
+    """Return what tells identifiers apart: type of the resource, kind, system and value."""
+    kinds = [coding.get("code") for coding in identifier.get("type", {}).get("coding", ())]
+    return repr((name, kinds, identifier.get("system"), identifier.get("value")))
 
 
 def has_type(identifier: JsonObject, code: str) -> bool:

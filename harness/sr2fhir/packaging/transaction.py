@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sr2fhir.errors import IdentityError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
-from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, has_type, search
+from sr2fhir.packaging.policies import KINDS, OWN, IdsOf, Kind, Policy, has_type, key_of, search
 from sr2fhir.references import Change, rewritten
 
 _URI = "urn:ietf:rfc:3986"
@@ -50,7 +51,7 @@ class Plan:
         IdentityError
             A resource has to exist on the server, and has no identifier by which it could be found there.
         """
-        packing = _Packing(self)
+        packing = _Packing(self, shared=_shared(collection["entry"]))
         sent = [made for entry in collection["entry"] if (made := packing.entry(entry))]
         sent = _readdressed(sent, packing.changes)
         return {**collection, "type": "transaction", "entry": sent}, tuple(dict.fromkeys(packing.findings))
@@ -66,6 +67,8 @@ class _Packing:
         Full URL of a resource that is not sent to what becomes of a reference to it.
     created
         Type and search of a conditional create to the entry that has it.
+    shared
+        Keys of identifiers that several resources have which are to be told apart.
     named
         Identifiers of the resources that are referred to logically, each with the type of the resource.
     """
@@ -76,6 +79,7 @@ class _Packing:
     created: dict[tuple[str, str], JsonObject] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
+    shared: frozenset[str] = frozenset()
 
     def entry(self, entry: JsonObject) -> JsonObject | None:
         """Return an entry with its request; None if the resource is not sent."""
@@ -84,7 +88,7 @@ class _Packing:
         if not kind.ways:
             return self.stored(entry)
         policy = self.policy(kind)
-        identifier = kind.matching(resource)
+        identifier = kind.matching(resource, self.shared)
         if policy.way == "create" and identifier:
             return self.create(entry, search(identifier))
         if kind.option is None:
@@ -135,7 +139,7 @@ class _Packing:
         accession number can be told apart.
         """
         name = resource["resourceType"]
-        identifiers = {_key(name, each): each for each in resource.get("identifier", ())}
+        identifiers = {key_of(name, each): each for each in resource.get("identifier", ())}
         own = [each for key, each in identifiers.items() if key not in self.named]
         self.named |= identifiers.keys()
         found = next(iter((*own, *identifiers.values())), None)
@@ -200,6 +204,18 @@ def _unmatched(kind: Kind, resource: JsonObject) -> tuple[str, str]:
     return why, hint[0].upper() + hint[1:]
 
 
+def _shared(entries: Iterable[JsonObject]) -> frozenset[str]:
+    """Return the keys of identifiers that several orders of a Bundle have."""
+    resources = (entry["resource"] for entry in entries)
+    keys = Counter(
+        key
+        for each in resources
+        if KINDS.get(each["resourceType"], OWN).tells_apart
+        for key in {key_of(each["resourceType"], one) for one in each.get("identifier", ())}
+    )
+    return frozenset(key for key, times in keys.items() if times > 1)
+
+
 def _posted(entry: JsonObject, search: str) -> JsonObject:
     request = {"method": "POST", "url": entry["resource"]["resourceType"], "ifNoneExist": search}
     return {**entry, "request": request}
@@ -251,9 +267,3 @@ def _readdressed(entries: list[JsonObject], changes: Mapping[str, Change]) -> li
 
 def _leading_to(target: str) -> Change:
     return lambda reference: {**reference, "reference": target}
-
-
-def _key(name: str, identifier: JsonObject) -> str:
-    """Return what tells identifiers apart: type of the resource, kind, system and value."""
-    kinds = [coding.get("code") for coding in identifier.get("type", {}).get("coding", ())]
-    return repr((name, kinds, identifier.get("system"), identifier.get("value")))

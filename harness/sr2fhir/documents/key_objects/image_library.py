@@ -37,6 +37,9 @@ _NO_SERIES = "the group is of no one series: what it says of a series is left ou
 _NOT_LISTED = "the library describes what is not listed in the evidence"
 _BEFORE_ENTRY = "the descriptors of an instance stand before it instead of below it"
 _COUNT = "the library counts other than the evidence lists: its number is taken"
+_OTHER_STUDY = (
+    "the header states another study than the evidence lists: what the library says is of the evidence's"
+)
 _OF_WHICH = "several entries follow and the group says it once: of which it is said is not known"
 
 Read = Callable[[Item, Environment], object]
@@ -116,18 +119,22 @@ class ImageLibrary:
     instances: dict[str, JsonObject] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
 
-    def report_counts(self, evidence: Iterable[JsonObject], study_uid: str, log: FindingLog) -> None:
+    def report_counts(self, evidence: list[JsonObject], study_uid: str, log: FindingLog) -> None:
         """Report numbers of series and instances that are not those of the evidence."""
+        described_study = _described(evidence, study_uid)
+        if described_study != study_uid and self.study:
+            log.add("warning", "conflict", "StudyInstanceUID", _OTHER_STUDY)
         for study in evidence:
-            if study["kind"] == "current" and study.get("studyUid") == study_uid:
+            if study["kind"] == "current" and study.get("studyUid") == described_study:
                 _compare(self.study, "numberOfSeries", study.get("series", []), log)
                 for series in study.get("series", []):
                     described = self.series.get(series.get("seriesUid", ""), {})
                     _compare(described, "numberOfInstances", series.get("instance", []), log)
 
-    def added_to(self, evidence: Iterable[JsonObject], study_uid: str) -> list[JsonObject]:
+    def added_to(self, evidence: list[JsonObject], study_uid: str) -> list[JsonObject]:
         """Return the evidence with the descriptions of what it lists as current."""
-        return [self._study(one, study_uid) if one["kind"] == "current" else one for one in evidence]
+        described = _described(evidence, study_uid)
+        return [self._study(one, described) if one["kind"] == "current" else one for one in evidence]
 
     def _study(self, study: JsonObject, study_uid: str) -> JsonObject:
         own = self.study if study.get("studyUid") == study_uid else {}
@@ -281,6 +288,12 @@ class _Reader:
             self._uses.same[item.position] = before.position
         else:
             self._env.log.add("warning", "multiplicity", item.position, _OTHERWISE)
+
+
+def _described(evidence: list[JsonObject], study_uid: str) -> str:
+    """Return which study the library describes: the only one of the evidence, else that of the document."""
+    listed = {one.get("studyUid", study_uid) for one in evidence if one["kind"] == "current"}
+    return listed.pop() if len(listed) == 1 else study_uid
 
 
 def _compare(described: JsonObject, member: str, listed: list[JsonObject], log: FindingLog) -> None:

@@ -87,7 +87,7 @@ class Selections:
         self._instances.report_evidence(placed, leading.position)
         return filled(
             {
-                "id": self._env.ids.selection(self._env.evidence.copies, study, series),
+                "id": self._env.ids.selection(study, series),
                 "kind": _KIND,
                 "valueType": leading.value_type,
                 "ordinal": 1,

@@ -162,7 +162,7 @@ def _unit(env: Environment, head: Header) -> str:
     algorithm states its parent. They are collected after the content tree, whose persons and devices come
     first: that decides their order, and which one is said to repeat the other.
     """
-    ids = Ids(env.ids.document, env.ids.study)
+    ids = Ids(env.ids.document, env.ids.study, env.ids.documents)
     found = participants(env.header, env.codes, Parties(ids, head.equipment, Uses()), FindingLog())
     return next(iter(found.devices), str(head.equipment["id"]))
 
