@@ -310,7 +310,7 @@ def check_kind(rendering: Rendering, target: Target) -> None:
     Raises
     ------
     TemplateError
-        It is none of those, or is about several studies.
+        It is none of those, is about several studies or about no instance, or does not state its date.
     """
     if target.only_of is None:
         return
@@ -325,6 +325,13 @@ def check_kind(rendering: Rendering, target: Target) -> None:
             f"the {target.only_of} lists {len(studies)} studies: a document of {target.name} is about one"
         )
         raise TemplateError(message, where="CurrentRequestedProcedureEvidenceSequence", hint=hint)
+    root = rendering.document["content"]
+    if not root.get("referenceSet"):
+        message = f"the {target.only_of} refers to no instance: a document of {target.name} is about some"
+        raise TemplateError(message, where="1", hint=hint)
+    if "issued" not in root["context"]:
+        message = f"the {target.only_of} does not state when it was made: a document of {target.name} has to"
+        raise TemplateError(message, where="ContentDate", hint=f"State Content Date and Content Time. {hint}")
 
 
 def accounted(made: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:

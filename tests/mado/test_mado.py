@@ -231,6 +231,40 @@ def test_a_manifest_of_several_studies_is_refused(engine: Engine) -> None:
         sr2fhir.Transformer(engine, target="mado").transform(FOLDER / "gen_dcm4che_xds_manifest.dcm")
 
 
+def test_a_manifest_without_instances_or_date_is_refused(engine: Engine) -> None:
+    transformer = sr2fhir.Transformer(engine, target="mado")
+    made = m.manifest()
+    references = ("IMAGE", "COMPOSITE", "WAVEFORM")
+    made.ContentSequence = [each for each in made.ContentSequence if each.ValueType not in references]
+    with pytest.raises(TemplateError, match="refers to no instance") as caught:
+        transformer.transform(made)
+    assert caught.value.where == "1"
+    made = m.manifest()
+    del made.ContentDate
+    with pytest.raises(TemplateError, match="does not state when it was made") as caught:
+        transformer.transform(made)
+    assert "State Content Date and Content Time" in str(caught.value)
+
+
+def test_a_title_without_text_is_its_code(engine: Engine) -> None:
+    made = m.manifest()
+    made.StudyDescription = ""
+    made.ConceptNameCodeSequence[0].CodeMeaning = ""
+    result = sr2fhir.Transformer(engine, target="mado").transform(made)
+    assert result.bundle["entry"][0]["resource"]["title"] == "131560"
+
+
+def test_the_title_is_that_of_the_study_of_the_evidence(engine: Engine) -> None:
+    """What the header says of a study of its own is no title of what is listed."""
+    made = m.manifest()
+    made.StudyInstanceUID = "1.2.840.99.50"
+    made.StudyDescription = "Another study"
+    result = sr2fhir.Transformer(engine, target="mado").transform(made)
+    composition = result.bundle["entry"][0]["resource"]
+    assert composition["title"] == "Manifest with Description"
+    assert "Another study" not in composition["text"]["div"]
+
+
 def test_a_document_is_no_transaction() -> None:
     with pytest.raises(UsageError, match="it is sent as a whole"):
         sr2fhir.Transformer(target="mado", packaging=sr2fhir.Packaging("transaction"))

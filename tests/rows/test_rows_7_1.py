@@ -230,7 +230,7 @@ def test_modality_site_and_laterality_of_a_study_are_codings(step: Step) -> None
     )
     assert made["modality"] == [{"id": "Modality", **CT}, {"display": "echo"}]
     first, second = made["series"]
-    assert extensions(first["bodySite"], "ImagingStudy.series.bodySite") == [
+    assert extensions(first, "ImagingStudy.series.bodySite") == [
         {
             "extension": [
                 {
@@ -242,7 +242,8 @@ def test_modality_site_and_laterality_of_a_study_are_codings(step: Step) -> None
             ]
         }
     ]
-    del first["bodySite"]["extension"]
+    assert "extension" not in first["bodySite"]
+    del first["extension"]
     assert first == {
         **series,
         "modality": CT,
