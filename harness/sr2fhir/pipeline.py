@@ -29,6 +29,7 @@ from sr2fhir.accounting.classify import source_of
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
+from sr2fhir.engines import TransformsTwice
 from sr2fhir.errors import OutputError, Sr2FhirError, TemplateError, UsageError
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject, dumps
@@ -237,9 +238,9 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
             rendering = rendered(source, name, settings)
         check_kind(rendering, settings.target)
         with stage("engine", name):
-            made = engine.transform(rendering.to_json(), rendering.document_type.entry_map)
+            made, stepped = executed(rendering, engine, settings.steps())
         with stage("finish", name):
-            finished = accounted(made, rendering, engine, settings)
+            finished = accounted(made, rendering, engine, settings, stepped)
             packed, told = settings.packaging.package(finished.bundle)
             content = dumps(packed, indent=True) + b"\n"
             entries = tuple(resource_path(entry["resource"]) for entry in packed["entry"])
@@ -334,13 +335,33 @@ def check_kind(rendering: Rendering, target: Target) -> None:
         raise TemplateError(message, where="ContentDate", hint=f"State Content Date and Content Time. {hint}")
 
 
-def accounted(made: bytes, rendering: Rendering, engine: Engine, settings: Settings) -> Finished:
+def executed(rendering: Rendering, engine: Engine, target: Target) -> tuple[bytes, bytes | None]:
+    """Return the R5 Bundle, and what the step map made of it, where the engine does both in one go.
+
+    Of a kind of document it does not: its map looks at all entries and puts them into an order of its own, so
+    that they have to be the right ones beforehand.
+    """
+    document, entry_map = rendering.to_json(), rendering.document_type.entry_map
+    if isinstance(engine, TransformsTwice) and len(target.step_maps) == 1 and target.only_of is None:
+        return engine.transform_twice(document, entry_map, *target.step_maps)
+    return engine.transform(document, entry_map), None
+
+
+def accounted(
+    made: bytes, rendering: Rendering, engine: Engine, settings: Settings, stepped: bytes | None = None
+) -> Finished:
     """Check what an engine returned, in the version of FHIR that is wanted, and account for the document.
 
     A refusal names the engine.
+
+    Parameters
+    ----------
+    stepped
+        What `executed` returned besides.
     """
     target = settings.steps()
-    steps = Steps(target, partial(in_version, engine=engine, target=target)) if target.step_maps else None
+    run = partial(in_version, engine=engine, target=target)
+    steps = Steps(target, run, stepped) if target.step_maps else None
     try:
         return finish(made, rendering, keep_lineage=settings.keep_lineage, steps=steps)
     except OutputError as error:

@@ -160,3 +160,58 @@ def test_what_a_version_may_leave_out_is_counted_and_the_rest_accounted_for() ->
     assert PATIENT in {entry["resource"]["id"] for entry in done.bundle["entry"]}
     totals = done.report.to_dict()["items"]
     assert totals["total"] == sum(number for name, number in totals.items() if name != "total")
+
+
+# ---- what an engine has made already ---------------------------------------------------------------
+
+
+def person(kind: str = "Practitioner", name: str = GROUP) -> dict[str, Any]:
+    """Return an entry that nothing refers to."""
+    return {"fullUrl": f"urn:uuid:{name}", "resource": {"resourceType": kind, "id": name}}
+
+
+def made_already(content: dict[str, Any], change: Change = same) -> tuple[Finished, list[bytes]]:
+    """Finish a Bundle of which the engine made another version as it was, and tell how often it was asked."""
+    asked: list[bytes] = []
+
+    def run(made: bytes) -> bytes:
+        asked.append(made)
+        return made
+
+    stepped_on = loads_strict(dumps(content))
+    change(stepped_on)
+    done = finish(dumps(content), rendering(), steps=Steps(R4, run, dumps(stepped_on)))
+    return done, asked
+
+
+def test_what_was_made_already_loses_what_the_bundle_lost_and_follows_its_order() -> None:
+    content = bundle()
+    content["entry"] = [content["entry"].pop(3), person(), *content["entry"]]
+    assert content["entry"][0]["resource"]["resourceType"] == "Observation"
+    done, asked = made_already(content)
+    assert asked == []
+    assert done == finish(dumps(content), rendering())
+    assert done.bundle["entry"][-1]["resource"]["resourceType"] == "Observation"
+
+
+def test_it_is_made_anew_if_a_selection_was_removed() -> None:
+    content = bundle()
+    content["entry"].append(person("ImagingSelection"))
+    done, asked = made_already(content)
+    assert [GROUP.encode() in each for each in asked] == [False]
+    assert done == finish(dumps(content), rendering())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["entry"].pop(3), "has lost the resource"),
+        (lambda content: content["entry"].append(person("Basic")), "was not in the R5 Bundle"),
+        (lambda content: content["entry"].reverse(), "another order"),
+        (lambda content: content["entry"].append({}), "fullUrl, resource, resourceType or id is missing"),
+        (lambda content: content.pop("entry"), "the Bundle is empty"),
+    ],
+)
+def test_another_bundle_made_already_is_refused(change: Change, message: str) -> None:
+    with pytest.raises(OutputError, match=message):
+        made_already(bundle(), change)

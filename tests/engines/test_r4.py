@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 import sr2fhir
-from sr2fhir.engines import Engine, EngineOptions, converting, validating
+from sr2fhir.engines import Engine, EngineOptions, TransformsTwice, converting, validating
 from sr2fhir.engines.hapi import HapiEngine
 from sr2fhir.engines.java import EmbeddedEngine
 from sr2fhir.engines.validator import ValidatorEngine
-from sr2fhir.errors import EngineError, EngineUnavailableError
+from sr2fhir.errors import EngineError, EngineUnavailableError, TransformError
 from sr2fhir.jsontext import NumberText, dumps
 from sr2fhir.paths import layout
-from sr2fhir.settings import R4, R5, target_of
+from sr2fhir.settings import CANONICAL, R4, R5, target_of
 
-from .conftest import lay_out
+from .conftest import ENTRY_MAP, lay_out
 
 (STEP,) = R4.step_maps
 PATIENT = "00000000-0000-5000-8000-000000000001"
@@ -67,6 +67,34 @@ def test_without_what_set_up_makes_for_r4_only_r4_is_refused(tmp_path: Path, sam
         assert sr2fhir.Transformer(engine).transform(samples[0]).ok
     finally:
         engine.close()
+
+
+# ---- both maps in one go ---------------------------------------------------------------------------
+
+
+def test_both_maps_in_one_go_make_what_they_make_one_by_one(engine: Engine, samples: list[Path]) -> None:
+    assert isinstance(engine, TransformsTwice)
+    for sample in samples:
+        document = sr2fhir.render(sample).to_json()
+        made, stepped = engine.transform_twice(document, ENTRY_MAP, STEP)
+        assert made == engine.transform(document, ENTRY_MAP)
+        assert stepped == engine.transform(made, STEP)
+
+
+def test_a_step_that_fails_leaves_what_the_first_map_made(engine: Engine, samples: list[Path]) -> None:
+    assert isinstance(engine, TransformsTwice)
+    document = sr2fhir.render(samples[0]).to_json()
+    made, stepped = engine.transform_twice(document, ENTRY_MAP, f"{CANONICAL}/StructureMap/Unknown")
+    assert (made, stepped) == (engine.transform(document, ENTRY_MAP), None)
+
+
+def test_a_first_map_that_fails_is_named_as_ever(engine: Engine) -> None:
+    assert isinstance(engine, TransformsTwice)
+    with pytest.raises(TransformError) as once:
+        engine.transform(b"{", ENTRY_MAP)
+    with pytest.raises(TransformError) as twice:
+        engine.transform_twice(b"{", ENTRY_MAP, STEP)
+    assert str(twice.value) == str(once.value)
 
 
 # ---- XML -------------------------------------------------------------------------------------------

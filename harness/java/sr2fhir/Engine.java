@@ -11,6 +11,7 @@ import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.hl7.fhir.r5.context.IWorkerContext.VersionResolutionRules;
 import org.hl7.fhir.r5.context.SimpleWorkerContext;
 import org.hl7.fhir.r5.elementmodel.Element;
@@ -81,13 +82,43 @@ final class Engine {
    * @param map the URL of the StructureMap
    */
   byte[] transform(byte[] document, String map) throws Failure {
+    return transform(document, map, null, null).get(0);
+  }
+
+  /**
+   * Transforms a document, given as JSON, and its result once more, and returns the JSON of both.
+   *
+   * <p>The second transform takes the elements of the first as they are, without writing and reading them. If it
+   * fails, the result of the first is returned alone: who asked may look at that, and then ask for the second.
+   *
+   * @param map the URL of the StructureMap
+   * @param next the engine that knows the second map
+   * @param step the URL of the second map; null for none
+   */
+  List<byte[]> transform(byte[] document, String map, Engine next, String step) throws Failure {
     Run run = new Run(document, map);
     try {
-      return run.perform(services(), false);
+      Element made = run.perform(services(), false);
+      List<byte[]> results = new ArrayList<>(List.of(compose(made, FhirFormat.JSON)));
+      if (step != null) {
+        next.follow(made, step).ifPresent(results::add);
+      }
+      return results;
     } catch (Throwable error) {
       Failure failure = Failure.of(run.stage, error);
       boolean worthAnother = run.stage.equals("map") && !(error instanceof VirtualMachineError);
       throw worthAnother ? located(run, failure) : failure;
+    }
+  }
+
+  /** Transforms what another engine has made; empty if that fails. */
+  private Optional<byte[]> follow(Element source, String map) {
+    try {
+      return Optional.of(compose(execute(map(map), source, services(), false), FhirFormat.JSON));
+    } catch (OutOfMemoryError | Exchange.AbandonedError error) {
+      throw error;
+    } catch (Throwable error) {
+      return Optional.empty();
     }
   }
 
@@ -155,20 +186,14 @@ final class Engine {
       this.url = url;
     }
 
-    byte[] perform(ITransformerServices services, boolean trace) throws IOException {
+    Element perform(ITransformerServices services, boolean trace) throws IOException {
       stage = "read";
-      StructureMap map = context.fetchResource(StructureMap.class, url, ANY_VERSION);
-      if (map == null) {
-        throw new Unknown("map", url);
-      }
+      StructureMap map = map(url);
       Element source = read(structure(map, StructureMapModelMode.SOURCE));
-      Element target = Manager.build(context, structure(map, StructureMapModelMode.TARGET));
       stage = "map";
-      StructureMapUtilities utilities = new StructureMapUtilities(context, services);
-      utilities.setDebug(trace);
-      utilities.transform(null, source, map, target);
+      Element made = execute(map, source, services, trace);
       stage = "write";
-      return compose(target, FhirFormat.JSON);
+      return made;
     }
 
     private Element read(StructureDefinition model) throws IOException {
@@ -176,17 +201,33 @@ final class Engine {
       parser.setLogical(model);
       return parser.parse(new ArrayList<>(), Document.read(document));
     }
+  }
 
-    /** Returns the first structure that a map uses as source or target. */
-    private StructureDefinition structure(StructureMap map, StructureMapModelMode mode) {
-      for (StructureMapStructureComponent use : map.getStructure()) {
-        StructureDefinition found = context.fetchResource(StructureDefinition.class, use.getUrl(), ANY_VERSION);
-        if (use.getMode() == mode && found != null) {
-          return found;
-        }
-      }
-      throw new Unknown("structure", mode.toCode());
+  private StructureMap map(String url) {
+    StructureMap map = context.fetchResource(StructureMap.class, url, ANY_VERSION);
+    if (map == null) {
+      throw new Unknown("map", url);
     }
+    return map;
+  }
+
+  private Element execute(StructureMap map, Element source, ITransformerServices services, boolean trace) {
+    Element target = Manager.build(context, structure(map, StructureMapModelMode.TARGET));
+    StructureMapUtilities utilities = new StructureMapUtilities(context, services);
+    utilities.setDebug(trace);
+    utilities.transform(null, source, map, target);
+    return target;
+  }
+
+  /** Returns the first structure that a map uses as source or target. */
+  private StructureDefinition structure(StructureMap map, StructureMapModelMode mode) {
+    for (StructureMapStructureComponent use : map.getStructure()) {
+      StructureDefinition found = context.fetchResource(StructureDefinition.class, use.getUrl(), ANY_VERSION);
+      if (use.getMode() == mode && found != null) {
+        return found;
+      }
+    }
+    throw new Unknown("structure", mode.toCode());
   }
 
   /** Keeps the names of the group and rule that are executed; the values beside them are dropped. */

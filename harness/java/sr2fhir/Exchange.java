@@ -11,7 +11,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /**
  * Reads requests and writes replies. Numbers are big-endian, a block is its length (4 bytes) and its bytes.
@@ -24,6 +26,7 @@ import java.nio.charset.StandardCharsets;
  *
  * operation              name                content               result
  * T  transform           URL of the map      document              resource
+ * D  transform twice     URLs of both maps   document              blocks: what each map made; see {@link Engine}
  * X  convert to XML                          resource              XML
  * C  compile a map       its name            text of the map       StructureMap
  * L  load              "maps" or "validator"
@@ -141,6 +144,13 @@ final class Exchange {
       write(part.getBytes(StandardCharsets.UTF_8));
     }
     out.flush();
+  }
+
+  /** Writes several results as one. */
+  static byte[] blocks(List<byte[]> results) {
+    ByteBuffer all = ByteBuffer.allocate(results.stream().mapToInt(each -> Integer.BYTES + each.length).sum());
+    results.forEach(each -> all.putInt(each.length).put(each));
+    return all.array();
   }
 
   private void write(byte[] block) throws IOException {

@@ -73,6 +73,7 @@ final class Operations {
     String name = request.name();
     return switch (request.operation()) {
       case 'T' -> version(request).maps().transform(content, name);
+      case 'D' -> both(version(request).maps(), name.split(" ", 2), content);
       case 'X' -> version(request).format().toXml(content);
       case 'C' -> version(request).maps().compile(text(content), name);
       case 'L' -> load(version(request), name);
@@ -81,6 +82,12 @@ final class Operations {
       case 'J' -> R4Definitions.fromXml(content);
       default -> throw new Failure("read", "UnknownOperation", "", "", "");
     };
+  }
+
+  /** Transforms by a map of the first version, and what that makes by a map of the engine's version. */
+  private byte[] both(Engine next, String[] maps, byte[] document) throws Failure {
+    Engine first = versions.values().iterator().next().maps();
+    return Exchange.blocks(first.transform(document, maps[0], next, maps[1]));
   }
 
   private static byte[] load(Version version, String part) throws Failure {

@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.accounting.checks import Case, Sources, check, parse, remove_orphans
+from sr2fhir.accounting.checks import Case, Sources, check, is_complete, parse, remove_orphans
 from sr2fhir.accounting.classify import account
 from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.report import Report
-from sr2fhir.accounting.versions import check_step, findings_of, in_version
+from sr2fhir.accounting.versions import LOOKED_AT, check_step, findings_of, in_version
 from sr2fhir.jsontext import JsonObject, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sr2fhir.findings import Finding
     from sr2fhir.model import Rendering
@@ -49,10 +49,33 @@ class Steps:
         The version.
     run
         Executes its step maps on a Bundle.
+    made
+        What they made already of the Bundle as it was before resources were removed and entries put in
+        order; None if nothing.
     """
 
     target: Target
     run: Callable[[bytes], bytes]
+    made: bytes | None = None
+
+    def lead(self, content: JsonObject, removed: Sequence[JsonObject]) -> JsonObject:
+        """Return a Bundle in the other version, with its entries in the same order.
+
+        Parameters
+        ----------
+        content
+            The Bundle.
+        removed
+            Entries that have been removed from it.
+        """
+        if self.made is None or any(entry["resource"]["resourceType"] in LOOKED_AT for entry in removed):
+            return parse(self.run(dumps(content)))
+        made = parse(self.made)
+        entries = made.get("entry")
+        if isinstance(entries, list) and all(map(is_complete, entries)):  # else it is going to be refused
+            urls = {entry["fullUrl"] for entry in removed}
+            made["entry"] = sorted((each for each in entries if each["fullUrl"] not in urls), key=_place)
+        return made
 
 
 def finish(
@@ -80,9 +103,9 @@ def finish(
     sources = Sources.of(rendering)
     check(Case(content, rendering.document, sources))
     independent = rendering.document_type.classes.get("independent", ())
-    remove_orphans(content, rendering.document["equipment"]["id"], independent)
+    removed = remove_orphans(content, rendering.document["equipment"]["id"], independent)
     content["entry"].sort(key=_place)
-    made = parse(steps.run(dumps(content))) if steps else None  # while it has its lineage ids
+    made = steps.lead(content, removed) if steps else None  # while it has its lineage ids
     lineage = collect(content, sources, keep=keep_lineage)
     findings = rendering.all_findings(lineage.seen)
     finished = Finished(content, account(rendering, findings, lineage, content, sources), findings)

@@ -241,7 +241,7 @@ def check(case: AnyCase, checks: Iterable[Callable[[AnyCase], Iterator[Fault]]] 
 # ---- resources that nothing refers to ----------------------------------------------------------------------
 
 
-def remove_orphans(bundle: JsonObject, equipment: str, independent: Collection[str] = ()) -> None:
+def remove_orphans(bundle: JsonObject, equipment: str, independent: Collection[str] = ()) -> list[JsonObject]:
     """Remove the resources to which no reference leads from one that says something by itself.
 
     Parameters
@@ -252,6 +252,11 @@ def remove_orphans(bundle: JsonObject, equipment: str, independent: Collection[s
         Id of the Device of the equipment, which each document has.
     independent
         Further types of this type of document that say something by themselves.
+
+    Returns
+    -------
+    list
+        The entries that have been removed.
     """
     resources = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
     independent_types = INDEPENDENT.union(independent)
@@ -263,7 +268,10 @@ def remove_orphans(bundle: JsonObject, equipment: str, independent: Collection[s
         if url in resources and url not in reached:
             reached.add(url)
             waiting += _referred_to(resources[url])
-    bundle["entry"] = [entry for entry in bundle["entry"] if entry["fullUrl"] in reached]
+    removed = [entry for entry in bundle["entry"] if entry["fullUrl"] not in reached]
+    if removed:
+        bundle["entry"] = [entry for entry in bundle["entry"] if entry["fullUrl"] in reached]
+    return removed
 
 
 def _referred_to(resource: dict[str, Any]) -> list[str]:

@@ -29,6 +29,11 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.outcome import listed
 from sr2fhir.settings import Target
 
+LOOKED_AT = frozenset({"ImagingSelection"})
+"""Types of resources at which step maps look while they make another.
+
+An Observation of R4 is derived from studies, in the order in which the selections of the Bundle name them.
+"""
 _HINT = "The report lists what is lost by that under `unmapped`"
 
 

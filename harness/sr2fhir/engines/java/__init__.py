@@ -28,6 +28,7 @@ from sr2fhir.engines.java.connection import (
     Operation,
     Process,
     RequestFailedError,
+    blocks,
 )
 from sr2fhir.engines.java.options import (
     OPTIONS_VARIABLE,
@@ -86,6 +87,16 @@ class EmbeddedEngine:
             return self._request(Operation.TRANSFORM, map_url, document, target_of(map_url))
         except RequestFailedError as failure:
             raise self._explain(failure) from None
+
+    def transform_twice(self, document: bytes, map_url: str, step_url: str) -> tuple[bytes, bytes | None]:
+        """Turn a document into a resource, and this into another; see `TransformsTwice.transform_twice`."""
+        maps = f"{map_url} {step_url}"
+        try:
+            reply = self._request(Operation.TRANSFORM_TWICE, maps, document, target_of(step_url))
+        except RequestFailedError as failure:
+            raise self._explain(failure) from None
+        made, *others = blocks(reply)
+        return made, others[0] if others else None
 
     def to_xml(self, resource: bytes, target: Target = R5) -> bytes:
         """Write a resource as XML; see `Converts.to_xml`."""

@@ -44,6 +44,7 @@ class Operation(bytes, Enum):
     """What can be asked for; harness/java/sr2fhir/Exchange.java says with which name and content."""
 
     TRANSFORM = b"T"
+    TRANSFORM_TWICE = b"D"
     TO_XML = b"X"
     COMPILE = b"C"
     LOAD = b"L"
@@ -73,6 +74,16 @@ class RequestFailedError(Exception):
     text: str
     group: str
     rule: str
+
+
+def blocks(content: bytes) -> list[bytes]:
+    """Split a result that consists of several blocks."""
+    found, at = [], 0
+    while at < len(content):
+        (length,) = _LENGTH.unpack_from(content, at)
+        at += _LENGTH.size + length
+        found.append(content[at - length : at])
+    return found
 
 
 class ConnectionLostError(Exception):
