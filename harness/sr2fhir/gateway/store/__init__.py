@@ -13,7 +13,7 @@ PostgreSQL for several nodes that share the folder. A row is written only when i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,7 @@ from sr2fhir.gateway.store.accepting import Accepting
 from sr2fhir.gateway.store.database import Database
 from sr2fhir.gateway.store.events import History
 from sr2fhir.gateway.store.files import Files
+from sr2fhir.gateway.store.header import Header, read_header
 from sr2fhir.gateway.store.leases import LEASE_S, Leases
 from sr2fhir.gateway.store.people import People
 from sr2fhir.gateway.store.queue import Queue
@@ -39,14 +40,16 @@ from sr2fhir.gateway.store.records import (
     Sent,
 )
 from sr2fhir.gateway.store.sending import Sending
-from sr2fhir.gateway.store.views import Views
+from sr2fhir.gateway.store.views import EventRow, Views
 from sr2fhir.jsontext import JsonObject
 
 __all__ = [
     "AlertMade",
     "BusyError",
     "Delivery",
+    "EventRow",
     "Failure",
+    "Header",
     "Job",
     "Made",
     "Origin",
@@ -55,6 +58,7 @@ __all__ = [
     "Sent",
     "Store",
     "Views",
+    "read_header",
 ]
 
 LOW_DISK = 1 << 30
@@ -115,7 +119,8 @@ class Store:
         self._queue = Queue(self._database, self._files, history, self._leases, routes, tries)
         self._sending = Sending(self._database, self._files, history, self._leases)
         self._people = People(self._database, self._files, history)
-        self.views = Views(self._database, self._files)
+        self._heard: list[Callable[[], None]] = []
+        self.views = Views(self._database, self._files, [route.destination for route in routes])
 
     def __enter__(self) -> Self:
         """Use it."""
@@ -135,6 +140,10 @@ class Store:
             self._database.close()
 
     # ---- intake
+
+    def on_accepted(self, call: Callable[[], None]) -> None:
+        """Have something called whenever an object was accepted by this process."""
+        self._heard.append(call)
 
     def check(self) -> None:
         """See that an object could be taken now; cheap, for intakes to call before they read a body.
@@ -170,7 +179,10 @@ class Store:
         BusyError
             It cannot be taken now. Nothing is kept.
         """
-        return self._accepting.accept(file, origin)
+        receipt = self._accepting.accept(file, origin)
+        for call in self._heard:
+            call()
+        return receipt
 
     # ---- workers
 
@@ -291,6 +303,10 @@ class Store:
     def is_shared(self) -> bool:
         """Whether other nodes may use the store."""
         return self._database.is_shared
+
+    def retire(self, who: str) -> int:
+        """Give up deliveries to destinations that the settings name no more; return how many."""
+        return self._people.retire(self.views.routes, who)
 
     def recover(self) -> None:
         """Clean up what a crash left: files that were never acknowledged, and leases of who has ended.

@@ -94,6 +94,31 @@ class People:
             used = set(connection.execute(found).scalars())
         return [digest for digest in digests if digest not in used]
 
+    def retire(self, known: Sequence[str], who: str) -> int:
+        """Give up what is to go to destinations that are not known any more."""
+        lost = sa.and_(deliveries.c.destination.not_in(known), deliveries.c.state.in_(records.OPEN))
+        reason = "the settings name this destination no more"
+        hint = "Name it again and replay, or purge what is dead"
+        values = {
+            **FREE,
+            "state": records.DEAD,
+            "reason": reason,
+            "hint": hint,
+            "changed": self._database.now,
+        }
+        with self._database.write() as connection:
+            rows = connection.execute(sa.select(deliveries).where(lost)).all()
+            for row in rows:
+                connection.execute(sa.update(deliveries).where(deliveries.c.id == row.id).values(values))
+                more = {"destination": row.destination, "reason": reason}
+                self._history.add(connection, row.object_id, records.DEAD, **more)
+                told = sa.update(objects).where(objects.c.id == row.object_id)
+                connection.execute(told.values(reason=reason, hint=hint))
+                self._history.restate(connection, row.object_id)
+            if rows:
+                self._note(connection, who, "retire", None)
+        return len(rows)
+
     def sweep(self) -> int:
         """Remove files that were never acknowledged: what was being received, and objects without a row."""
         removed = 0

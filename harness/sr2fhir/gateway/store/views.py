@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -59,6 +59,7 @@ class EventRow(NamedTuple):
     status: int | None
     intake: str
     received: float
+    transformed: float | None
 
 
 class DeliveryRow(NamedTuple):
@@ -153,10 +154,17 @@ _DELIVERY = [deliveries.c[name] for name in DeliveryRow._fields]
 
 
 class Views:
-    """Read the store."""
+    """Read the store.
 
-    def __init__(self, database: Database, files: Files) -> None:
+    Parameters
+    ----------
+    routes
+        Names of the destinations.
+    """
+
+    def __init__(self, database: Database, files: Files, routes: Sequence[str]) -> None:
         self._database, self._files = database, files
+        self.routes = tuple(routes)
 
     def _all(self, statement: sa.Executable) -> list[Any]:
         with self._database.read() as connection:
@@ -263,7 +271,7 @@ class Views:
     # ---- destinations
 
     def destinations(self) -> list[DestinationRow]:
-        """Return the destinations that have ever had something to get."""
+        """Return the destinations of the settings, and those that ever had something to get."""
         is_open = deliveries.c.state.in_(records.OPEN)
         counts = [
             sa.func.count().filter(condition)
@@ -284,7 +292,12 @@ class Views:
             .order_by(deliveries.c.destination)
         )
         breakers = self._breakers()
-        return [DestinationRow._make((*row, breakers.get(row.destination))) for row in rows]
+        known = {row.destination: row for row in rows}
+        nothing = (0, 0, 0, None, None)
+        return [
+            DestinationRow._make((name, *(known[name][1:] if name in known else nothing), breakers.get(name)))
+            for name in sorted({*known, *self.routes})
+        ]
 
     def _breakers(self) -> dict[str, str | None]:
         rows = self._all(sa.select(cursors).where(cursors.c.name.startswith(BREAKER, autoescape=True)))
@@ -343,7 +356,7 @@ class Views:
         """Return what happened after an event, the oldest first."""
         columns = [events.c[name] for name in EventRow._fields[:6]]
         later = (
-            sa.select(*columns, objects.c.intake, objects.c.received)
+            sa.select(*columns, objects.c.intake, objects.c.received, objects.c.transformed)
             .join(objects, objects.c.id == events.c.object_id)
             .where(events.c.id > event_id)
             .order_by(events.c.id)
