@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydicom._uid_dict import UID_dictionary
+
 from sr2fhir.dicom import STRUCTURED_REPORTS
 from sr2fhir.documents.key_objects import KEY_OBJECTS
 from sr2fhir.documents.measurement_report import MEASUREMENT_REPORT
@@ -11,9 +13,16 @@ from sr2fhir.model.attributes import Attributes, tag, template_identifier
 from sr2fhir.model.codes import Codes, CodingSchemes
 from sr2fhir.model.rendering import DocumentType
 
-__all__ = ["TYPES", "DocumentType", "type_of"]
+__all__ = ["SOP_CLASSES", "TYPES", "DocumentType", "type_of"]
 
 TYPES: tuple[DocumentType, ...] = (MEASUREMENT_REPORT, KEY_OBJECTS)
+
+SOP_CLASSES: tuple[str, ...] = tuple(
+    uid
+    for uid, (_, kind, _, retired, _) in UID_dictionary.items()
+    if uid.startswith(STRUCTURED_REPORTS) and kind == "SOP Class" and not retired
+)
+"""Storage classes whose instances may be of a type: which one it is, template and title tell."""
 
 _REQUIRED = {"SOPInstanceUID": tag("SOPInstanceUID"), "StudyInstanceUID": tag("StudyInstanceUID")}
 _SOP_CLASS = tag("SOPClassUID")
