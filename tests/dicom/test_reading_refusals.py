@@ -145,14 +145,6 @@ def image() -> Dataset:
     return dataset
 
 
-def key_object_selection() -> Dataset:
-    dataset = report()
-    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.59"
-    dataset.ConceptNameCodeSequence = code("113000", "DCM", "Of Interest")
-    dataset.ContentTemplateSequence[0].TemplateIdentifier = "2010"
-    return dataset
-
-
 def basic_text() -> Dataset:
     dataset = report()
     dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"

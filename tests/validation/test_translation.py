@@ -28,6 +28,10 @@ BUNDLE: dict[str, Any] = {
                 "subject": {"reference": "urn:uuid:p", "identifier": {"value": "PID-11235"}},
                 "code": {"text": "Volume"},
                 "valueString": "seen by Dr Example",
+                "extension": [
+                    {"url": "http://example.org/described", "valueMarkdown": "sub-pleural, see Dr Other"},
+                    {"url": "http://example.org/by", "valueReference": {"display": "Second^Reader"}},
+                ],
             }
         },
     ],
@@ -86,6 +90,8 @@ MASKED = {
     "Name 'Muster, Max' is odd": "Name '…, …' is odd",
     "Not a date: 1967-07-01": "Not a date: …",
     "The text 'seen by Dr Example' is too long": "The text '…' is too long",
+    "The markdown 'sub-pleural, see Dr Other' is odd": "The markdown '…' is odd",
+    "Display 'Second^Reader' is odd": "Display '…' is odd",
     # what is no value of a person, or only part of another word, stays
     "No definition for http://hospital.example/ids": "No definition for http://hospital.example/ids",
     "Code 'male' of Volume, Mustermann": "Code 'male' of Volume, Mustermann",

@@ -170,11 +170,13 @@ MASK = "…"
 # resources whose texts are about a person, and elements that are so in any resource
 PERSONAL_RESOURCES = frozenset({"Patient", "Practitioner"})
 PERSONAL_ELEMENTS = frozenset(
-    {"identifier", "subject", "performer", "note", "valueString", "specimen", "accessIdentifier"}
+    {"identifier", "subject", "performer", "note", "specimen", "accessIdentifier", "valueString"}
+    # of an extension, which may be about anybody
+    | {f"value{name}" for name in ("Markdown", "Reference", "Identifier", "HumanName", "Annotation")}
 )
 # members that hold no value of a person wherever they stand
 IMPERSONAL_MEMBERS = frozenset(
-    {"resourceType", "id", "meta", "system", "code", "url", "type", "reference", "use", "extension", "gender"}
+    {"resourceType", "id", "meta", "system", "code", "url", "type", "reference", "use", "gender"}
 )
 SHORTEST = 2
 
