@@ -9,7 +9,7 @@ import fnmatch
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -45,6 +45,7 @@ RESERVED = ("context", "resource", "rootResource", "ucum", "sct", "loinc")
 Node = Mapping[str, Any]
 Types = frozenset[str]
 UNKNOWN: Types = frozenset()
+_ABSTRACT: Types = frozenset({"Resource"})
 BOOLEAN: Types = frozenset({"boolean"})
 _SAME_TYPE = ("where", "first", "last", "tail", "intersect", "distinct")
 _RESULTS: dict[str, Types] = {
@@ -249,19 +250,26 @@ class Typing:
         The maps, with the types of elements.
     scope
         The variables that the expression knows.
+    is_step
+        Whether the maps lead to another version of FHIR. They read resources and values of many types in one
+        group, and tell them apart by conditions: an element need exist in one of the types alone.
     found
         Defects, as they are met.
     """
 
     library: Library
     scope: Scope
+    is_step: bool = False
     found: list[str] = field(default_factory=list)
 
     def element(self, owners: Types, name: str) -> Types:
         """Return the types of an element, which each of the types must have."""
-        for owner in sorted(owners):
-            if self.library.types.element(owner, name) is None:
-                self.found.append(f"{owner} has no element {name}")
+        types = self.library.types
+        # of an abstract type nothing is known, and of one that the maps never make
+        known = sorted(each for each in owners - _ABSTRACT if each in types.elements)
+        missing = [owner for owner in known if types.element(owner, name) is None]
+        if not self.is_step or len(missing) == len(known):
+            self.found.extend(f"{owner} has no element {name}" for owner in missing)
         return self.library.types.part(owners, name)
 
     def of(self, node: Node, this: Types) -> Types:
@@ -294,7 +302,7 @@ class Typing:
     def _leading(self, node: Node, this: Types) -> Types:
         """Engines take the first name of an expression for a variable if there is one of that name."""
         name = next(names(node))
-        if node["type"] == "MemberInvocation" and name in self.scope:
+        if node["type"] == "MemberInvocation" and name in self.scope and not self.is_step:
             self.found.append(f"the variable {name} hides the element {name}")
         return self._invoked(node, this, this)
 
@@ -314,35 +322,30 @@ class Typing:
             return UNKNOWN.union(*given[1:])
         if name == "select":
             return UNKNOWN.union(*given)
-        if name not in _SAME_TYPE and name not in _RESULTS:
+        if name not in _SAME_TYPE and name not in _RESULTS and not self.is_step:
             self.found.append(f"{name}() is not a function that all engines are known to have")
         return _RESULTS.get(name, owner)
 
     def _truths(self, given: list[Types]) -> None:
-        if any(not types <= BOOLEAN for types in given):
+        if not self.is_step and any(not types <= BOOLEAN for types in given):
             self.found.append("a condition is neither true nor false")
 
 
 def elements(maps: Maps) -> Defects:
-    """Every element exists in the type that it is read from or written to; expressions are well typed.
-
-    Of step maps only what they write is followed: they read resources and values of any type.
-    """
+    """Every element exists in the type that it is read from or written to; expressions are well typed."""
     for rule in maps.library.rules:
-        typing = Typing(maps.library, rule.scope)
-        is_step = rule.group.map in OF_STEPS
-        reached = [UNKNOWN if is_step else _source(source, rule, typing) for source in rule.sources]
+        typing = Typing(maps.library, rule.scope, rule.group.map in OF_STEPS)
+        reached = [_source(source, rule, typing) for source in rule.sources]
         for target in rule.targets:
             if "element" in target and target["context"] in rule.scope:
-                owners = rule.scope[target["context"]].types
-                typing.element(frozenset(filter(_of_r4, owners)) if is_step else owners, target["element"])
-            if target.get("transform") == "evaluate" and not is_step:
-                typing.of(parsed(target["parameter"][-1]["valueString"]), reached[0])
+                # what is written must exist in each type
+                strict = replace(typing, is_step=False)
+                strict.element(rule.scope[target["context"]].types, target["element"])
+            if target.get("transform") == "evaluate":
+                *given, expression = target["parameter"]
+                about = rule.before[given[0]["valueId"]].types if given else reached[0]
+                typing.of(parsed(expression["valueString"]), about)
         yield from (_at(rule, message) for message in dict.fromkeys(typing.found))
-
-
-def _of_r4(name: str) -> bool:
-    return re.match(r"R\d[A-Z]", name) is not None
 
 
 def _source(source: Mapping[str, str], rule: Rule, typing: Typing) -> Types:
@@ -353,7 +356,8 @@ def _source(source: Mapping[str, str], rule: Rule, typing: Typing) -> Types:
         reached = typing.element(reached, source["element"])
     if "type" in source:
         reached = frozenset({source["type"]})
-    if "condition" in source and not typing.of(parsed(source["condition"]), reached) <= BOOLEAN:
+    is_truth = "condition" not in source or typing.of(parsed(source["condition"]), reached) <= BOOLEAN
+    if not is_truth and not typing.is_step:
         typing.found.append("a condition is neither true nor false")
     return reached
 

@@ -182,6 +182,50 @@ def test_types_follow_calls(maps: Maps) -> None:
     assert plant("sex") == ["Patient: Inner.x: HumanName has no element sex"]
 
 
+STEP = "R4Organization"
+
+
+def written_of(source: str, read: str, target: str, element: str, inner: str | None = None) -> Content:
+    """Return the content of a rule that writes an element, and perhaps one inside."""
+    made = {"context": target, "element": element, "variable": "made"}
+    copied = {"context": "made", "element": inner, "transform": "copy", "parameter": [{"valueId": "read"}]}
+    return {
+        "source": [{"context": source, "element": read, "variable": "read"}],
+        "target": [made, *([copied] if inner else [])],
+    }
+
+
+@pytest.mark.parametrize(
+    ("planted", "defect"),
+    [
+        # the group is called with an Organization of R5 and one of R4
+        ({"source": [{"context": "src", "element": "naem"}]}, "Organization has no element naem"),
+        ({"source": [{"context": "src", "condition": "naem.exists()"}]}, "Organization has no element naem"),
+        (written_of("src", "alias", "tgt", "aliass"), "R4Organization has no element aliass"),
+        (written_of("src", "name", "tgt", "name"), None),
+        # R4 has a datatype in the place of another of R5
+        (
+            written_of("src", "contact", "tgt", "contact", inner="organization"),
+            "contact has no element organization",
+        ),
+        (written_of("src", "contact", "tgt", "contact", inner="purpose"), None),
+        # and in one that both know
+        (
+            written_of("src", "identifier", "tgt", "identifier", inner="valeu"),
+            "R4Identifier has no element valeu",
+        ),
+    ],
+)
+def test_step_maps_are_followed_into_both_versions(maps: Maps, planted: Content, defect: str | None) -> None:
+    def change(contents: Mapping[str, Content]) -> None:
+        group = next(each for each in contents[STEP]["group"] if each["name"] == STEP)
+        group["rule"].append({"name": "x", **planted})
+
+    found = list(CHECKS["elements"](changed(maps, change)))
+    assert len(found) == (defect is not None), found
+    assert defect is None or defect in found[0]
+
+
 def test_types_that_the_maps_do_not_tell_are_not_guessed(maps: Maps) -> None:
     """A group that is never called with a parameter says nothing of its type."""
     group = {

@@ -41,8 +41,10 @@ def library(places: Layout, *, with_steps: bool = True) -> Library:
     SetupError
         Set-up has not compiled them.
     """
+    folders = [each.folder for each in TARGETS.values() if each.folder]
     # R5 last: of what two versions call the same, its definition is taken
-    files = [*(places.step_definitions(each.folder) for each in TARGETS.values() if each.folder), places.core]
+    made, read = ([of(each) for each in folders] for of in (places.step_definitions, places.step_sources))
+    files = [*made, *read, places.core]
     core = [entry["resource"] for file in files for entry in resources.read(file).content["entry"]]
     types = Types([*core, *(each.content for each in resources.definitions(places))])
     maps = [*resources.structure_maps(places), *(resources.step_maps(places) if with_steps else ())]

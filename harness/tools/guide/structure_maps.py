@@ -36,6 +36,7 @@ class Variable:
     target: bool = False
 
 
+_PARTS = frozenset({"BackboneElement", "Element", "Base"})
 _OTHER_VERSION = re.compile(r"http://hl7\.org/fhir/(\d)\.\d/StructureDefinition/(\w+)")
 
 
@@ -58,8 +59,7 @@ class Types:
     ----------
     definitions
         StructureDefinitions of types with their snapshots; profiles and all other resources are passed over.
-        Of another version than R5 the resources are taken, under names of their own; its datatypes, which
-        maps copy whole, are not.
+        Those of another version than R5 are taken under names of their own, but for primitive types.
     """
 
     def __init__(self, definitions: Iterable[JsonObject]) -> None:
@@ -73,21 +73,23 @@ class Types:
                 self._add(definition)
 
     def _add(self, definition: JsonObject) -> None:
-        elements, is_resource = definition["snapshot"]["element"], definition["kind"] == "resource"
+        elements = definition["snapshot"]["element"]
         root = elements[0]["path"]
         name = type_name(definition["url"])
+        version = name.removesuffix(root)
         if name == definition["url"]:  # of R5, or of ours
-            name = root
-        elif not is_resource:
+            name, version = root, ""
+        elif definition["kind"] == "primitive-type":
             return
         for each in elements:
             self.elements[name + each["path"].removesuffix("[x]").removeprefix(root)] = {
                 **each,
+                **({"type": [_of_version(kind, version) for kind in each["type"]]} if "type" in each else {}),
                 **(
                     {"contentReference": f"#{name}{_inner(each, root)}"} if "contentReference" in each else {}
                 ),
             }
-        self.resources |= {name} if is_resource else set()
+        self.resources |= {name} if definition["kind"] == "resource" else set()
 
     def of(self, path: str) -> frozenset[str]:
         """Return the types of an element; one that has parts of its own is a type itself."""
@@ -95,7 +97,7 @@ class Types:
         if "contentReference" in element:
             return frozenset({element["contentReference"].partition("#")[2]})
         codes = {re.split(r"[/.]", each["code"])[-1] for each in element.get("type", ())}
-        return frozenset({path} if codes & {"BackboneElement", "Element", "Base"} else codes)
+        return frozenset({path} if codes & _PARTS else codes)
 
     def element(self, owner: str, name: str) -> JsonObject | None:
         """Return the definition of an element of a type; None where there is none."""
@@ -104,6 +106,13 @@ class Types:
     def part(self, owners: Iterable[str], name: str) -> frozenset[str]:
         """Return the types of an element of any of these types."""
         return frozenset().union(*(self.of(f"{owner}.{name}") for owner in owners))
+
+
+def _of_version(kind: JsonObject, version: str) -> JsonObject:
+    """Return a type under the name that it has in a version: `R4Quantity`; parts and primitives have none."""
+    code = kind["code"]
+    own = code[0].isupper() and code not in _PARTS
+    return {**kind, "code": version + code} if own else kind
 
 
 def _inner(element: JsonObject, root: str) -> str:
