@@ -807,15 +807,56 @@ def test_values_that_r4_does_not_know(step: Step) -> None:
             "Observation",
             code=LUNG,
             valueAttachment=attachment,
-            component=[{"code": LUNG, "valueAttachment": attachment}, {"code": LEFT, "valueString": "x"}],
+            component=[
+                {"code": LUNG, "valueAttachment": attachment},
+                {"code": LUNG, "valueReference": {"display": "y"}},
+                {"code": LEFT, "valueString": "x"},
+            ],
             referenceRange=[{"text": "t", "_text": {"id": "1.7"}, "normalValue": UPPER}],
         )
     )
     assert extensions(made, "Observation.value") == [{"valueAttachment": attachment}]
-    assert made["component"] == [{"code": LEFT, "valueString": "x"}]
+    attached, referred, copied = made["component"]
+    assert extensions(attached, "Observation.component.value") == [{"valueAttachment": attachment}]
+    assert extensions(referred, "Observation.component.value") == [{"valueReference": {"display": "y"}}]
+    assert copied == {"code": LEFT, "valueString": "x"}
     (ranged,) = made["referenceRange"]
     assert extensions(ranged, "Observation.referenceRange.normalValue") == [{"valueCodeableConcept": UPPER}]
     assert (ranged["text"], ranged["_text"]) == ("t", {"id": "1.7"})
+
+
+@pytest.mark.row("7.1.23")
+def test_data_of_a_curve_have_a_period_in_milliseconds(step: Step) -> None:
+    curve = {
+        "origin": {"value": 0},
+        "interval": N("2.50"),
+        "intervalUnit": "ms",
+        "dimensions": 1,
+        "data": "1 2",
+    }
+    in_seconds = {**curve, "interval": N("0.004"), "intervalUnit": "s"}
+    elsewhere = {**curve, "intervalUnit": "mm"}
+    (made,) = step(
+        r5(
+            "Observation",
+            code=LUNG,
+            valueSampledData=curve,
+            component=[{"code": LUNG, "valueSampledData": each} for each in (in_seconds, elsewhere)],
+        )
+    )
+    known = {"origin": {"value": "0"}, "dimensions": "1", "data": "1 2"}
+    assert made["valueSampledData"] == {**known, "period": "2.50"}
+    assert made["component"] == [
+        {"code": LUNG, "valueSampledData": {**known, "period": "4.000"}},
+        {"code": LUNG},
+    ]
+
+
+@pytest.mark.row("7.1.23")
+def test_the_size_of_an_attachment_is_a_number(step: Step) -> None:
+    (made,) = step(r5("Patient", photo=[{"size": "70000", "width": 3}, {"size": "3000000000", "title": "x"}]))
+    assert made["photo"] == [{"size": N("70000")}, {"title": "x"}]
+    assert isinstance(made["photo"][0]["size"], N)
 
 
 # ---- report and provenance ----
