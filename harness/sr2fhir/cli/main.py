@@ -18,7 +18,7 @@ import sr2fhir
 from sr2fhir.errors import EngineUnavailableError, SetupError, UsageError
 from sr2fhir.outcome import describe, explained
 
-COMMANDS = ("transform", "convert", "render", "validate", "compare", "engine", "setup", "info")
+COMMANDS = ("transform", "convert", "render", "validate", "compare", "gateway", "engine", "setup", "info")
 
 EXIT_DONE, EXIT_FINDINGS, EXIT_USAGE, EXIT_ENGINE = 0, 1, 2, 3
 EXIT_INTERRUPTED, EXIT_PIPE = 130, 141

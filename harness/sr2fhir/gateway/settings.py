@@ -210,8 +210,12 @@ class Settings:
         """
         from sr2fhir.pipeline import Settings as PipelineSettings  # noqa: PLC0415 - loads pydicom
 
-        stated = self.transform.settings
-        return PipelineSettings.read(stated) if stated else PipelineSettings()
+        stated = self.transform
+        made = PipelineSettings.read(stated.settings) if stated.settings else PipelineSettings()
+        if stated.alerts:
+            rules: dict[str, Any] = {"alerts": import_module("sr2fhir.alerts").read(stated.alerts)}
+            made = replace(made, **rules)
+        return made
 
     def store(self, *, owner: str | None = None, upgrade: bool = False) -> Store:
         """Open the store."""

@@ -86,7 +86,7 @@ class Store:
     owner
         Name of this process in leases; by default one that no other has.
     upgrade
-        Whether to make tables that are not there, and to lead older ones to the newest form.
+        Whether to lead older tables to the newest form; where there are none, they are made.
     lease_s
         Seconds after which what a process had is given to another, unless it says that it is still there.
 

@@ -43,7 +43,7 @@ class Database:
     url
         `postgresql://…`, or None for an SQLite file in the folder.
     upgrade
-        Whether to make the tables, or lead older ones to the newest form.
+        Whether to lead older tables to the newest form.
 
     Raises
     ------
@@ -62,8 +62,6 @@ class Database:
             raise UsageError("the database of a gateway is SQLite in its folder, or PostgreSQL", hint=hint)
         self.now: sa.ColumnElement[float] = sa.literal_column(CLOCK[self.dialect], sa.Double)
         if self._file and not self._file.exists():
-            if not upgrade:
-                raise no_tables(str(self._file))
             self._file.touch(0o600)
         self._engine = self._made()
         self._identity = self._seen()
@@ -104,8 +102,8 @@ class Database:
             found = version_of(connection)
             if found == HEAD:
                 return
-            if not upgrade:
-                raise no_tables(self.place) if found is None else other_version(self.place)
+            if found is not None and not upgrade:
+                raise other_version(self.place)
             from sr2fhir.gateway.store.migrations import upgrade_tables  # noqa: PLC0415 - alembic
 
             upgrade_tables(connection)
@@ -210,11 +208,6 @@ def version_of(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-
-
-def no_tables(place: str) -> UsageError:
-    """Make the error for a gateway that was never started."""
-    return UsageError("the gateway has no tables yet", where=place, hint="Start it: sr2fhir gateway run")
 
 
 def other_version(place: str) -> UsageError:

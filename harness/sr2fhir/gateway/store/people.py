@@ -132,10 +132,11 @@ class People:
         return removed
 
     def free_all(self) -> None:
-        """Take all leases away: who had them has ended."""
+        """Take all leases away, as if nothing had been claimed: the whole gateway has ended."""
         with self._database.write() as connection:
             for table in (objects, deliveries):
-                connection.execute(sa.update(table).where(table.c.lease.is_not(None)).values(FREE))
+                values = {**FREE, "attempts": table.c.attempts - 1}
+                connection.execute(sa.update(table).where(table.c.lease.is_not(None)).values(values))
 
     def note(self, who: str, action: str, object_id: int | None) -> None:
         """Write an entry of the audit trail."""
