@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sr2fhir.errors import InputError, NotDicomError, TransformError
 from sr2fhir.gateway.store import AlertMade, Route, Store
+from sr2fhir.gateway.store.tables import metadata
 
 from tests import builders as b
-from tests.gateway.objects import accept, new_store, report, results, succeeding, transform_all
+from tests.gateway.objects import accept, report, results, succeeding, transform_all
+from tests.gateway.store.conftest import NewStore
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with new_store(tmp_path) as store:
-        yield store
+def store(opened: NewStore) -> Store:
+    return opened()
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -70,12 +70,13 @@ def test_an_object_without_uid_is_refused(store: Store) -> None:
         accept(store, b.encoded(report("1")).replace(b"2.25.1", b"\0" * 6))
 
 
-def test_no_table_tells_the_patient(store: Store, tmp_path: Path) -> None:
+def test_no_table_tells_the_patient(store: Store) -> None:
     accept(store, report("1", "PATIENT-4711", PatientName="Doe^Jane"))
-    database = b"".join(path.read_bytes() for path in (tmp_path / "gateway").glob("gateway.sqlite*"))
-    assert b"2.25.1" in database
-    assert b"4711" not in database
-    assert b"Doe" not in database
+    with store._database.read() as connection:
+        rows = [connection.execute(table.select()).all() for table in metadata.sorted_tables]
+    assert "2.25.1" in str(rows)
+    assert "4711" not in str(rows)
+    assert "Doe" not in str(rows)
 
 
 def test_results_lead_to_a_delivery(store: Store) -> None:
@@ -109,18 +110,18 @@ def test_an_input_that_cannot_be_transformed_is_dead(store: Store) -> None:
 
 
 def test_an_engine_that_fails_is_asked_again_so_often(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: NewStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sr2fhir.gateway.store.queue.BACK_OFF_S", 0.0)
-    with new_store(tmp_path, tries=2) as store:
-        accept(store, report("1"))
-        for attempt in (1, 2):
-            job = store.claim_object()
-            assert job is not None
-            assert job.attempts == attempt
-            store.failed(job, TransformError("a map failed"))
-        assert store.claim_object() is None
-        assert states(store) == {"dead": 1}
+    store = opened(tries=2)
+    accept(store, report("1"))
+    for attempt in (1, 2):
+        job = store.claim_object()
+        assert job is not None
+        assert job.attempts == attempt
+        store.failed(job, TransformError("a map failed"))
+    assert store.claim_object() is None
+    assert states(store) == {"dead": 1}
 
 
 def test_a_failure_waits_before_the_next_attempt(store: Store) -> None:
@@ -133,32 +134,32 @@ def test_a_failure_waits_before_the_next_attempt(store: Store) -> None:
 
 
 def test_a_worker_that_ends_three_times_makes_an_object_dead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: NewStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sr2fhir.gateway.store.queue.BACK_OFF_S", 0.0)
-    with new_store(tmp_path, owner="worker") as store:
-        receipt = accept(store, report("1"))
-        for _ in range(3):
-            assert store.claim_object() is not None
-            store.ended("worker")
-        detail = store.views.object(receipt.object_id)
-        assert detail is not None
-        assert detail.row.state == "dead"
-        assert detail.row.reason == "the process working on this input ended 3 times"
+    store = opened(owner="worker")
+    receipt = accept(store, report("1"))
+    for _ in range(3):
+        assert store.claim_object() is not None
+        store.ended("worker")
+    detail = store.views.object(receipt.object_id)
+    assert detail is not None
+    assert detail.row.state == "dead"
+    assert detail.row.reason == "the process working on this input ended 3 times"
 
 
-def test_what_a_worker_had_is_claimed_again_when_its_lease_has_run_out(tmp_path: Path) -> None:
-    with new_store(tmp_path, lease_s=0.0) as store:
-        accept(store, report("1"))
-        late = store.claim_object()
-        again = store.claim_object()
-        assert late is not None
-        assert again is not None
-        store.transformed(late, results())
-        assert states(store) == {"received": 1}
-        store.transformed(again, results())
-        assert states(store) == {"transformed": 1}
-        assert len(store.views.object(1).deliveries) == 1  # type: ignore[union-attr]
+def test_what_a_worker_had_is_claimed_again_when_its_lease_has_run_out(opened: NewStore) -> None:
+    store = opened(lease_s=-1.0)
+    accept(store, report("1"))
+    late = store.claim_object()
+    again = store.claim_object()
+    assert late is not None
+    assert again is not None
+    store.transformed(late, results())
+    assert states(store) == {"received": 1}
+    store.transformed(again, results())
+    assert states(store) == {"transformed": 1}
+    assert len(store.views.object(1).deliveries) == 1  # type: ignore[union-attr]
 
 
 def test_what_is_given_back_was_not_tried(store: Store) -> None:
@@ -208,34 +209,34 @@ def test_a_correction_takes_the_place_of_what_was_not_delivered_yet(store: Store
     assert states(store) == {"superseded": 1, "delivered": 1}
 
 
-def test_a_live_alert_leads_to_a_notice_and_a_shadow_does_not(tmp_path: Path) -> None:
+def test_a_live_alert_leads_to_a_notice_and_a_shadow_does_not(opened: NewStore) -> None:
     alerts = (
         AlertMade("pneumothorax", "live", "Flag/1", ("Observation/1",)),
         AlertMade("mass", "shadow", None, ("Observation/2",)),
     )
-    with new_store(tmp_path, routes=[Route("ehr"), Route("pager", "notice", None)]) as store:
-        accept(store, report("1"))
-        job = store.claim_object()
-        assert job is not None
-        store.transformed(job, results(alerts))
-        assert store.claim_delivery("pager") is None, "the results come first"
-        bundle = store.claim_delivery("ehr")
-        assert bundle is not None
-        store.delivered(bundle, (), 200)
-        notice = store.claim_delivery("pager")
-        assert notice is not None
-        assert (notice.kind, notice.bundle) == ("notice", None)
-        assert notice.payload == {
-            "rule": "pneumothorax",
-            "mode": "live",
-            "flag": "Flag/1",
-            "observations": ["Observation/1"],
-        }
-        assert store.claim_delivery("pager") is None
-        assert [(alert.rule, alert.state) for alert in store.views.alerts()] == [
-            ("mass", None),
-            ("pneumothorax", "waiting"),
-        ]
+    store = opened(routes=[Route("ehr"), Route("pager", "notice", None)])
+    accept(store, report("1"))
+    job = store.claim_object()
+    assert job is not None
+    store.transformed(job, results(alerts))
+    assert store.claim_delivery("pager") is None, "the results come first"
+    bundle = store.claim_delivery("ehr")
+    assert bundle is not None
+    store.delivered(bundle, (), 200)
+    notice = store.claim_delivery("pager")
+    assert notice is not None
+    assert (notice.kind, notice.bundle) == ("notice", None)
+    assert notice.payload == {
+        "rule": "pneumothorax",
+        "mode": "live",
+        "flag": "Flag/1",
+        "observations": ["Observation/1"],
+    }
+    assert store.claim_delivery("pager") is None
+    assert [(alert.rule, alert.state) for alert in store.views.alerts()] == [
+        ("mass", None),
+        ("pneumothorax", "waiting"),
+    ]
 
 
 def test_replaying_transforms_and_delivers_again(store: Store) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sr2fhir.gateway.store import Failure, Route, Sent, Store
 
-from tests.gateway.objects import accept, new_store, report, results, succeeding, transform_all
+from tests.gateway.objects import accept, report, results, succeeding, transform_all
+from tests.gateway.store.conftest import NewStore
 
 BUSY = Failure(503, "the server is busy", "Wait")
 REFUSED = Failure(422, "HAPI-0000: refused", "See the server")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with new_store(tmp_path, routes=[Route("ehr"), Route("copy", "bundle", "R4")]) as store:
-        yield store
+def store(opened: NewStore) -> Store:
+    return opened(routes=[Route("ehr"), Route("copy", "bundle", "R4")])
 
 
 def claimed(store: Store, destination: str = "ehr") -> str | None:
@@ -142,18 +139,18 @@ def test_what_was_sent_is_replaced_as_a_whole(store: Store) -> None:
     assert store.sent_of("ehr", "2.25.1") == first[1:]
 
 
-def test_a_delivery_that_was_given_to_another_is_not_recorded_twice(tmp_path: Path) -> None:
-    with new_store(tmp_path, lease_s=0.0) as store:
-        accept(store, report("1"))
-        transform_all(store)
-        late, again = store.claim_delivery("ehr"), store.claim_delivery("ehr")
-        assert late is not None
-        assert again is not None
-        store.postpone(late, 60, BUSY)
-        store.delivered(again, (), 201)
-        detail = store.views.object(1)
-        assert detail is not None
-        assert [(row.state, row.status) for row in detail.deliveries] == [("delivered", 201)]
+def test_a_delivery_that_was_given_to_another_is_not_recorded_twice(opened: NewStore) -> None:
+    store = opened(lease_s=-1.0)
+    accept(store, report("1"))
+    transform_all(store)
+    late, again = store.claim_delivery("ehr"), store.claim_delivery("ehr")
+    assert late is not None
+    assert again is not None
+    store.postpone(late, 60, BUSY)
+    store.delivered(again, (), 201)
+    detail = store.views.object(1)
+    assert detail is not None
+    assert [(row.state, row.status) for row in detail.deliveries] == [("delivered", 201)]
 
 
 def test_a_dead_delivery_is_replayed_without_transforming(store: Store) -> None:

@@ -8,6 +8,7 @@ its lease is not the one of the row any more, and what it says is not heard.
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Future
 from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 RENEWALS = 4
+SHORTEST_S = 0.05
 # No due time lies further ahead: where one does, the clock was set back.
 LONGEST_DELAY_S = 3600.0
 FREE: dict[str, Any] = {"lease": None, "owner": None, "until": None}
@@ -43,7 +45,7 @@ class Leases:
         self._held: set[str] = set()
         self._lock = Lock()
         self._closed = Event()
-        self._started = False
+        self._renewing: Future[None] | None = None
 
     def free(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Return the condition that a row may be claimed: it is due, and nobody has it."""
@@ -55,9 +57,8 @@ class Leases:
         lease = uuid4().hex
         with self._lock:
             self._held.add(lease)
-            if not self._started:
-                self._started = True
-                in_background(self._renew, "sr2fhir-leases")
+            if self._renewing is None:
+                self._renewing = in_background(self._renew, "sr2fhir-leases")
         return {
             "lease": lease,
             "owner": self.owner,
@@ -73,6 +74,8 @@ class Leases:
     def close(self) -> None:
         """Renew nothing more, and give back what is held."""
         self._closed.set()
+        if self._renewing:
+            self._renewing.result()
         with self._lock:
             held, self._held = list(self._held), set()
         if not held:
@@ -84,7 +87,7 @@ class Leases:
 
     def _renew(self) -> None:
         """Renew the leases until the store is closed; where the database is gone for a while, try again."""
-        while not self._closed.wait(self._lease_s / RENEWALS):
+        while not self._closed.wait(max(self._lease_s / RENEWALS, SHORTEST_S)):
             try:
                 self.renew()
             except Sr2FhirError as error:
