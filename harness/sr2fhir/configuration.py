@@ -9,6 +9,7 @@
     ids = "client"
     timezone = "Europe/Berlin"
     wado-rs-url = "https://pacs.example/dicom-web"
+    alerts = "alerts.toml"
 
     [systems]
     patient-id = "urn:oid:1.2.840.99999.1"
@@ -26,7 +27,8 @@
     [limits]
     max-file-size = "64M"
 
-What is not there has its default. Options of the command line come before the file.
+What is not there has its default. A file that is named is looked for beside the settings file. Options of
+the command line come before the file.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sr2fhir.alerts import rules
 from sr2fhir.dicomweb import base_url
 from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, choices, policy
@@ -71,6 +74,8 @@ class Key:
         What the value may be.
     is_table
         Whether the value is a table, each of whose values `read` makes.
+    is_file
+        Whether the value names a file, which `read` reads; its errors name that file.
     """
 
     part: Part
@@ -78,6 +83,7 @@ class Key:
     read: Callable[[Any], Any]
     hint: str
     is_table: bool = False
+    is_file: bool = False
 
 
 def time_zone(text: object) -> str:
@@ -196,6 +202,7 @@ KEYS = {
     "coding-schemes": Key("options", "coding_schemes", uri, _SYSTEM, is_table=True),
     "diagnostic-report": Key("options", "diagnostic_report", _switch, _EITHER),
     "provenance": Key("options", "provenance", _switch, _EITHER),
+    "alerts": Key("target", "alerts", rules.read, 'Write "alerts.toml"', is_file=True),
     **{
         f"limits.{name.replace('_', '-')}": Key("limits", name, _size, 'Write 512, "64M" or "2G"')
         for name in _LIMITS
@@ -222,6 +229,11 @@ def read(file: Path) -> Parts:
             raise written.error("not a setting", *names, hint=_nearest(".".join(names)))
         if key.is_table and not isinstance(value, dict):
             raise written.error("not a table", *names)
+        if key.is_file and not isinstance(value, str):
+            raise written.error("not the name of a file", *names, hint=key.hint)
+        if key.is_file:
+            parts.setdefault(key.part, {})[key.member] = key.read(file.parent / value)
+            continue
         made = (written.values if key.is_table else written.value)(value, key.read, *names, hint=key.hint)
         parts.setdefault(key.part, {})[key.member] = made
     return parts
@@ -234,7 +246,7 @@ def shown(settings: Settings) -> dict[str, Any]:
     limits = in_force(settings.limits)
     parts = {"options": settings.options, "packaging": settings.packaging, "limits": limits}
     holds = {name: getattr(parts.get(key.part, settings), key.member) for name, key in KEYS.items()}
-    return holds | {"fhir": settings.target.name}
+    return holds | {"fhir": settings.target.name, "alerts": settings.alerts and str(settings.alerts)}
 
 
 def _stated(written: Written) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -45,6 +45,8 @@ REASONS: dict[str, str] = {
     "unknown-issuer": "not-found",
     "unknown-title": "code-invalid",
     "empty-selection": "required",
+    # reasons of a site's rules
+    "expired-rule": "business-rule",
     # reasons of packaging
     "unmatched-patient": "not-found",
     "unmatched-order": "not-found",

@@ -26,6 +26,7 @@ EXTRAS = {
     "requests": "http",
     "rich": "cli",
     "sqlalchemy": "cli",
+    "ucumvert": "ucum",
 }
 
 

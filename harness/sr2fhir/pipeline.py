@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 
-from sr2fhir import configuration, documents
+from sr2fhir import alerts, configuration, documents
 from sr2fhir.accounting import Finished, Report, Steps, finish
-from sr2fhir.accounting.checks import resource_path
+from sr2fhir.accounting.checks import parse, resource_path
 from sr2fhir.accounting.classify import source_of
+from sr2fhir.alerts import Alert, Alerts, Rules
 from sr2fhir.dicom import Limits, SourceDocument, read
 from sr2fhir.dicom.source import UNNAMED, Source as Readable, name_of_source
 from sr2fhir.documents import DocumentType
@@ -75,6 +76,8 @@ class Settings:
         Leave the ids in the Bundle by which each element names the content item it came from.
     validate
         Have the HL7 validator check each Bundle against the profiles that it claims.
+    alerts
+        Rules of the site that say which findings are critical; each is flagged in the Bundle.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class Settings:
     format: Format = "json"
     keep_lineage: bool = False
     validate: bool = False
+    alerts: Rules | None = None
 
     @classmethod
     def read(cls, file: str | os.PathLike[str]) -> Settings:
@@ -154,6 +158,8 @@ class Result:
         The same Bundle as UTF-8 XML, indented; None if it was not asked for.
     entries
         Type and id of the resource of each entry: `Observation/<id>`.
+    alerts
+        What the rules of the site decided; None if there are none.
     """
 
     name: str
@@ -163,6 +169,7 @@ class Result:
     validation: tuple[ValidationIssue, ...] | None = None
     xml: bytes | None = None
     entries: tuple[str, ...] = ()
+    alerts: tuple[Alert, ...] | None = None
 
     @property
     def content(self) -> bytes:
@@ -217,7 +224,8 @@ class Result:
             {member: value for member in members if (value := getattr(finding, member))}
             for finding in self.findings
         ]
-        return {"source": self.name, **self.report.to_dict(), "findings": findings}
+        decided = {} if self.alerts is None else {"alerts": [asdict(alert) for alert in self.alerts]}
+        return {"source": self.name, **self.report.to_dict(), "findings": findings, **decided}
 
     @cached_property
     def report_json(self) -> bytes:
@@ -240,17 +248,18 @@ def transform(source: Source, engine: Engine, settings: Settings, name: str | No
         with stage("engine", name):
             made, stepped = executed(rendering, engine, settings.steps())
         with stage("finish", name):
-            finished = accounted(made, rendering, engine, settings, stepped)
+            finished, decided = accounted(made, rendering, engine, settings, stepped)
             packed, told = settings.packaging.package(finished.bundle)
             content = dumps(packed, indent=True) + b"\n"
             entries = tuple(resource_path(entry["resource"]) for entry in packed["entry"])
         report = finished.report
         if packed is not finished.bundle:
             report = report.sent(entry["resource"] for entry in packed["entry"])
-        findings = (*finished.findings, *told, *unmapped_findings(report))
+        findings = (*finished.findings, *decided.findings, *told, *unmapped_findings(report))
         with stage("xml", name):
             xml = as_xml(content, engine, settings.target) if settings.format == "xml" else None
-        result = Result(name, content, report, findings, xml=xml, entries=entries)
+        flagged = decided.alerts if settings.alerts else None
+        result = Result(name, content, report, findings, xml=xml, entries=entries, alerts=flagged)
         with stage("validate", name):
             if not settings.validate:
                 return result
@@ -349,7 +358,7 @@ def executed(rendering: Rendering, engine: Engine, target: Target) -> tuple[byte
 
 def accounted(
     made: bytes, rendering: Rendering, engine: Engine, settings: Settings, stepped: bytes | None = None
-) -> Finished:
+) -> tuple[Finished, Alerts]:
     """Check what an engine returned, in the version of FHIR that is wanted, and account for the document.
 
     A refusal names the engine.
@@ -358,15 +367,70 @@ def accounted(
     ----------
     stepped
         What `executed` returned besides.
+
+    Returns
+    -------
+    tuple
+        The collection, with what flags critical findings; and what the rules decided.
     """
     target = settings.steps()
     run = partial(in_version, engine=engine, target=target)
     steps = Steps(target, run, stepped) if target.step_maps else None
+    flagging = Flagging(settings.alerts, engine)
     try:
-        return finish(made, rendering, keep_lineage=settings.keep_lineage, steps=steps)
+        finished = finish(
+            made, rendering, keep_lineage=settings.keep_lineage, steps=steps, further=flagging.entries
+        )
     except OutputError as error:
         error.message = f"{engine.label()}: {error.message}"
         raise
+    return finished, flagging.decided
+
+
+@dataclass
+class Flagging:
+    """Flag the critical findings of one collection.
+
+    Parameters
+    ----------
+    rules
+        Of the site, if there are any.
+    engine
+        Executes the map.
+    decided
+        What the rules decided, once they were asked.
+    """
+
+    rules: Rules | None
+    engine: Engine
+    decided: Alerts = field(default_factory=Alerts)
+
+    def entries(self, collection: JsonObject) -> list[JsonObject]:
+        """Return the entries that flag what is critical in an R5 collection.
+
+        Raises
+        ------
+        OutputError
+            What the engine returned is not what the map makes of it.
+        """
+        if self.rules is None:
+            return []
+        self.decided = alerts.decide(self.rules, collection)
+        for alert in self.decided.alerts:
+            logger.info(
+                "alert rule %s (%s) matches %s", alert.rule, alert.mode, ", ".join(alert.observations)
+            )
+        return [entry for document in self.decided.documents for entry in self._made(document)]
+
+    def _made(self, document: JsonObject) -> list[JsonObject]:
+        """Return the Flag and the CommunicationRequest of one critical finding."""
+        made: list[JsonObject] = parse(self.engine.transform(dumps(document), alerts.ENTRY_MAP)).get(
+            "entry", []
+        )
+        wanted = [document["flagId"], document["requestId"]]
+        if [entry.get("resource", {}).get("id") for entry in made] != wanted:
+            raise OutputError("the engine has not made Flag and CommunicationRequest of a critical finding")
+        return made
 
 
 def in_version(bundle: bytes, engine: Engine, target: Target) -> bytes:

@@ -10,10 +10,19 @@ done with what the step maps make of the Bundle (`versions`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sr2fhir.accounting.checks import Case, Sources, check, is_complete, parse, remove_orphans
+from sr2fhir.accounting.checks import (
+    Case,
+    Sources,
+    check,
+    check_further,
+    is_complete,
+    parse,
+    remove_orphans,
+)
 from sr2fhir.accounting.classify import account
 from sr2fhir.accounting.lineage import collect
 from sr2fhir.accounting.report import Report
@@ -21,13 +30,13 @@ from sr2fhir.accounting.versions import LOOKED_AT, check_step, findings_of, in_v
 from sr2fhir.jsontext import JsonObject, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sr2fhir.findings import Finding
     from sr2fhir.model import Rendering
     from sr2fhir.settings import Target
 
-__all__ = ["Finished", "Report", "Steps", "finish"]
+__all__ = ["Finished", "Further", "Report", "Steps", "finish"]
 
 
 @dataclass(frozen=True)
@@ -58,17 +67,20 @@ class Steps:
     run: Callable[[bytes], bytes]
     made: bytes | None = None
 
-    def lead(self, content: JsonObject, removed: Sequence[JsonObject]) -> JsonObject:
+    def lead(
+        self, content: JsonObject, removed: Sequence[JsonObject], added: Sequence[JsonObject]
+    ) -> JsonObject:
         """Return a Bundle in the other version, with its entries in the same order.
 
         Parameters
         ----------
         content
             The Bundle.
-        removed
-            Entries that have been removed from it.
+        removed, added
+            Entries that have been removed from it, and added, since the engine made it.
         """
-        if self.made is None or any(entry["resource"]["resourceType"] in LOOKED_AT for entry in removed):
+        is_same = not added and not any(entry["resource"]["resourceType"] in LOOKED_AT for entry in removed)
+        if self.made is None or not is_same:
             return parse(self.run(dumps(content)))
         made = parse(self.made)
         entries = made.get("entry")
@@ -78,8 +90,17 @@ class Steps:
         return made
 
 
+Further = Callable[[JsonObject], list[JsonObject]]
+"""From a collection, with its lineage ids, to further entries that are made of its resources."""
+
+
 def finish(
-    bundle: bytes, rendering: Rendering, *, keep_lineage: bool = False, steps: Steps | None = None
+    bundle: bytes,
+    rendering: Rendering,
+    *,
+    keep_lineage: bool = False,
+    steps: Steps | None = None,
+    further: Further | None = None,
 ) -> Finished:
     """Check what the engine returned, tabulate and remove its lineage ids, and account for all content.
 
@@ -93,6 +114,8 @@ def finish(
         Leave the ids of elements in the Bundle.
     steps
         Where another version of FHIR is wanted, what leads there.
+    further
+        Makes entries that are not of the document alone.
 
     Raises
     ------
@@ -104,8 +127,12 @@ def finish(
     check(Case(content, rendering.document, sources))
     independent = rendering.document_type.classes.get("independent", ())
     removed = remove_orphans(content, rendering.document["equipment"]["id"], independent)
+    added = further(content) if further else []
+    if added:
+        content["entry"] += added
+        check_further(content)
     content["entry"].sort(key=_place)
-    made = steps.lead(content, removed) if steps else None  # while it has its lineage ids
+    made = steps.lead(content, removed, added) if steps else None  # while it has its lineage ids
     lineage = collect(content, sources, keep=keep_lineage)
     findings = rendering.all_findings(lineage.seen)
     finished = Finished(content, account(rendering, findings, lineage, content, sources), findings)
@@ -118,7 +145,7 @@ def finish(
     return Finished(made, report, (*findings, *findings_of(content, made, report, steps.target)))
 
 
-LAST = ("Observation", "DiagnosticReport", "Provenance")
+LAST = ("Observation", "DiagnosticReport", "Provenance", "Flag", "CommunicationRequest")
 """Types that come after all others, in this order: maps make Observations where they meet them."""
 
 

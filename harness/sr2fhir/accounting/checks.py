@@ -238,6 +238,17 @@ def check(case: AnyCase, checks: Iterable[Callable[[AnyCase], Iterator[Fault]]] 
             raise OutputError(f"the engine's answer was refused: {message}{more}", where=where, hint=HINT)
 
 
+def check_further(bundle: JsonObject) -> None:
+    """Check a collection to which entries were added that are not of the document alone.
+
+    Raises
+    ------
+    OutputError
+        An entry is incomplete or stands there twice, or a reference leads to none.
+    """
+    check(Case(bundle, {}, Sources({}, frozenset(), {})), (shape, uniqueness, references))
+
+
 # ---- resources that nothing refers to ----------------------------------------------------------------------
 
 

@@ -204,7 +204,7 @@ def check_complete(items: Iterable[Line], sources: Sources) -> None:
 
 def resource_links(resources: Iterable[dict[str, Any]], sources: Sources) -> list[Link]:
     """Tell which content item became which resource."""
-    origins = ((resource_path(resource), sources.resources[resource["id"]]) for resource in resources)
+    origins = ((resource_path(resource), sources.resources.get(resource["id"])) for resource in resources)
     return [Link(path, source) for path, source in origins if source is not None]
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sr2fhir.alerts import rules
 from sr2fhir.configuration import named_document, named_target, time_zone
 from sr2fhir.dicomweb import base_url
 from sr2fhir.engines import EngineOptions
@@ -182,6 +183,16 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_alerts_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that names a site's rules for critical findings."""
+    command.add_argument(
+        "--alerts",
+        type=Path,
+        metavar="FILE",
+        help="TOML file of rules: findings that they call critical get a Flag and a CommunicationRequest",
+    )
+
+
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """Make the settings: what the command line says, else the settings file, else the defaults.
 
@@ -210,6 +221,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         packaging=packaging(arguments, site.packaging) if "bundle" in arguments else site.packaging,
         target=vars(arguments).get("fhir") or site.target,
         selections=vars(arguments).get("selections") or site.selections,
+        alerts=rules.read(file) if (file := vars(arguments).get("alerts")) else site.alerts,
     )
 
 

@@ -14,6 +14,7 @@ from sr2fhir import toolchain
 from sr2fhir.cli.options import (
     POLICY_OPTIONS,
     Subparsers,
+    add_alerts_option,
     add_command,
     add_engine_option,
     add_packaging_options,
@@ -109,6 +110,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         help="type of the Bundle (default: collection)",
     )
     add_packaging_options(command)
+    add_alerts_option(command)
     add_engine_option(command)
     add_render_options(command)
 

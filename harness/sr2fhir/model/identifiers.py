@@ -18,6 +18,7 @@ patient, order                          without: Study Instance UID (of an order
 patient, order                          without any identifier: SOP Instance UID | keyword path | role
 person, device, equipment, subject      without: content | role (decision D33)
 algorithm                               content | role
+Flag, CommunicationRequest              id of the Observation | name of the rule | role
 ======================================  ====================================================================
 
 The role keeps apart what one value names twice: a Patient ID and an Accession Number of the same digits.
@@ -77,7 +78,7 @@ class Ids:
 
     def at(self, where: str, role: Role) -> str:
         """Return the id of what stands at a content item identifier or keyword path."""
-        return _uuid(self.document, where, role)
+        return id_of(self.document, where, role)
 
     def item(self, identifier: str) -> str:
         """Return the id of a content item, by its content item identifier."""
@@ -97,24 +98,24 @@ class Ids:
         if named:
             return named
         value = next((each["value"] for each in identifiers if each.get("value")), None)
-        return _uuid(study or self.study, value, role) if value else self.at(where, role)
+        return id_of(study or self.study, value, role) if value else self.at(where, role)
 
     def named(self, identifiers: Iterable[JsonObject], role: Role) -> str | None:
         """Return the id of what the first identifier with a system names; None where none has one."""
         found = (each for each in identifiers if is_known_system(each.get("system")) and each.get("value"))
-        return next((_uuid(each["system"], each["value"], role) for each in found), None)
+        return next((id_of(each["system"], each["value"], role) for each in found), None)
 
     def content(self, role: Role, *parts: object) -> str:
         """Return an id made of content: the same in all documents, another one for other content."""
-        return _uuid(json.dumps([bare(part) for part in parts], ensure_ascii=False, sort_keys=True), role)
+        return id_of(json.dumps([bare(part) for part in parts], ensure_ascii=False, sort_keys=True), role)
 
     def lesion(self, patient: str, uid: str) -> str:
         """Return the id of a lesion that is tracked, by the id of the patient and the tracking UID."""
-        return _uuid(patient, uid, "finding-site")
+        return id_of(patient, uid, "finding-site")
 
     def selection(self, study: str | None, series: str | None) -> str:
         """Return the id of a selection: the same from each of several identical documents."""
-        return _uuid("\\".join(self.documents), study or "", series or "", "selection")
+        return id_of("\\".join(self.documents), study or "", series or "", "selection")
 
     def unique(self, *candidates: str) -> str:
         """Return the first id that was not given to another thing of the document; the last one may be."""
@@ -132,7 +133,8 @@ def bare(value: Any) -> Any:
     return [bare(member) for member in value] if isinstance(value, list) else value
 
 
-def _uuid(*parts: str) -> str:
+def id_of(*parts: str) -> str:
+    """Return the id of a key."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "|".join(parts)))
 
 

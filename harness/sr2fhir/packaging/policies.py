@@ -136,6 +136,8 @@ KINDS = {
     "Observation": OWN,
     "DiagnosticReport": OWN,
     "Provenance": OWN,
+    "Flag": OWN,
+    "CommunicationRequest": OWN,
 }
 """Each type of resource that the maps make, in any version of FHIR, to how it is sent."""
 

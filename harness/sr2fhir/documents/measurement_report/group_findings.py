@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sr2fhir.findings import FindingLog
 from sr2fhir.model.attributes import tag
+from sr2fhir.model.codes import table
 from sr2fhir.model.tree import CONTAINS, QUALIFIES, Item
 
 PRESENT = "present"
@@ -22,6 +23,11 @@ _OF_WHAT_IT_QUALIFIES = frozenset({"presence.of-property", "presence.finding-con
 """Concepts that ask whether there is what they stand below."""
 _WORDS = {"present": PRESENT, "positive": PRESENT, "absent": ABSENT, "negative": ABSENT}
 """First part of the term of a value → what it says."""
+_ROLES = table(__package__, "roles.toml")["presence"]
+ABSENCE = frozenset({*_ROLES["absent"].values(), *_ROLES["negative"].values()})
+"""Concept keys of the values that say that something is absent: Absent, No and the like."""
+ASKS_FOR_PRESENCE = frozenset(key for key in _ROLES.values() if isinstance(key, str))
+"""Concept keys of what asks whether something is there."""
 _FREE_TEXT = "FREETEXT"
 _TEXT_VALUE = tag("TextValue")
 _CONTRADICTION = "the group says of its finding both that it is present and that it is absent"
