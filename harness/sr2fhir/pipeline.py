@@ -38,7 +38,7 @@ from sr2fhir.model import Rendering, RenderOptions
 from sr2fhir.model.attributes import Attributes
 from sr2fhir.outcome import finding_issue, listed, outcome, require
 from sr2fhir.packaging import Format, Packaging
-from sr2fhir.settings import R4, R5, Selections, Target
+from sr2fhir.settings import CRITICAL_FINDING_MAP, R4, R5, Selections, Target
 from sr2fhir.validation import ValidationIssue, validate
 
 if TYPE_CHECKING:
@@ -424,7 +424,7 @@ class Flagging:
 
     def _made(self, document: JsonObject) -> list[JsonObject]:
         """Return the Flag and the CommunicationRequest of one critical finding."""
-        made: list[JsonObject] = parse(self.engine.transform(dumps(document), alerts.ENTRY_MAP)).get(
+        made: list[JsonObject] = parse(self.engine.transform(dumps(document), CRITICAL_FINDING_MAP)).get(
             "entry", []
         )
         wanted = [document["flagId"], document["requestId"]]

@@ -11,6 +11,9 @@ from typing import Literal, get_args
 
 CANONICAL = "http://hl7.org/fhir/uv/dicom-sr"
 
+CRITICAL_FINDING_MAP = f"{CANONICAL}/StructureMap/CriticalFinding"
+"""Entry map that makes Flag and CommunicationRequest of a critical finding."""
+
 PRIVATE_SYSTEM = "urn:x-dicom-csd:"
 """Begins the system of a coding scheme that nobody identifies; followed by its designator."""
 

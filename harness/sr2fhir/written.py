@@ -210,11 +210,14 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
     text = _COMMENT.sub(lambda comment: " " * len(comment[0]), text)
     place = 0
     line = None
+    begin = ""
     for key in keys:
-        found = re.compile(rf"{_key_as_written(key)}[ \t]*[=:.\]]").search(text, place)
+        found = re.compile(rf"{begin}{_key_as_written(key)}[ \t]*[=:.\]]", re.MULTILINE).search(text, place)
         if found is None:
             break
         place = found.end()
+        # below the header of a table each key begins a line; the next header may be that of the next table
+        begin = r"^[ \t]*\[*" if found[0].endswith("]") else ""
         line = text.count("\n", 0, found.start()) + 1
     return line
 

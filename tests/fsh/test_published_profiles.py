@@ -23,7 +23,7 @@ METADATA = (
 PLAIN_FACTS = ("min", "max", "sliceName")
 # what the guide has no profiles for
 OF_OTHER_DOCUMENTS = {"key-object-selection", "manifest-study"}
-OF_ALL_DOCUMENTS = {"wado-rs-endpoint"}
+OF_ALL_DOCUMENTS = {"wado-rs-endpoint", "critical-finding-flag", "critical-finding-request"}
 CORRECTED = {
     "region-in-space-corrected": "region-in-space",
     "derived-imaging-measurement-corrected": "derived-imaging-measurement",

@@ -16,7 +16,7 @@ from typing import Any
 from fhirpathpy.parser import parse
 from sr2fhir import documents
 from sr2fhir.paths import layout
-from sr2fhir.settings import DOCUMENTS, TARGETS
+from sr2fhir.settings import CRITICAL_FINDING_MAP, DOCUMENTS, TARGETS
 from tools.guide.mapping import SCHEMES
 from tools.guide.structure_maps import Library, Rule, Scope
 
@@ -27,7 +27,8 @@ STEPS = {
     for step in (*target.step_maps, target.map_without_selections)
     if step
 }
-ENTRIES = frozenset(url.rpartition("/")[2] for url in (*(each.entry_map for each in documents.TYPES), *STEPS))
+OF_DOCUMENTS = {each.entry_map for each in documents.TYPES}
+ENTRIES = frozenset(url.rpartition("/")[2] for url in (*OF_DOCUMENTS, CRITICAL_FINDING_MAP, *STEPS))
 OF_STEPS = frozenset(
     path.stem
     for target in TARGETS.values()

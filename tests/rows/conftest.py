@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydicom.dataset import Dataset
-from sr2fhir import Packaging, RenderOptions, Result, Transformer
+from sr2fhir import Packaging, RenderOptions, Result, Settings, Transformer
+from sr2fhir.alerts import Rules
 
 from tests.rows.validation import Corpus
 
@@ -38,9 +39,17 @@ def transform(engine: Engine, corpus: Corpus, request: pytest.FixtureRequest) ->
     Report and Bundle are kept for the tests of `test_validation.py`.
     """
 
-    def run(report: Dataset | bytes, packaging: Packaging | None = None, **options: Any) -> Result:
+    def run(
+        report: Dataset | bytes,
+        packaging: Packaging | None = None,
+        alerts: Rules | None = None,
+        **options: Any,
+    ) -> Result:
         chosen = RenderOptions(**options)
-        result = Transformer(engine, options=chosen, packaging=packaging).transform(report)
+        transformer = Transformer(
+            engine, options=chosen, packaging=packaging, settings=Settings(alerts=alerts)
+        )
+        result = transformer.transform(report)
         corpus.keep(report, chosen, result.json)
         return result
 

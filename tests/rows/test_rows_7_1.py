@@ -932,6 +932,92 @@ def test_a_provenance_says_when_it_was_recorded_or_that_this_is_unknown(step: St
     assert made["entity"] == [{"role": "derivation", "what": PATIENT}]
 
 
+@pytest.mark.row("7.1.27")
+def test_who_is_to_be_told_of_what(step: Step) -> None:
+    known = {
+        "identifier": [{"value": "1"}],
+        "basedOn": [ref("ServiceRequest", "r")],
+        "replaces": [ref("CommunicationRequest", "old")],
+        "groupIdentifier": {"value": "g"},
+        "status": "active",
+        "statusReason": UPPER,
+        "category": [LUNG],
+        "priority": "stat",
+        "_priority": {"id": "1.2"},
+        "doNotPerform": False,
+        "medium": [UPPER],
+        "subject": PATIENT,
+        "about": [ref("Observation", "o")],
+        "encounter": ref("Encounter", "e"),
+        "occurrencePeriod": {"start": "2026-01-01"},
+        "authoredOn": "2026-01-01T00:00:00Z",
+        "_authoredOn": {"id": "ContentDate"},
+        "requester": ref("Device", "d"),
+        "recipient": [ref("Practitioner", "p"), {"display": "Emergency"}],
+        "note": [{"text": "n"}],
+    }
+    reference, attachment = ref("Observation", "o"), {"title": "x"}
+    first, second = ref("Device", "d"), ref("Practitioner", "q")
+    (made,) = step(
+        r5(
+            "CommunicationRequest",
+            **known,
+            intent="order",
+            payload=[
+                {"contentReference": reference},
+                {"contentAttachment": attachment},
+                {"contentCodeableConcept": LUNG},
+            ],
+            informationProvider=[first, second],
+            reason=[{"concept": UPPER}, {"reference": reference}],
+        )
+    )
+    assert extensions(made, "CommunicationRequest.informationProvider") == [{"valueReference": second}]
+    concept_of = made["payload"].pop()
+    assert concept_of["contentString"] == "Lung"
+    assert extensions(concept_of, "CommunicationRequest.payload.content") == [{"valueCodeableConcept": LUNG}]
+    del made["extension"]
+    assert made == r5(
+        "CommunicationRequest",
+        **known,
+        payload=[{"contentReference": reference}, {"contentAttachment": attachment}],
+        sender=first,
+        reasonCode=[UPPER],
+        reasonReference=[reference],
+    )
+
+
+@pytest.mark.row("7.1.27")
+def test_a_request_in_r4_is_one_unless_a_modifier_says_otherwise(step: Step) -> None:
+    (made,) = step(r5("CommunicationRequest", status="draft", intent="proposal"))
+    url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-CommunicationRequest.intent"
+    assert made == r5(
+        "CommunicationRequest", status="draft", modifierExtension=[{"url": url, "valueCode": "proposal"}]
+    )
+
+
+@pytest.mark.row("7.1.27")
+def test_a_flag_is_the_same_in_r4(step: Step) -> None:
+    detail = {
+        "url": "http://hl7.org/fhir/StructureDefinition/flag-detail",
+        "valueReference": ref("Observation", "o"),
+    }
+    flag = r5(
+        "Flag",
+        extension=[detail],
+        identifier=[{"value": "1"}],
+        status="active",
+        _status={"id": "1.2"},
+        category=[LUNG],
+        code=UPPER,
+        subject=PATIENT,
+        period={"start": "2026-01-01T00:00:00Z", "_start": {"id": "ContentDate"}},
+        encounter=ref("Encounter", "e"),
+        author=ref("Device", "d"),
+    )
+    same(step, flag)
+
+
 @pytest.mark.row("7.1.26")
 def test_a_resource_of_a_type_without_a_map_is_left_out(step: Step) -> None:
     assert step(r5("List", "l", status="current", mode="working"), r5("Patient", "p")) == [r5("Patient", "p")]

@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from sr2fhir.alerts.critical import ENTRY_MAP, critical_finding, flag_id
+from sr2fhir.alerts.critical import critical_finding, flag_id
 from sr2fhir.alerts.matching import Match, matches
 from sr2fhir.alerts.rules import CATEGORIES, Mode, Rule, Rules, read
 from sr2fhir.findings import Finding
 from sr2fhir.jsontext import JsonObject
 
-__all__ = ["CATEGORIES", "ENTRY_MAP", "Alert", "Alerts", "Mode", "Rule", "Rules", "decide", "read"]
+__all__ = ["CATEGORIES", "Alert", "Alerts", "Mode", "Rule", "Rules", "decide", "read"]
 
 EXPIRED = "expired-rule"
 
@@ -72,11 +72,11 @@ def decide(rules: Rules, bundle: JsonObject) -> Alerts:
     """
     found = list(matches(rules.rules, bundle))
     in_force = [match for match in found if not is_expired(match)]
-    expired = dict.fromkeys(match.rule for match in found if is_expired(match))
+    expired = {match.rule.name: match.rule for match in found if is_expired(match)}
     return Alerts(
         tuple(map(_alert, in_force)),
         tuple(critical_finding(match) for match in in_force if match.rule.mode == "live"),
-        tuple(map(_told, expired)),
+        tuple(map(_told, expired.values())),
     )
 
 

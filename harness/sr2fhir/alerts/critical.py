@@ -12,9 +12,6 @@ from sr2fhir.alerts.matching import Match
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.datatypes import filled
 from sr2fhir.model.identifiers import id_of
-from sr2fhir.settings import CANONICAL
-
-ENTRY_MAP = f"{CANONICAL}/StructureMap/CriticalFinding"
 
 _GROUP = "125007"  # Measurement Group (DCM): its finding is its value
 _WITH_ID = ("issued", "language")

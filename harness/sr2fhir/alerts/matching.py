@@ -107,8 +107,9 @@ def matched_members(
     """Return for each condition on members the first one for which it holds; None where there is none."""
     found = []
     for wanted in rule.members:
-        member = next((each for each in resources.members(observation) if holds(wanted, each)), None)
-        if member is None or member.get("status") == "entered-in-error":
+        members = (each for each in resources.members(observation) if not is_in_error(each))
+        member = next((each for each in members if holds(wanted, each)), None)
+        if member is None:
             return None
         found.append(member)
     return tuple(found)
@@ -143,12 +144,17 @@ def is_excluded(observation: JsonObject, resources: Resources) -> bool:
     The forms in which a Bundle says so are those of the decisions D41 and D42.
     """
     return (
-        observation.get("status") == "entered-in-error"
+        is_in_error(observation)
         or _is_negative(observation)
         or not _absence().isdisjoint(tokens(observation.get("valueCodeableConcept")))
         or observation["id"] in resources.of_negative_groups
         or any(_denies(component, observation) for component in observation.get("component", ()))
     )
+
+
+def is_in_error(observation: JsonObject) -> bool:
+    """Tell whether an Observation is one that should not have been made."""
+    return bool(observation.get("status") == "entered-in-error")
 
 
 def _is_negative(observation: JsonObject) -> bool:

@@ -1,20 +1,18 @@
-"""Compare quantities: in decimals, in one UCUM unit or in two that can be converted, never across kinds."""
+"""Compare quantities: in one UCUM unit or in two of one kind, and exactly."""
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from sr2fhir.model.codes import standard_schemes
 from sr2fhir.model.units import is_ucum
-
-if TYPE_CHECKING:
-    from pint import Quantity
 
 LIBRARY = "ucumvert"
 """Of the extra `ucum`: converts units."""
@@ -34,10 +32,14 @@ _BRACKETS = re.compile(r"\[[^]]*\]")
 # Units in brackets that measure a physical quantity. The other ones of UCUM are arbitrary ([IU], [hnsf'U]):
 # they compare with no other unit (UCUM, section 3.2), though they have no dimension.
 _PHYSICAL = frozenset("[Hg] [H2O] [in_i] [ft_i] [degF] [lb_av] [oz_av] [ppth] [ppm] [ppb]".split())
-# Of what has no dimension, ratios convert into each other; a decibel is none.
+# bel and neper, which are logarithms of ratios
+_LEVEL = re.compile(r"[a-z]{0,2}(?:B|Np)")
+# Of what has no dimension, ratios convert into each other; an angle is none.
 _RATIO = re.compile(r"1|%|10\*-?[0-9]+|\[pp(?:th|m|b)\]")
-# digits that count: conversion by a factor such as 1/60 is not exact in decimals
-_PRECISION = Context(prec=20)
+
+Number = Decimal | Fraction
+Units = Mapping[str, Fraction]
+"""Name of a base unit to its exponent."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,12 @@ class Comparison:
             return self._is_so(value, self.value, quantity.get("comparator"))
         if not are_convertible(unit, self.unit):
             return False
-        return self._is_so(_base(value, unit), _base(self.value, self.unit), quantity.get("comparator"))
+        found, limit = in_base_units(value, unit), in_base_units(self.value, self.unit)
+        if found is None or limit is None:
+            return False
+        return self._is_so(found[0], limit[0], quantity.get("comparator"))
 
-    def _is_so(self, value: Decimal, limit: Decimal, comparator: str | None) -> bool:
+    def _is_so(self, value: Number, limit: Number, comparator: str | None) -> bool:
         if comparator is None:
             return _OPERATORS[self.operator](value, limit)
         same_way = next((ways for ways in (_AT_LEAST, _AT_MOST) if comparator in ways), frozenset())
@@ -109,14 +114,16 @@ def are_convertible(one: str, other: str) -> bool:
     """
     if not (_is_physical(one) and _is_physical(other)):
         return False
-    first, second = _in_base_units(Decimal(1), one), _in_base_units(Decimal(1), other)
-    if first is None or second is None or first.units != second.units:
+    first, second = in_base_units(Decimal(1), one), in_base_units(Decimal(1), other)
+    if first is None or second is None or first[1] != second[1]:
         return False
-    return not first.unitless or bool(_RATIO.fullmatch(one) and _RATIO.fullmatch(other))
+    return bool(first[1]) or bool(_RATIO.fullmatch(one) and _RATIO.fullmatch(other))
 
 
 def _is_physical(unit: str) -> bool:
-    return _ANNOTATION not in unit and _PHYSICAL.issuperset(_BRACKETS.findall(unit))
+    if _ANNOTATION in unit or _LEVEL.fullmatch(unit):
+        return False
+    return _PHYSICAL.issuperset(_BRACKETS.findall(unit))
 
 
 def _number(value: object) -> Decimal | None:
@@ -127,24 +134,25 @@ def _number(value: object) -> Decimal | None:
         return None
 
 
-def _base(value: Decimal, unit: str) -> Decimal:
-    """Return a value in base units."""
-    made = _in_base_units(value, unit)
-    if made is None:
-        raise ValueError(f"{unit} has no base units")
-    return _PRECISION.plus(made.magnitude)
+def in_base_units(value: Decimal, unit: str) -> tuple[Fraction, Units] | None:
+    """Return a value, exactly, in base units, and these; None for a unit that the library does not know."""
+    import pint
+    from lark.exceptions import LarkError
+    from pint.util import UnitsContainer
 
-
-def _in_base_units(value: Decimal, unit: str) -> Quantity[Any] | None:
-    """Return a quantity in base units; None for a unit that the library does not know."""
     registry = _registry()
+    known: Any
     try:
-        known: Quantity[Any] = registry.from_ucum(unit)
-        if known.magnitude != 1:
-            return None
-        return cast("Quantity[Any]", registry.Quantity(value, known.units).to_root_units())
-    except Exception:  # the library names no errors: a unit that it cannot read does not compare
+        known = registry.from_ucum(unit)
+    except LarkError:
         return None
+    if not isinstance(known, pint.Quantity) or known.magnitude != 1:
+        return None  # a number without a unit
+    powers: Mapping[str, Any] = dict(known.unit_items())
+    exponents = {name: Fraction(power) for name, power in powers.items()}
+    units = UnitsContainer(exponents, non_int_type=Fraction)
+    made = registry.Quantity(Fraction(value), units).to_root_units()
+    return made.magnitude, dict(made.unit_items())
 
 
 @cache
@@ -152,4 +160,4 @@ def _registry() -> Any:
     """Return the library; loading it takes half a second."""
     from ucumvert import PintUcumRegistry
 
-    return PintUcumRegistry(non_int_type=Decimal)
+    return PintUcumRegistry(non_int_type=Fraction)

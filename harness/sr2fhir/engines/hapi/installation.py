@@ -26,10 +26,10 @@ from sr2fhir import documents
 from sr2fhir.errors import EngineUnavailableError, Sr2FhirError
 from sr2fhir.http import JSON, Client, Response
 from sr2fhir.paths import Layout
-from sr2fhir.settings import CANONICAL
+from sr2fhir.settings import CANONICAL, CRITICAL_FINDING_MAP
 from sr2fhir.threads import Threads
 
-ENTRY_MAPS = frozenset(each.entry_map for each in documents.TYPES)
+ENTRY_MAPS = frozenset({CRITICAL_FINDING_MAP, *(each.entry_map for each in documents.TYPES)})
 MAP = "StructureMap"
 # what a server writes itself, whatever it is given
 _SERVERS_OWN = frozenset({"id", "meta", "text"})
