@@ -32,6 +32,7 @@ EXAMPLES = """\
   sr2fhir gateway replay 4711            transform and deliver it again
   sr2fhir gateway replay --state dead --destination ehr    deliver what is dead there again
   sr2fhir gateway purge --days 30        remove what was delivered longer ago
+  sr2fhir gateway token pacs --may store >> tokens         let somebody log in to the web server
 
 exit codes of check and status: 0 all is well, 1 something is wrong; of status: 3 it does not run.
 """
@@ -56,6 +57,14 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     init = actions.add_parser("init", help="write a file of settings")
     init.add_argument(
         "--to", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}"
+    )
+    token = actions.add_parser("token", help="make a token for the log-in of the web server")
+    token.add_argument("name", metavar="NAME", help="who gets it; it stands in the audit trail")
+    token.add_argument(
+        "--may",
+        default="see,replay",
+        metavar="RIGHTS",
+        help="of see, replay, store and metrics, with commas between (default: see,replay)",
     )
     _add(actions, "run", "start everything")
     _add(actions, "check", "try every connection in the settings")
@@ -102,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what is asked for."""
     if arguments.action == "init":
         return init(arguments.to)
+    if arguments.action == "token":
+        return token(arguments.name, arguments.may)
     settings = read_settings(arguments.settings)
     return ACTIONS[arguments.action](settings, arguments)
 
@@ -123,6 +134,18 @@ def read_settings(file: Path) -> Settings:
             "there are no settings", source=str(file), hint="sr2fhir gateway init writes a file of them"
         )
     return read(file)
+
+
+def token(name: str, rights: str) -> int:
+    """Print the line of the tokens file, and beside it, where no file takes it, the token."""
+    try:
+        from sr2fhir.gateway.web.login import new_token
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} is missing", hint="pip install 'sr2fhir[gateway]'") from error
+    made, line = new_token(name, tuple(filter(None, rights.split(","))))
+    print(line)
+    print(f"the token of {name}, which is shown only now: {made}", file=sys.stderr)
+    return 0
 
 
 def init(file: Path) -> int:
