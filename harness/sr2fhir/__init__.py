@@ -1,4 +1,4 @@
-"""Turn DICOM Structured Reports (TID 1500) into FHIR R5 Bundles with maps in the FHIR Mapping Language.
+"""Turn DICOM Structured Reports into FHIR Bundles, R5 or R4, with maps in the FHIR Mapping Language.
 
 >>> import sr2fhir
 >>> with sr2fhir.Transformer() as transformer:  # doctest: +SKIP

@@ -9,7 +9,7 @@
     │   ├── NotDicomError           not DICOM at all, or empty
     │   ├── DamagedError            DICOM, but cut off or with a damaged stream
     │   ├── NotStructuredReportError  a DICOM object of another kind
-    │   ├── TemplateError           a Structured Report that is not a TID 1500 Measurement Report
+    │   ├── TemplateError           a Structured Report of a template or kind that is not taken
     │   ├── MissingAttributeError   without Study or SOP Instance UID nothing can be produced
     │   ├── IdentityError           not certain whose results they are, or nothing to find the patient by
     │   └── LimitError              larger or deeper than the limits that protect the reader
@@ -94,7 +94,7 @@ class NotStructuredReportError(InputError):
 
 
 class TemplateError(InputError):
-    """The Structured Report does not instantiate TID 1500."""
+    """The Structured Report is of a template, or of a kind of document, that is not taken."""
 
     code = "not-supported"
 

@@ -298,7 +298,7 @@ def render(
     Raises
     ------
     InputError
-        The input is not a TID 1500 Measurement Report, or damaged.
+        The input is no document that is taken, or damaged.
     """
     return rendered(source, name, Settings(options or RenderOptions(), limits))
 

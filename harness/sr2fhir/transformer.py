@@ -135,7 +135,7 @@ class Transformer:
         Raises
         ------
         InputError
-            The input is not a TID 1500 Measurement Report, or damaged.
+            The input is no document that is taken, or damaged.
         TransformError
             A map failed on it.
         OutputError

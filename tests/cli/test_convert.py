@@ -152,6 +152,21 @@ def test_what_is_not_there_is_told(inputs: str, line: str, capsys: pytest.Captur
     assert line in capsys.readouterr().err
 
 
+def test_after_it_comes_a_validation_in_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    put("a.bundle.json")
+    assert main(["convert", "a.bundle.json", "--to", "R4"]) == 0
+    assert "Next: check the Bundles with `sr2fhir validate out-r4 --fhir R4`" in capsys.readouterr().out
+    assert main(["validate", "out-r4", "--fhir", "R4"]) == 0
+
+
+def test_of_a_folder_without_bundles_only_what_helps_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    put("in/a.json")
+    assert main(["convert", "in", "--to", "R4"]) == 2
+    assert (
+        capsys.readouterr().err == "sr2fhir: in: no *.bundle.json in this folder. Name the files themselves\n"
+    )
+
+
 def test_quietly_only_failures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     put("a.bundle.json")
     put("b.bundle.json", b"{}")

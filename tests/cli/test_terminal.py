@@ -10,6 +10,7 @@ from sr2fhir.cli.terminal import Terminal, duration, file_line, printable, rate_
 from sr2fhir.errors import NotDicomError
 from sr2fhir.outcome import listed, plural
 from sr2fhir.runs import FileResult, Summary
+from sr2fhir.settings import MADO, R4, Target
 
 
 class Screen(io.TextIOWrapper):
@@ -99,8 +100,16 @@ def test_the_summary_says_what_to_do_next() -> None:
     first, *more = summary_lines(summary, Path("out"), validated=False)
     assert first == "2 inputs: 1 transformed, 1 failed; 15 resources, 0 errors, 1 warning"
     assert any("outcome" in line and "out" in line for line in more)
-    assert any("sr2fhir validate out" in line for line in more)
+    assert more[-1] == "Next: check the Bundles with `sr2fhir validate out`"
     assert list(summary_lines(summary, None, validated=False)) == [first]
+
+
+@pytest.mark.parametrize("target", [R4, MADO], ids=lambda each: each.name)
+def test_the_next_step_names_the_version_that_bundles_do_not_state(target: Target) -> None:
+    summary = Summary()
+    summary.add(GOOD)
+    *_, last = summary_lines(summary, Path("out"), validated=False, target=target)
+    assert last == "Next: check the Bundles with `sr2fhir validate out --fhir R4`"
 
 
 def test_the_summary_of_a_run_that_was_gone_on_with() -> None:

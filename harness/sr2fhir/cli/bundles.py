@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,13 +11,23 @@ from sr2fhir.runs import STANDARD
 from sr2fhir.runs.sinks import BUNDLE
 
 
-def expand(names: Iterable[str], otherwise: str) -> Iterator[str]:
+def add_bundles(command: argparse.ArgumentParser) -> None:
+    """Add the argument that names Bundles."""
+    command.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="BUNDLE",
+        help="FHIR JSON file, folder (its *.bundle.json), or - for standard input",
+    )
+
+
+def expand(names: Iterable[str], otherwise: str = "") -> Iterator[str]:
     """Replace folders by the Bundles in them.
 
     Parameters
     ----------
     otherwise
-        What helps where a folder has none, but for naming the files.
+        What helps besides where a folder has none.
 
     Raises
     ------
@@ -33,5 +44,5 @@ def expand(names: Iterable[str], otherwise: str) -> Iterator[str]:
         elif found := sorted(path.rglob(f"*{BUNDLE}")):
             yield from map(str, found)
         else:
-            hint = f"Name the files themselves. {otherwise}"
+            hint = ". ".join(filter(None, ("Name the files themselves", otherwise)))
             raise UsageError(f"no *{BUNDLE} in this folder", source=name, hint=hint)

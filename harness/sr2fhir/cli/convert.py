@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
 from sr2fhir import toolchain
-from sr2fhir.cli.bundles import expand
+from sr2fhir.cli.bundles import add_bundles, expand
 from sr2fhir.cli.options import (
     Subparsers,
     add_command,
@@ -40,12 +41,7 @@ OperationOutcome. Resources of a type that no map takes are left out: an error e
 def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
     command = add_command(subparsers, "convert", "convert R5 Bundles to another version of FHIR", EXAMPLES)
-    command.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="BUNDLE",
-        help="FHIR JSON file, folder (its *.bundle.json), or - for standard input",
-    )
+    add_bundles(command)
     command.add_argument(
         "--to",
         dest="fhir",
@@ -74,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert all Bundles, print a line for each and a summary, and return the exit code."""
     begin, summary = perf_counter(), Summary()
     check_steps(arguments.fhir)
-    files = list(expand(arguments.inputs, "`sr2fhir transform --fhir` writes XML of other versions"))
+    files = list(expand(arguments.inputs))
     default = Path(f"out-{arguments.fhir.name.lower()}")
     destination = choose(arguments.inputs, arguments.out, arguments.format, default=default)
     terminal = Terminal(sys.stderr if arguments.quiet or destination.place is None else sys.stdout)
@@ -86,10 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
             validated=arguments.validate,
             xml=destination.format == "xml",
             words=CONVERTED,
+            target=arguments.fhir,
         )
-        for line in lines:
-            terminal.line(line)
-        for line in rate_lines(summary, perf_counter() - begin, terminal):
+        for line in chain(lines, rate_lines(summary, perf_counter() - begin, terminal)):
             terminal.line(line)
     return 0 if summary.ok else 1
 

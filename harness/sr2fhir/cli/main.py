@@ -33,7 +33,9 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (Exception, EXIT_FINDINGS),
 )
 
-DESCRIPTION = "Turn DICOM Structured Reports (TID 1500) into FHIR R5 Bundles."
+DESCRIPTION = """\
+Turn DICOM Structured Reports into FHIR Bundles, R5 or R4: Measurement Reports (TID 1500), Key Object
+Selections (TID 2010) and manifests. Convert Bundles of others to R4."""
 EPILOG = """\
 first steps:
   sr2fhir setup                        fetch and build what the engine needs (once)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from sr2fhir.outcome import describe, listed, plural
 from sr2fhir.runs import FileResult, Summary
+from sr2fhir.settings import R5, TARGETS, Target
 from sr2fhir.threads import in_background
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ def summary_lines(
     xml: bool = False,
     shared: bool = False,
     words: Words = TRANSFORMED,
+    target: Target = R5,
 ) -> Iterator[str]:
     """Sum up a run and say what to do next.
 
@@ -216,6 +218,8 @@ def summary_lines(
         Whether other commands had a part in the run.
     words
         Of what was done.
+    target
+        The version of FHIR that the Bundles are in.
     """
     counts = ((summary.resources, "resource"), (summary.errors, "error"), (summary.warnings, "warning"))
     when = "before or by other commands" if shared else "before the interruption"
@@ -229,7 +233,12 @@ def summary_lines(
     )
     if place is not None:
         names = NDJSON if ndjson else FILES
-        yield from advice(summary, printable(str(place)), validated or xml, names, words)
+        # a kind of document is in a version, which Bundles do not state
+        version = next(name for name, each in TARGETS.items() if each.fhir_version == target.fhir_version)
+        check = f"sr2fhir validate {printable(str(place))}" + (
+            f" --fhir {version}" if version != R5.name else ""
+        )
+        yield from advice(summary, printable(str(place)), None if validated or xml else check, names, words)
 
 
 # where reports and outcomes are
@@ -238,9 +247,15 @@ NDJSON = {"reports": "reports.jsonl says", "outcomes": "{}/OperationOutcome.ndjs
 
 
 def advice(
-    summary: Summary, place: str, validated: bool, names: dict[str, str], words: Words
+    summary: Summary, place: str, check: str | None, names: dict[str, str], words: Words
 ) -> Iterator[str]:
-    """Say where things are and what to do next."""
+    """Say where things are and what to do next.
+
+    Parameters
+    ----------
+    check
+        The command that checks the Bundles; None if that was done or cannot be.
+    """
     outcomes = names["outcomes"].format(place)
     if summary.skipped:
         yield f"{plural(summary.skipped, 'file')} passed over; --log-level info says which and why"
@@ -254,7 +269,7 @@ def advice(
         yield f"{lost} reached no element; {names['reports']} which and why"
     if summary.failed:
         yield f"What failed, where and how to mend it also stands in {outcomes}"
-    if summary.done and not validated and names is FILES:
-        yield f"Next: check the Bundles with `sr2fhir validate {place}`"
+    if summary.done and check and names is FILES:
+        yield f"Next: check the Bundles with `{check}`"
     if summary.invalid:
         yield f"What the validator found stands in {outcomes}"

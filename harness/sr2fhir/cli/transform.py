@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
@@ -24,6 +25,7 @@ from sr2fhir.cli.options import (
     count,
     engine_options,
     seconds,
+    settings_of,
 )
 from sr2fhir.cli.terminal import Terminal, printable, rate_lines, show, summary_lines
 from sr2fhir.errors import EngineUnavailableError, UsageError
@@ -132,10 +134,9 @@ def run(arguments: argparse.Namespace) -> int:
             ndjson=arguments.ndjson,
             xml=destination.format == "xml",
             shared=bool(arguments.jobs_db),
+            target=settings_of(arguments).target,
         )
-        for line in lines:
-            terminal.line(line)
-        for line in rate_lines(summary, perf_counter() - begin, terminal):
+        for line in chain(lines, rate_lines(summary, perf_counter() - begin, terminal)):
             terminal.line(line)
         if outdated():
             terminal.line(f"Note: {REMEDY}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sr2fhir import toolchain
-from sr2fhir.cli.bundles import expand
+from sr2fhir.cli.bundles import add_bundles, expand
 from sr2fhir.cli.options import Subparsers, add_command, add_engine_option, add_version_option, engine_options
 from sr2fhir.cli.terminal import Terminal, printable
 from sr2fhir.engines import Engine
@@ -45,12 +45,7 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     command = add_command(
         subparsers, "validate", "check Bundles against FHIR and the profiles they claim", EXAMPLES
     )
-    command.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="BUNDLE",
-        help="FHIR JSON file, folder (its *.bundle.json), or - for standard input",
-    )
+    add_bundles(command)
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="write the findings there as OperationOutcome"
     )
