@@ -22,8 +22,9 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from sr2fhir.errors import EngineError, EngineUnavailableError, Sr2FhirError, UsageError
@@ -75,6 +76,48 @@ class Errors:
     late: type[Sr2FhirError] = LateError
     noun: str = "engine"
     limit_option: str = "--engine-timeout"
+
+
+class LogIn(Protocol):
+    """Say how a client logs in; called from several threads."""
+
+    def header(self) -> str:
+        """Return the value of the header `Authorization`.
+
+        Raises
+        ------
+        Sr2FhirError
+            There is none: a file cannot be read, no token is issued.
+        """
+        ...
+
+    def renewed(self, header: str) -> bool:
+        """Tell, after a 401 for a header, whether there is another to try."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Name the files of a connection with TLS; they are read anew for each new connection.
+
+    Parameters
+    ----------
+    certificate, key
+        By which this side is known to the server; PEM. The key may stand in the file of the certificate.
+    authority
+        The certificates that the server's is checked with, instead of those that the system trusts; PEM.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    authority: Path | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `requests` is told. It is told each time: else the environment comes before a session."""
+        cert = tuple(str(file) for file in (self.certificate, self.key) if file)
+        verify = {"verify": str(self.authority)} if self.authority else {}
+        return verify | ({"cert": cert if len(cert) > 1 else cert[0]} if cert else {})
 
 
 @dataclass(frozen=True)
@@ -140,6 +183,11 @@ class Client:
         What is raised; by default the errors of an engine.
     token
         A bearer token to log in with.
+    log_in
+        How to log in, where that is more than a token. After a 401 the request is sent once more with
+        another header, if there is one: the server has not done what it asked for.
+    tls
+        Certificates.
 
     Raises
     ------
@@ -155,6 +203,8 @@ class Client:
         hint: str | None = None,
         errors: Errors = Errors(),
         token: str | None = None,
+        log_in: LogIn | None = None,
+        tls: Tls = Tls(),
     ) -> None:
         parts = _split(url, errors.noun)
         self.url = url.rstrip("/")
@@ -165,6 +215,8 @@ class Client:
         self.label = f"{errors.noun} {name} at {self.shown}"
         self._errors = errors
         self._token = token
+        self._log_in = log_in
+        self._tls = tls
         self._hint = hint or "Check that the server runs and that the URL is right"
         self._is_local = bool(_LOOPBACK.fullmatch(parts.hostname or ""))
         self._sessions: list[requests.Session] = []
@@ -220,14 +272,24 @@ class Client:
         """
         query = f"?{urlencode(params, quote_via=quote)}" if params else ""
         limit = timeout_s or self.timeout_s
-        request = (method, self.url + path + query, body, dict(headers or {}), limit)
+        request = _Request(method, self.url + path + query, body, dict(headers or {}), limit)
+        if self._log_in is None:
+            return self._sent(request, repeatable)
+        header = self._log_in.header()
+        response = self._sent(request._replace(log_in=header), repeatable)
+        if response.status == 401 and self._log_in.renewed(header):
+            response = self._sent(request._replace(log_in=self._log_in.header()), repeatable)
+        return response
+
+    def _sent(self, request: _Request, repeatable: bool) -> Response:
+        """Send, and once more if the connection breaks and it may be repeated."""
         try:
-            return self._exchange(*request)
+            return self._exchange(request)
         except _BrokenError as error:
             if not repeatable:
                 raise self.error(str(error)) from None
         try:
-            return self._exchange(*request)
+            return self._exchange(request)
         except _BrokenError as error:
             raise self.error(f"{error}, twice", hint="See the server's log") from None
 
@@ -287,18 +349,24 @@ class Client:
             session.headers["Accept-Encoding"] = "identity"
         return session
 
-    def _exchange(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str], limit: float
-    ) -> Response:
+    def _exchange(self, request: _Request) -> Response:
         """Send once and read the response to its end."""
         import requests
         from urllib3.exceptions import HTTPError
 
+        limit = request.limit
         deadline = monotonic() + limit
-        waits = (min(CONNECT_S, limit), limit)
         try:
             with self._session().request(
-                method, url, data=body, headers=headers, timeout=waits, stream=True, allow_redirects=False
+                request.method,
+                request.url,
+                data=request.body,
+                headers=request.headers,
+                auth=_Header(request.log_in) if request.log_in else None,
+                timeout=(min(CONNECT_S, limit), limit),
+                stream=True,
+                allow_redirects=False,
+                **self._tls.options,
             ) as response:
                 return self._whole(response, deadline, limit)
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -339,6 +407,9 @@ class Client:
             return self.unavailable("no trusted TLS connection", hint="Check its certificate and the URL")
         if isinstance(error, requests.exceptions.ProxyError):
             return self.unavailable("the proxy does not connect", hint="Check HTTP_PROXY and NO_PROXY")
+        if type(error) is OSError:  # of requests itself, before it connects
+            hint = "Check that its files are there and may be read"
+            return self.unavailable("the files of TLS cannot be read", hint=hint)
         reason = getattr(error.args[0] if error.args else None, "reason", None)
         if isinstance(reason, low.NameResolutionError):
             return self.unavailable("the host is not known")
@@ -351,11 +422,40 @@ class _BrokenError(Exception):
     """The connection broke while the server may have been at work."""
 
 
+class _Request(NamedTuple):
+    """What is sent, and within how many seconds there has to be a response."""
+
+    method: str
+    url: str
+    body: bytes | None
+    headers: dict[str, str]
+    limit: float
+    log_in: str | None = None
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Set the header `Authorization`; as a log-in of `requests`, it comes before one that .netrc knows."""
+
+    value: str
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set it on a request."""
+        request.headers["Authorization"] = self.value
+        return request
+
+
 def shown(url: str) -> str:
     """Return a URL as it may be shown: scheme, host, port and path, no user name, password or query."""
     parts = _split(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+
+
+def is_safe(url: str) -> bool:
+    """Tell whether what is sent to a URL cannot be read on the way: by TLS, or because it stays here."""
+    parts = _split(url)
+    return bool(parts.scheme == "https" or _LOOPBACK.fullmatch(parts.hostname or ""))
 
 
 def _split(url: str, noun: str = "server") -> Any:

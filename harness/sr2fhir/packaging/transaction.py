@@ -173,12 +173,17 @@ class _Packing:
         name = f"{resource['resourceType']}/{resource['id']}"
         if self.plan.ids == "client":
             version = self.plan.versions.get(name)
-            known = {"ifMatch": f'W/"{version}"'} if version else {}
-            return {**entry, "request": {"method": "PUT", "url": name, **known}}
+            return {**entry, "request": updating(name, version)}
         if resource["resourceType"] in _WITHOUT_IDENTIFIER:
             return {**entry, "request": {"method": "POST", "url": resource["resourceType"]}}
         own = {"system": _URI, "value": entry["fullUrl"]}
         return _posted({**entry, "resource": _identified(resource, own)}, search(own))
+
+
+def updating(name: str, version: str | None) -> JsonObject:
+    """Return the request that stores a resource under an id; if a version is given, only over that."""
+    known = {"ifMatch": f'W/"{version}"'} if version else {}
+    return {"method": "PUT", "url": name, **known}
 
 
 def _unmatched(kind: Kind, resource: JsonObject) -> tuple[str, str]:

@@ -1,0 +1,165 @@
+"""Folders as destinations: the files of each document, or NDJSON to which resources are appended.
+
+What is reported as delivered is on the disk: files and folders are fsynced.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sr2fhir.files import FileLock, replacing
+from sr2fhir.gateway.delivery.capability import Lack
+from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError
+from sr2fhir.gateway.delivery.loop import Delivered
+from sr2fhir.gateway.delivery.settings import Destination
+from sr2fhir.gateway.parts import Check
+from sr2fhir.gateway.store import Delivery, Failure
+from sr2fhir.jsontext import JsonError, dumps, loads_strict
+from sr2fhir.runs.ndjson import resources
+from sr2fhir.runs.sinks import BUNDLE, OUTCOME, REPORT
+
+_ROOM = "See that there is room and that the folder is the gateway's"
+# of the NDJSON folder: up to where each file is whole, and the last delivery
+_JOURNAL, _LOCK = ".sr2fhir-journal.json", ".sr2fhir-lock"
+
+
+class _Folder:
+    """What both have in common."""
+
+    def __init__(self, settings: Destination) -> None:
+        self._name = settings.name
+        self._path = settings.path or Path()
+        self.lacks: list[Lack] = []
+
+    def probe(self) -> None:
+        """Find out whether the folder can be written to; see `Sender`."""
+        with _writing(whole=True):
+            self._path.mkdir(parents=True, exist_ok=True)
+            tried = self._path / f".sr2fhir-{os.getpid()}.try"
+            tried.touch()
+            tried.unlink()
+
+    def check(self) -> Iterator[Check]:
+        """Try to write to the folder."""
+        what = f"destination {self._name}"
+        try:
+            self.probe()
+        except PostponedError as error:
+            yield Check(what, False, f"{self._path}: {error.failure.reason}", error.failure.hint)
+        else:
+            yield Check(what, True, f"{self._path} can be written to")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class FolderSender(_Folder):
+    """Write Bundle, report and outcome of each document, named by its SOP Instance UID.
+
+    A new state of a document replaces the one before. The outcome comes last.
+    """
+
+    def send(self, delivery: Delivery) -> Delivered:
+        """Write the files; see `Sender`."""
+        files = ((REPORT, delivery.report), (BUNDLE, delivery.bundle), (OUTCOME, delivery.outcome))
+        with _writing():
+            self._path.mkdir(parents=True, exist_ok=True)
+            for ending, source in files:
+                if source is None:
+                    continue
+                _replace(self._path / f"{delivery.sop_instance_uid}{ending}", source.read_bytes())
+        return Delivered(note=f"{delivery.sop_instance_uid}{BUNDLE}")
+
+
+class NdjsonSender(_Folder):
+    """Append the resources of each document to one file for each type; see `runs.ndjson` for their form.
+
+    A journal tells up to where each file is whole. What an attempt left behind that was interrupted is cut
+    off; one that was finished, and only not recorded, is recognised. A file that somebody took away is begun
+    anew. Several gateways may share the folder.
+    """
+
+    def send(self, delivery: Delivery) -> Delivered:
+        """Append the lines; see `Sender`."""
+        lines = _lines(delivery)
+        with _writing():
+            self._path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._path / _LOCK):
+                journal = self._journal()
+                if journal.get("delivery") != _named(delivery):
+                    lengths = journal.get("lengths", {})
+                    written = {
+                        name: self._append(name, lengths.get(name), text) for name, text in lines.items()
+                    }
+                    content = {"delivery": _named(delivery), "lengths": lengths | written}
+                    _replace(self._path / _JOURNAL, dumps(content))
+        count = sum(text.count(b"\n") for text in lines.values())
+        return Delivered(note=f"{count} lines")
+
+    def _journal(self) -> dict[str, Any]:
+        """Read the journal; without one, the files are taken as they are."""
+        file = self._path / _JOURNAL
+        try:
+            content = loads_strict(file.read_bytes()) if file.is_file() else {}
+        except JsonError:
+            content = {}
+        return content if isinstance(content, dict) else {}
+
+    def _append(self, name: str, length: str | None, text: bytes) -> int:
+        """Append lines where the file is whole; return its length then."""
+        with (self._path / name).open("ab") as stream:
+            size = stream.tell()
+            stream.truncate(min(int(length), size) if length is not None else size)
+            stream.seek(0, os.SEEK_END)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+            return stream.tell()
+
+
+def _lines(delivery: Delivery) -> dict[str, bytes]:
+    """Return the lines of a Bundle, by file."""
+    try:
+        content = loads_strict(delivery.bundle.read_bytes()) if delivery.bundle else {}
+    except JsonError:
+        failure = Failure(None, "the file of the Bundle is damaged", "Transform the document again")
+        raise RefusedError(failure) from None
+    except OSError as error:
+        reason = f"the Bundle cannot be read ({type(error).__name__})"
+        raise PostponedError(Failure(None, reason, "See that the folder of the gateway is there")) from None
+    made: dict[str, bytes] = {}
+    for line in resources(content):
+        made[line.file] = made.get(line.file, b"") + line.text + b"\n"
+    return made
+
+
+def _named(delivery: Delivery) -> str:
+    """Return what tells a delivery from all others, and from one of a new state of the document."""
+    return f"{delivery.id} {delivery.digest}"
+
+
+@contextmanager
+def _writing(*, whole: bool = False) -> Iterator[None]:
+    """Postpone what cannot be written: the folder is not there, not ours, or full."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"the folder cannot be written to: {error.strerror or type(error).__name__}"
+        raise PostponedError(Failure(None, reason, _ROOM), whole=True) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Replace a file; on return the disk holds it."""
+    with replacing(path) as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
