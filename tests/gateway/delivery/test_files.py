@@ -14,11 +14,11 @@ from sr2fhir.gateway.delivery.files import FolderSender, NdjsonSender
 from sr2fhir.gateway.delivery.settings import Destination
 
 from .bundles import patient, result, written
-from .memory import delivery
+from .memory import Memory, delivery
 
 
-def ndjson(folder: Path) -> NdjsonSender:
-    return NdjsonSender(Destination("lake", "ndjson", path=folder))
+def ndjson(folder: Path, memory: Memory | None = None) -> NdjsonSender:
+    return NdjsonSender(Destination("lake", "ndjson", path=folder), memory or Memory())
 
 
 def lines(folder: Path, kind: str = "Observation") -> list[dict[str, Any]]:
@@ -49,8 +49,8 @@ def test_the_three_files_of_a_document_are_named_by_its_uid(tmp_path: Path) -> N
 def test_a_folder_that_cannot_be_written_to_is_waited_for(tmp_path: Path, kind: Any) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "out").write_text("a file")
-    sender_of = FolderSender if kind == "folder" else NdjsonSender
-    sender = sender_of(Destination("share", kind, path=tmp_path / "out"))
+    out = tmp_path / "out"
+    sender = FolderSender(Destination("share", kind, path=out)) if kind == "folder" else ndjson(out)
     with pytest.raises(PostponedError) as caught:
         sender.send(delivery(written(tmp_path / "in"), "1.2.3"))
     assert caught.value.whole
@@ -73,6 +73,23 @@ def test_resources_are_appended_by_type(tmp_path: Path) -> None:
     assert [each["id"] for each in lines(out)] == ["one", "two"]
     assert [each["id"] for each in lines(out, "Patient")] == ["pat", "pat"]
     assert lines(out)[0]["subject"] == {"reference": "Patient/pat"}
+
+
+def test_what_is_there_as_it_is_is_not_appended_again(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    out, memory = tmp_path / "out", Memory()
+    sender = ndjson(out, memory)
+    for value in ("1", "1", "2"):
+        made = sender.send(
+            delivery(written(tmp_path / "in", patient(), result("one", value), result("two")), "1.2")
+        )
+        memory.update_sent("lake", "1.2", made.sent)
+    assert [(each["id"], each["valueString"]) for each in lines(out)] == [
+        ("one", "1"),
+        ("two", "1"),
+        ("one", "2"),
+    ]
+    assert len(lines(out, "Patient")) == 1
 
 
 def test_a_delivery_that_was_written_and_not_recorded_is_recognised(tmp_path: Path) -> None:

@@ -6,25 +6,31 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 import requests
 import sr2fhir
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from sr2fhir.engines import Engine
+from sr2fhir.gateway.delivery import DestinationPart
 from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError
 from sr2fhir.gateway.delivery.fhir import FhirSender
 from sr2fhir.gateway.delivery.loop import Delivered
 from sr2fhir.gateway.delivery.settings import Destination
+from sr2fhir.gateway.store import Made, Sent
 from sr2fhir.packaging import Packaging
 from sr2fhir.settings import TARGETS
 
 from tests import builders as b
+from tests.gateway.objects import accept, new_store
 from tests.servers import hapi_jpa
 from tests.servers.client import Client, counts
 
 from .memory import Memory, delivery
+from .proxy import Cut, proxying
 
 pytestmark = pytest.mark.slow
 PATIENTS = "http://hospital.example/patients"
@@ -256,8 +262,6 @@ def test_an_alert_of_a_predecessor_ends_with_the_successor(site: Make) -> None:
         "subject": {"display": "somebody"},
     }
     ehr.client.put(flag)
-    from sr2fhir.gateway.store import Sent
-
     ehr.memory.update_sent("ehr", DOCUMENT, [Sent("Flag", "alert", "1", "digest", "urn:uuid:alert")])
     successor = f"{DOCUMENT}.2"
     made = ehr.deliver(report("12", uid=successor), DOCUMENT, uid=successor)
@@ -398,3 +402,49 @@ def test_what_the_server_can_do_is_checked(site: Make, fhir: str) -> None:
     )
     with pytest.raises(PostponedError, match=f"and {other} is to be sent"):
         wrong.probe()
+
+
+# ---- from the store, with a connection that is cut
+
+KINDS: list[Cut] = ["refused", "request", "response", "half"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_is_cut_everything_is_there_once(
+    site: Make, samples: list[Path], tmp_path: Path, seed: int
+) -> None:
+    """Each transaction may be cut, and so may the next attempt: before, in the middle, and after it was stored."""
+    whole, cut = site(), site()
+    inputs = [each for each in samples if each.suffix == ".dcm"]
+    for sample in inputs:
+        patiently(whole, whole.collection(sample), uid_of(sample))
+    order = Random(seed)
+    cuts: list[Cut | None] = [order.choice([*KINDS, *KINDS, None]) for _ in range(30)]
+    with proxying(cut.client.base, cuts) as proxy, new_store(tmp_path) as store:
+        objects = [accept(store, sample.read_bytes()).object_id for sample in inputs]
+        while (job := store.claim_object()) is not None:
+            made = cut.transformer.transform(job.file)
+            store.transformed(job, Made({"R5": made.json}, made.report_json, made.outcome_json, {}))
+        settings = Destination(
+            "ehr", url=proxy.url, parallel=4, timeout_s=20, after_s=0.02, after_at_most_s=0.1
+        )
+        part = DestinationPart(settings, store, Packaging())
+        part.start()
+        deadline = monotonic() + 240
+        while (states := {str(store.views.object(each).row.state) for each in objects}) != {"delivered"}:  # type: ignore[union-attr]
+            assert monotonic() < deadline, (states, part.alarms())
+            assert "dead" not in states
+            sleep(0.1)
+        part.stop(10)
+        assert len(proxy.done) > 15
+        versions = cut.client.versions()
+        assert counts(versions) == counts(whole.client.versions())
+        assert set(versions.values()) == {"1"}
+        for sample in inputs:
+            sent = {f"{each.type}/{each.id}": each.version for each in store.sent_of("ehr", uid_of(sample))}
+            assert sent
+            assert sent.items() <= versions.items()
+
+
+def uid_of(sample: Path) -> str:
+    return str(dcmread(sample).SOPInstanceUID)

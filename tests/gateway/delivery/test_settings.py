@@ -15,6 +15,7 @@ from sr2fhir.packaging import Packaging
 URL = "https://fhir.example/r5"
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no url": ({}, "kind"),
+    "no address": ({"url": "fhir.example"}, ""),
     "no path": ({"kind": "folder", "url": URL}, "kind"),
     "no thread": ({"url": URL, "parallel": 0}, "parallel"),
     "no entry": ({"url": URL, "max_entries": 0}, "max_entries"),

@@ -58,5 +58,5 @@ def _sender(settings: Destination, store: Store, packaging: Packaging) -> Sender
     if settings.kind == "folder":
         return FolderSender(settings)
     if settings.kind == "ndjson":
-        return NdjsonSender(settings)
+        return NdjsonSender(settings, store)
     return FhirSender(settings, store, packaging)

@@ -45,7 +45,10 @@ LONGEST_S = 3600.0
 _ISSUES = 3
 _REPLAY = "Mend what is named, then replay it"
 # what helps against some errors of the HAPI FHIR servers
-_REMEDIES = {"HAPI-0959": 'Allow client-assigned ids on the server, or set ids = "server"; then replay it'}
+_REMEDIES = {
+    "HAPI-0958": "Have the resources with one identifier merged there, then replay it",
+    "HAPI-0959": 'Allow client-assigned ids on the server, or set ids = "server"; then replay it',
+}
 NOTHING: Mapping[str, Any] = {}
 _LENGTH = 300
 
@@ -129,8 +132,8 @@ def of_response(response: Response, bundle: Mapping[str, Any] = NOTHING) -> Erro
         hint = "Check its URL, and what stands between: a proxy, a log-in page"
         return PostponedError(Failure(status, reason, hint), whole=True)
     if status in _PASSING or status >= 500 or (response.ok and _may_pass(issues)):
-        return PostponedError(Failure(status, reason, None), after_s=after_s)
-    return RefusedError(Failure(status, reason, _remedy(reason)))
+        return PostponedError(Failure(status, reason, _remedy(reason)), after_s=after_s)
+    return RefusedError(Failure(status, reason, _remedy(reason) or _REPLAY))
 
 
 def of_entries(response: Response, bundle: Mapping[str, Any]) -> Error | None:
@@ -163,7 +166,7 @@ def _of_entry(entry: Mapping[str, Any], bundle: Mapping[str, Any]) -> Error:
     reason = f"an entry has status {status}{_said(issues, bundle)}"
     if status in _PASSING | _WHOLE or status >= 500:
         return PostponedError(Failure(status, reason, None))
-    return RefusedError(Failure(status, reason, _remedy(reason)))
+    return RefusedError(Failure(status, reason, _remedy(reason) or _REPLAY))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -186,8 +189,8 @@ def _reason(status: int, reason: str) -> str:
     return f"{reason}: it {UNAVAILABLE[status]}" if status in UNAVAILABLE else reason
 
 
-def _remedy(reason: str) -> str:
-    return next((remedy for code, remedy in _REMEDIES.items() if code in reason), _REPLAY)
+def _remedy(reason: str) -> str | None:
+    return next((remedy for code, remedy in _REMEDIES.items() if code in reason), None)
 
 
 def _hint(status: int) -> str | None:

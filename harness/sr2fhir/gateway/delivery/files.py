@@ -15,10 +15,13 @@ from sr2fhir.files import FileLock, replacing
 from sr2fhir.gateway.delivery.capability import Lack
 from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError
 from sr2fhir.gateway.delivery.loop import Delivered
+from sr2fhir.gateway.delivery.sending import Memory
 from sr2fhir.gateway.delivery.settings import Destination
 from sr2fhir.gateway.parts import Check
-from sr2fhir.gateway.store import Delivery, Failure
+from sr2fhir.gateway.store import Delivery, Failure, Sent
 from sr2fhir.jsontext import JsonError, dumps, loads_strict
+from sr2fhir.outcome import plural
+from sr2fhir.runs import Line, digest_of
 from sr2fhir.runs.ndjson import resources
 from sr2fhir.runs.sinks import BUNDLE, OUTCOME, REPORT
 
@@ -78,27 +81,42 @@ class FolderSender(_Folder):
 class NdjsonSender(_Folder):
     """Append the resources of each document to one file for each type; see `runs.ndjson` for their form.
 
-    A journal tells up to where each file is whole. What an attempt left behind that was interrupted is cut
-    off; one that was finished, and only not recorded, is recognised. A file that somebody took away is begun
-    anew. Several gateways may share the folder.
+    A resource of the document that is there as it is, is not appended again; a changed one is, and the last
+    line holds. A journal tells up to where each file is whole: what an interrupted attempt left behind is cut
+    off, and one that was finished, and only not recorded, is recognised. A file that somebody took away is
+    begun anew. Several gateways may share the folder.
     """
+
+    def __init__(self, settings: Destination, memory: Memory) -> None:
+        super().__init__(settings)
+        self._memory = memory
 
     def send(self, delivery: Delivery) -> Delivered:
         """Append the lines; see `Sender`."""
-        lines = _lines(delivery)
+        state = {each.key: each for each in self._memory.sent_of(self._name, delivery.sop_instance_uid)}
+        texts: dict[str, bytes] = {}
+        number = 0
+        for line in _lines(delivery):
+            kind, _, made = str(line.key).partition("/")
+            sent = Sent(kind, made, None, digest_of(line.text), str(line.key))
+            if state.get(sent.key) != sent:
+                state[sent.key] = sent
+                texts[line.file] = texts.get(line.file, b"") + line.text + b"\n"
+                number += 1
         with _writing():
             self._path.mkdir(parents=True, exist_ok=True)
             with FileLock(self._path / _LOCK):
-                journal = self._journal()
-                if journal.get("delivery") != _named(delivery):
-                    lengths = journal.get("lengths", {})
-                    written = {
-                        name: self._append(name, lengths.get(name), text) for name, text in lines.items()
-                    }
-                    content = {"delivery": _named(delivery), "lengths": lengths | written}
-                    _replace(self._path / _JOURNAL, dumps(content))
-        count = sum(text.count(b"\n") for text in lines.values())
-        return Delivered(note=f"{count} lines")
+                self._append_all(_named(delivery), texts)
+        return Delivered(tuple(state.values()), note=plural(number, "line"))
+
+    def _append_all(self, name: str, texts: dict[str, bytes]) -> None:
+        """Append to all files, unless the journal says that this delivery is there."""
+        journal = self._journal()
+        if journal.get("delivery") == name:
+            return
+        lengths = journal.get("lengths", {})
+        written = {file: self._append(file, lengths.get(file), text) for file, text in texts.items()}
+        _replace(self._path / _JOURNAL, dumps({"delivery": name, "lengths": lengths | written}))
 
     def _journal(self) -> dict[str, Any]:
         """Read the journal; without one, the files are taken as they are."""
@@ -121,8 +139,8 @@ class NdjsonSender(_Folder):
             return stream.tell()
 
 
-def _lines(delivery: Delivery) -> dict[str, bytes]:
-    """Return the lines of a Bundle, by file."""
+def _lines(delivery: Delivery) -> list[Line]:
+    """Return the lines of a Bundle."""
     try:
         content = loads_strict(delivery.bundle.read_bytes()) if delivery.bundle else {}
     except JsonError:
@@ -131,10 +149,7 @@ def _lines(delivery: Delivery) -> dict[str, bytes]:
     except OSError as error:
         reason = f"the Bundle cannot be read ({type(error).__name__})"
         raise PostponedError(Failure(None, reason, "See that the folder of the gateway is there")) from None
-    made: dict[str, bytes] = {}
-    for line in resources(content):
-        made[line.file] = made.get(line.file, b"") + line.text + b"\n"
-    return made
+    return list(resources(content))
 
 
 def _named(delivery: Delivery) -> str:

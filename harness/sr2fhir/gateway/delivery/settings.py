@@ -8,7 +8,7 @@ from typing import Literal
 
 from sr2fhir.errors import UsageError
 from sr2fhir.gateway.authentication import LogInSettings, check_log_in
-from sr2fhir.http import Tls
+from sr2fhir.http import Tls, shown
 from sr2fhir.packaging.policies import IdsOf, policy
 
 Kind = Literal["fhir", "folder", "ndjson"]
@@ -85,7 +85,7 @@ class Destination:
         Raises
         ------
         UsageError
-            A key is missing or wrong; `where` names it.
+            A key is missing or wrong.
         """
         needed = "url" if self.kind == "fhir" else "path"
         if getattr(self, needed) is None:
@@ -93,6 +93,7 @@ class Destination:
                 f"a destination of kind {self.kind} needs a {needed}", where="kind", hint=f"Add {needed}"
             )
         if self.url is not None:
+            shown(self.url)
             check_log_in(self.log_in, self.url)
         for name in ("parallel", "max_entries", "tries"):
             if getattr(self, name) == 0:
