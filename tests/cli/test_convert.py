@@ -15,22 +15,10 @@ from sr2fhir.engines import Engine
 from sr2fhir.jsontext import dumps
 
 from tests.conversion.builders import PATIENT, bundle, observation
+from tests.engines.kept import Kept
 
 GOOD = dumps(bundle(PATIENT, observation()))
 LOSING = dumps(bundle(PATIENT, observation(instantiatesCanonical="http://a.example/x")))
-
-
-class Kept:
-    """The engine of the session, which a command does not close."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.engine, name)
-
-    def close(self) -> None:
-        return
 
 
 @pytest.fixture(autouse=True)
