@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sr2fhir
+from sr2fhir.conversion.taken import types_taken
 from sr2fhir.jsontext import dumps
+from sr2fhir.paths import layout
 from sr2fhir.settings import R4, Selections
 from sr2fhir.validation import validate
 
@@ -291,6 +294,14 @@ def test_a_type_without_a_map_is_left_out_and_the_rest_goes_on(convert: Convert,
     (finding,) = result.findings
     assert (finding.severity, finding.where) == ("error", "Bundle.entry[1]")
     assert finding.message == f"2 {kind}s left out: there is no map of this type to R4"
+
+
+def test_the_page_lists_the_types_that_there_are_maps_for() -> None:
+    page = (layout().sources / "docs/r4.md").read_text()
+    (listed,) = re.findall(
+        r"There are maps for the types that sr2fhir makes: (.*?)\. A resource of", page, re.DOTALL
+    )
+    assert set(re.split(r",\s+|\s+and\s+", listed)) == types_taken(R4)
 
 
 def test_where_nothing_is_left_there_is_no_bundle(engine: Engine) -> None:
