@@ -208,13 +208,13 @@ class Settings:
         UsageError
             One of the files is wrong.
         """
+        from sr2fhir.alerts import read as read_rules  # noqa: PLC0415 - as the next
         from sr2fhir.pipeline import Settings as PipelineSettings  # noqa: PLC0415 - loads pydicom
 
         stated = self.transform
         made = PipelineSettings.read(stated.settings) if stated.settings else PipelineSettings()
         if stated.alerts:
-            rules: dict[str, Any] = {"alerts": import_module("sr2fhir.alerts").read(stated.alerts)}
-            made = replace(made, **rules)
+            made = replace(made, alerts=read_rules(stated.alerts))
         return made
 
     def store(self, *, owner: str | None = None, upgrade: bool = False) -> Store:
@@ -244,7 +244,7 @@ def read(file: Path) -> Settings:
     _check_names(written)
     settings = Settings(
         file,
-        _one(written, "gateway", GatewaySettings, GatewaySettings(folder=file.parent / "gateway")),
+        _own(written),
         _one(written, "transform", TransformSettings, TransformSettings()),
         _one(written, "retention", Retention, Retention()),
         tuple(_parts(written)),
@@ -273,6 +273,13 @@ def load(place: str, kind: PartKind) -> Any:
     except ModuleNotFoundError as error:
         message = f"[{kind.name}]: {error.name} is not installed"
         raise UsageError(message, hint="pip install 'sr2fhir[gateway]'") from error
+
+
+def _own(written: Written) -> GatewaySettings:
+    """Read `[gateway]`; its folder is beside the file, unless it says otherwise."""
+    found = section(written, "gateway") or Section(written, ("gateway",), {})
+    made = found.read(GatewaySettings)
+    return made if "folder" in found.table else replace(made, folder=written.file.parent / made.folder)
 
 
 def _one(written: Written, name: str, kind: type[Any], default: Any) -> Any:

@@ -118,21 +118,24 @@ class Worker:
             name: transform(job.file, self._engine, settings, job.sop_instance_uid)
             for name, settings in self._settings.items()
         }
-        first = next(iter(results.values()))
-        sums = counted(first, None)
+        (first, *others) = self._settings
+        sums = counted(results[first], None)
         return Made(
             {name: result.json for name, result in results.items()},
-            first.report_json,
-            first.outcome_json,
+            results[first].report_json,
+            results[first].outcome_json,
             {name: getattr(sums, name) for name in COUNTS},
-            alerts_of(first),
+            alerts_of(results[first]),
+            {name: (results[name].report_json, results[name].outcome_json) for name in others},
         )
 
 
 def alerts_of(result: Result) -> tuple[AlertMade, ...]:
     """Return what the rules decided of a document."""
-    decided = getattr(result, "alerts", None) or ()
-    return tuple(AlertMade(each.rule, each.mode, each.flag, tuple(each.observations)) for each in decided)
+    return tuple(
+        AlertMade(each.rule, each.mode, each.flag, each.observations, each.category)
+        for each in result.alerts or ()
+    )
 
 
 def listen(worker: Worker) -> None:

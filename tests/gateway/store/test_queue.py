@@ -211,7 +211,7 @@ def test_a_correction_takes_the_place_of_what_was_not_delivered_yet(store: Store
 
 def test_a_live_alert_leads_to_a_notice_and_a_shadow_does_not(opened: NewStore) -> None:
     alerts = (
-        AlertMade("pneumothorax", "live", "Flag/1", ("Observation/1",)),
+        AlertMade("pneumothorax", "live", "Flag/1", ("Observation/1",), "RID49480"),
         AlertMade("mass", "shadow", None, ("Observation/2",)),
     )
     store = opened(routes=[Route("ehr"), Route("pager", "notice", None)])
@@ -231,12 +231,38 @@ def test_a_live_alert_leads_to_a_notice_and_a_shadow_does_not(opened: NewStore) 
         "mode": "live",
         "flag": "Flag/1",
         "observations": ["Observation/1"],
+        "category": "RID49480",
     }
     assert store.claim_delivery("pager") is None
     assert [(alert.rule, alert.state) for alert in store.views.alerts()] == [
         ("mass", None),
         ("pneumothorax", "waiting"),
     ]
+
+
+def test_alerts_of_one_rule_have_a_notice_each_and_go_when_a_replay_finds_them_no_more(
+    opened: NewStore,
+) -> None:
+    store = opened(routes=[Route("pager", "notice", None)])
+    accept(store, report("1"))
+    job = store.claim_object()
+    assert job is not None
+    flags = ("Flag/1", "Flag/2")
+    store.transformed(job, results(tuple(AlertMade("mass", "live", flag, ()) for flag in flags)))
+    first, second = store.claim_delivery("pager"), store.claim_delivery("pager")
+    assert first is not None
+    assert second is not None
+    assert [each.payload and each.payload["flag"] for each in (first, second)] == list(flags)
+    store.delivered(first, (), 204)
+    store.give_back(second)
+    store.replay(objects=[1], who="me")
+    job = store.claim_object()
+    assert job is not None
+    store.transformed(job, results())
+    assert store.claim_delivery("pager") is None
+    detail = store.views.object(1)
+    assert detail is not None
+    assert [row.state for row in detail.deliveries] == ["delivered", "superseded"]
 
 
 def test_replaying_transforms_and_delivers_again(store: Store) -> None:
@@ -250,6 +276,19 @@ def test_replaying_transforms_and_delivers_again(store: Store) -> None:
     assert transform_all(store) == 1
     assert store.claim_delivery("ehr") is not None
     assert [(entry.who, entry.action) for entry in store.views.audit_entries()] == [("me", "replay")]
+
+
+def test_a_second_version_has_a_report_of_its_own(opened: NewStore) -> None:
+    store = opened(routes=[Route("five", "bundle", "R5"), Route("four", "bundle", "R4")])
+    accept(store, report("1"))
+    job = store.claim_object()
+    assert job is not None
+    store.transformed(job, results()._replace(others={"R4": (b"report of R4", b"outcome of R4")}))
+    for destination, expected in (("five", b"{}"), ("four", b"report of R4")):
+        delivery = store.claim_delivery(destination)
+        assert delivery is not None
+        assert delivery.report is not None
+        assert delivery.report.read_bytes() == expected
 
 
 def test_a_successor_that_names_its_own_uid_is_newer(store: Store) -> None:

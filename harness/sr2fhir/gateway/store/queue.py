@@ -75,6 +75,8 @@ class Queue:
     def transformed(self, job: Job, made: Made) -> None:
         """Keep results, and make a delivery for each destination."""
         contents = {**made.bundles, records.REPORT: made.report, records.OUTCOME: made.outcome}
+        for version, (report, outcome) in made.others.items():
+            contents |= {f"{version}.{records.REPORT}": report, f"{version}.{records.OUTCOME}": outcome}
         self._files.write_results(job.object_id, contents)
         now = self._database.now
         values = {
@@ -158,19 +160,19 @@ class Queue:
     def _keep_alerts(self, connection: sa.Connection, object_id: int, made: Sequence[AlertMade]) -> None:
         connection.execute(sa.delete(alerts).where(alerts.c.object_id == object_id))
         for alert in made:
-            row = {**alert._asdict(), "observations": list(alert.observations)}
+            row = as_json(alert)
+            del row["category"]  # it is that of the rule
             connection.execute(sa.insert(alerts).values(time=self._database.now, object_id=object_id, **row))
 
     def _send(self, connection: sa.Connection, object_id: int, route: Route, made: Made) -> None:
         """Make the deliveries to one destination; one that is there is begun anew."""
         now = self._database.now
-        payloads: list[tuple[str, Any]] = [("", None)]
+        payloads: dict[str, Any] = {"": None}
         if route.kind == records.NOTICE:
-            live = [alert for alert in made.alerts if alert.mode == "live"]
-            payloads = [
-                (alert.rule, {**alert._asdict(), "observations": list(alert.observations)}) for alert in live
-            ]
-        for rule, payload in payloads:
+            payloads = {str(alert.flag): as_json(alert) for alert in made.alerts if alert.mode == "live"}
+        place = {"object_id": object_id, "destination": route.destination}
+        own = sa.and_(*(deliveries.c[name] == value for name, value in place.items()))
+        for about, payload in payloads.items():
             fresh: dict[str, Any] = {
                 **FREE,
                 "fhir": route.fhir,
@@ -181,15 +183,18 @@ class Queue:
                 "changed": now,
                 **dict.fromkeys(("status", "reason", "hint")),
             }
-            key = sa.and_(
-                deliveries.c.object_id == object_id,
-                deliveries.c.destination == route.destination,
-                deliveries.c.rule == rule,
-            )
-            if connection.execute(sa.update(deliveries).where(key).values(fresh)).rowcount:
-                continue
-            new = {"object_id": object_id, "destination": route.destination, "kind": route.kind, "rule": rule}
-            connection.execute(sa.insert(deliveries).values(**new, **fresh))
+            known = sa.update(deliveries).where(own, deliveries.c.about == about).values(fresh)
+            if not connection.execute(known).rowcount:
+                new = {**place, "kind": route.kind, "about": about}
+                connection.execute(sa.insert(deliveries).values(**new, **fresh))
+        gone = sa.and_(own, deliveries.c.about.not_in(payloads), deliveries.c.state.in_(records.OPEN))
+        left = {**FREE, "state": records.SUPERSEDED, "changed": now}
+        connection.execute(sa.update(deliveries).where(gone).values(left))
+
+
+def as_json(alert: AlertMade) -> dict[str, Any]:
+    """Return an alert as its notice has it."""
+    return {**alert._asdict(), "observations": list(alert.observations)}
 
 
 def back_off(failures: int) -> float:

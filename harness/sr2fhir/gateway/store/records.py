@@ -25,7 +25,10 @@ BUNDLE: DeliveryKind = "bundle"
 NOTICE: DeliveryKind = "notice"
 
 REPORT, OUTCOME = "report", "outcome"
-"""Names of results beside the Bundles, which are named after their version of FHIR."""
+"""Names of results beside the Bundles, which are named after their version of FHIR.
+
+Of a second version they are `R4.report` and `R4.outcome`.
+"""
 
 Cause = Literal["disk", "database", "queue"]
 
@@ -130,12 +133,15 @@ class AlertMade(NamedTuple):
         `Flag/ID`; None in shadow mode.
     observations
         `Observation/ID` of each.
+    category
+        Of the rule.
     """
 
     rule: str
     mode: Literal["live", "shadow"]
     flag: str | None
     observations: tuple[str, ...]
+    category: str | None = None
 
 
 class Made(NamedTuple):
@@ -146,7 +152,9 @@ class Made(NamedTuple):
     bundles
         Name of the version of FHIR to a collection Bundle in it.
     report, outcome
-        As `transform` writes them.
+        As `transform` writes them, of the first version.
+    others
+        Further versions of FHIR, with report and outcome of each.
     counts
         Resources, unmapped, errors, warnings.
     """
@@ -156,6 +164,7 @@ class Made(NamedTuple):
     outcome: bytes
     counts: Mapping[str, int]
     alerts: Sequence[AlertMade] = ()
+    others: Mapping[str, tuple[bytes, bytes]] = {}
 
 
 # ---- delivery

@@ -37,7 +37,10 @@ class Sending:
             self._leases.free(deliveries),
         )
         turn = (
-            sa.select(deliveries, *(objects.c[name] for name in ("sop_instance_uid", "digest", "received")))
+            sa.select(
+                deliveries,
+                *(objects.c[name] for name in ("sop_instance_uid", "digest", "received", "results")),
+            )
             .join(objects, objects.c.id == deliveries.c.object_id)
             .where(due, ~self._has_to_wait())
             .order_by(deliveries.c.due, deliveries.c.id)
@@ -59,11 +62,11 @@ class Sending:
             return self._delivery(row, before, claimed["lease"])
 
     def _delivery(self, row: sa.Row[Any], before: tuple[str, ...], lease: str) -> Delivery:
-        is_bundle = row.kind == records.BUNDLE
-        names = (row.fhir, records.REPORT, records.OUTCOME)
-        bundle, report, outcome = (
-            self._files.result(row.object_id, name) if is_bundle else None for name in names
-        )
+        bundle = report = outcome = None
+        if row.kind == records.BUNDLE:
+            own = f"{row.fhir}." if f"{row.fhir}.{records.REPORT}" in row.results else ""
+            names = (row.fhir, own + records.REPORT, own + records.OUTCOME)
+            bundle, report, outcome = (self._files.result(row.object_id, name) for name in names)
         return Delivery(
             row.id,
             row.object_id,

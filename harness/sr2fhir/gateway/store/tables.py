@@ -88,8 +88,8 @@ deliveries = sa.Table(
     _object(),
     sa.Column("destination", sa.String, nullable=False),
     sa.Column("kind", sa.String, nullable=False),
-    # rule of the alert that a notice is about; empty for a Bundle
-    sa.Column("rule", sa.String, nullable=False),
+    # Flag of the alert that a notice is about; empty for a Bundle
+    sa.Column("about", sa.String, nullable=False),
     sa.Column("fhir", sa.String),
     sa.Column("payload", sa.JSON),
     sa.Column("state", sa.String, nullable=False),
@@ -98,7 +98,7 @@ deliveries = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("reason", sa.String),
     sa.Column("hint", sa.String),
-    sa.UniqueConstraint("object_id", "destination", "rule", name="deliveries_once"),
+    sa.UniqueConstraint("object_id", "destination", "about", name="deliveries_once"),
     sa.Index("deliveries_by_state", "destination", "state", "due"),
     sqlite_autoincrement=True,
 )

@@ -83,7 +83,7 @@ def _deliveries() -> None:
         _object(),
         sa.Column("destination", sa.String, nullable=False),
         sa.Column("kind", sa.String, nullable=False),
-        sa.Column("rule", sa.String, nullable=False),
+        sa.Column("about", sa.String, nullable=False),
         sa.Column("fhir", sa.String),
         sa.Column("payload", sa.JSON),
         sa.Column("state", sa.String, nullable=False),
@@ -92,7 +92,7 @@ def _deliveries() -> None:
         sa.Column("status", sa.Integer),
         sa.Column("reason", sa.String),
         sa.Column("hint", sa.String),
-        sa.UniqueConstraint("object_id", "destination", "rule", name="deliveries_once"),
+        sa.UniqueConstraint("object_id", "destination", "about", name="deliveries_once"),
         sqlite_autoincrement=True,
     )
     op.create_index("deliveries_by_state", "deliveries", ["destination", "state", "due"])
