@@ -10,6 +10,7 @@ import pytest
 import requests
 from sr2fhir.engines import Engine
 from sr2fhir.gateway.store import Failure
+from sr2fhir.gateway.web.login import new_token
 from sr2fhir.gateway.web.pages import age, local_path, summary
 from sr2fhir.gateway.web.settings import Login, WebSettings
 from sr2fhir.transformer import Transformer
@@ -127,6 +128,9 @@ def test_what_is_not_there_is_told(busy: Site) -> None:
     response = busy.get("/reports/99")
     assert (response.status_code, "no report 99" in response.text) == (404, True)
     assert busy.get("/reports/none").status_code == 404
+    assert busy.get(f"/reports/{'9' * 30}").status_code == 404
+    assert busy.get(f"/reports/{'9' * 30}/report.json").status_code == 404
+    assert busy.get(f"/reports?before={'9' * 30}").status_code == 200
     assert busy.get("/nothing").status_code == 404
 
 
@@ -340,6 +344,7 @@ def test_only_who_may_send_sends(closed: Site) -> None:
             headers={**headers, **closed.bearer(name)},
         )
         assert sent.status_code == status
+    assert closed.store.views.objects()[0].peer == "pacs@127.0.0.1"
 
 
 def test_a_browser_logs_in_looks_and_logs_out(closed: Site) -> None:
@@ -389,6 +394,21 @@ def test_behind_a_proxy_its_header_logs_in_and_its_addresses_hold(tmp_path: Path
         assert "Secure" in response.headers["Set-Cookie"]
         del headers["X-Remote-User"]
         assert running.get("/", headers=headers).status_code == 401
+
+
+def test_behind_a_proxy_a_sender_is_known_by_its_own_address(tmp_path: Path) -> None:
+    token, line = new_token("pacs", ("store",))
+    (tmp_path / "tokens").write_text(line)
+    login = Login(tokens_file=tmp_path / "tokens")
+    with site(tmp_path, WebSettings(port=0, behind_proxy=True, login=login)) as running:
+        headers = {
+            "Content-Type": "application/dicom",
+            "Authorization": f"Bearer {token}",
+            "X-Forwarded-For": "10.1.2.3",
+        }
+        content = example.sample(example.NAMES[0]).read_bytes()
+        assert running.post("/dicom-web/studies", data=content, headers=headers).status_code == 200
+        assert running.store.views.objects()[0].peer == "pacs@10.1.2.3"
 
 
 def test_without_a_proxy_its_headers_are_passed_over(local: Site) -> None:

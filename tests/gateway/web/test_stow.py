@@ -241,6 +241,14 @@ def test_what_is_too_large_is_refused_before_and_while_it_comes(tmp_path: Path) 
         assert not running.kept()
 
 
+def test_a_client_that_sends_on_hears_that_it_is_too_much(tmp_path: Path) -> None:
+    settings = WebSettings(port=0, stow=StowSettings(max_object=1000))
+    with site(tmp_path, settings) as running:
+        response = send(running, part(b"x" * 20_000_000))
+        assert (response.status_code, "Part 1" in response.text) == (413, True)
+        assert not running.kept()
+
+
 def test_other_methods_are_refused(local: Site) -> None:
     assert requests.get(local.stow, timeout=30).status_code == 405
 

@@ -48,6 +48,7 @@ from sr2fhir.outcome import describe, unexpected
 
 if TYPE_CHECKING:
     from sr2fhir.gateway.store import Store
+    from sr2fhir.gateway.web.login import Caller
     from sr2fhir.gateway.web.settings import StowSettings
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ DICOM, DICOM_JSON, RELATED = "application/dicom", "application/dicom+json", "mul
 #: media ranges of Accept that DICOM JSON satisfies
 ACCEPTED = frozenset({DICOM_JSON, "application/json", "application/*", "*/*"})
 RETRY_AFTER_S = 10
+TOO_LATE = 408
 # Failure Reason (0008,1197), PS3.18 table I.2-2
 OUT_OF_RESOURCES, OTHER_STUDY, NOT_UNDERSTOOD = 0xA700, 0xA900, 0xC000
 PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED = 0x0110, 0x0122
@@ -110,7 +112,7 @@ class Stow:
         received = Received(boundary, self._store.incoming, self._bounds)
         try:
             parts = await self._receive(request, received)
-            origin = Origin("stow", request.client.host if request.client else "unknown")
+            origin = Origin("stow", peer_of(request))
             study = request.path_params.get("study")
             return await run_in_threadpool(self._stored, form, parts, origin, study)
         finally:
@@ -130,7 +132,7 @@ class Stow:
                         await run_in_threadpool(received.write, data)
         except TimeoutError:
             message = "The body did not come in time: nothing was taken. Send it again"
-            raise BodyError(408, message) from None
+            raise BodyError(TOO_LATE, message) from None
         except ClientDisconnect:
             raise BodyError(400, "The body is cut off: nothing was taken. Send it again") from None
         except OSError as error:
@@ -170,6 +172,13 @@ class Stow:
             logger.log(logging.ERROR, "an instance of STOW-RS cannot be stored: %s", unexpected(error))
             return Outcome(header, PROCESSING_FAILURE, "the gateway failed on it; its log says why")
         return Outcome(header)
+
+
+def peer_of(request: Request) -> str:
+    """Say who sends: the name of the token, if there is one, and the address."""
+    host = request.client.host if request.client else "unknown"
+    caller: Caller = request.state.caller
+    return f"{caller.name}@{host}" if caller.by_token else host
 
 
 # ---- the request -------------------------------------------------------------------------------------------
@@ -274,15 +283,18 @@ def warning(messages: Sequence[str]) -> dict[str, str]:
 
 
 def refusal(status: int, message: str) -> Response:
-    """Refuse a request of which nothing was taken."""
-    # what still comes of the body is not read
-    return PlainTextResponse(message + "\n", status, {"Connection": "close"})
+    """Refuse a request of which nothing was taken.
+
+    What still comes of the body is read and dropped for a while, so that a client that sends without
+    listening hears of it; not of one that was too slow.
+    """
+    return PlainTextResponse(message + "\n", status, {"Connection": "close"} if status == TOO_LATE else None)
 
 
 def busy(message: str) -> Response:
     """Say that there is no room just now."""
     text = f"{message}. Nothing was taken: send it again in {RETRY_AFTER_S} seconds\n"
-    return PlainTextResponse(text, 503, {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"})
+    return PlainTextResponse(text, 503, {"Retry-After": str(RETRY_AFTER_S)})
 
 
 def routes_of(stow: Stow) -> Iterator[tuple[str, Any]]:

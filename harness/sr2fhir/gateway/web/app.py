@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -22,6 +23,8 @@ from sr2fhir.gateway.web.login import Gate
 from sr2fhir.gateway.web.metrics import Metrics
 from sr2fhir.gateway.web.pages import FOLDER, Pages
 from sr2fhir.gateway.web.protection import Guard, Peer
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from sr2fhir.gateway.store import Store
@@ -88,7 +91,8 @@ def guarded(gate: Gate, right: str, serve: Callable[..., object]) -> Callable[..
     """Serve only callers who have a right; send browsers to the log-in."""
 
     async def endpoint(request: Request) -> Response:
-        caller = await run_in_threadpool(gate.caller, request)
+        # apart from the threads that do the work: whoever guesses tokens keeps nobody from it
+        caller = await to_thread.run_sync(gate.caller, request, limiter=gate.limiter)
         if caller is None:
             return _unknown(request)
         if right not in caller.rights:
@@ -100,6 +104,8 @@ def guarded(gate: Gate, right: str, serve: Callable[..., object]) -> Callable[..
 
 
 def _unknown(request: Request) -> Response:
+    if "authorization" in request.headers:
+        logger.warning("a token is not known, from %s", request.client.host if request.client else "unknown")
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"/login?next={quote(request.url.path, safe='/')}", 303)
     return PlainTextResponse("Log in with a token\n", 401, {"WWW-Authenticate": 'Bearer realm="sr2fhir"'})

@@ -24,6 +24,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
+from anyio import CapacityLimiter
 from starlette.requests import HTTPConnection
 
 from sr2fhir.errors import UsageError
@@ -225,6 +226,7 @@ class Gate:
         self.tokens = Tokens(login.tokens_file) if login and login.tokens_file else None
         self._header = login.header if login else None
         self.sessions = Sessions()
+        self.limiter = CapacityLimiter(2)
         # a cookie with this beginning of its name is sent by https only, and to this host only
         self.is_secure = settings.is_secure
         self.cookie = "__Host-sr2fhir" if self.is_secure else "sr2fhir"

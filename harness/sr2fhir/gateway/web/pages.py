@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
+from anyio import to_thread
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pydicom.uid import UID
@@ -24,7 +26,9 @@ from sr2fhir.gateway.web.login import Caller, Gate
 if TYPE_CHECKING:
     from sr2fhir.gateway.parts import Alarm
     from sr2fhir.gateway.store import Store
-    from sr2fhir.gateway.store.views import Found, Stage
+    from sr2fhir.gateway.store.views import Found, ObjectDetail, Stage
+
+logger = logging.getLogger(__name__)
 
 Alarms = Callable[[], Sequence["Alarm"]]
 Workers = Callable[[], Sequence[int]]
@@ -72,6 +76,8 @@ QUANTILES = (0.5, 0.95, 0.99)
 PAGE, DEAD_SHOWN, LONGEST = 50, 10, 200
 HOUR_S = 3600.0
 LONGEST_FORM = 64 << 10
+# what the databases hold
+LARGEST_ID = (1 << 63) - 1
 
 
 class Latency(NamedTuple):
@@ -176,7 +182,7 @@ class Pages:
 
     def _report(self, request: Request) -> Response:
         object_id = request.path_params["id"]
-        detail = self._store.views.object(object_id)
+        detail = self._detail(object_id)
         if detail is None:
             return self._missing(request, object_id)
         self._store.audit(self._caller(request).name, "saw the report", object_id)
@@ -191,13 +197,16 @@ class Pages:
             replayed=number(request.query_params.get("replayed")),
         )
 
+    def _detail(self, object_id: int) -> ObjectDetail | None:
+        return self._store.views.object(object_id) if object_id <= LARGEST_ID else None
+
     async def account(self, request: Request) -> Response:
         """Send the report of the transformation as it is."""
         return await run_in_threadpool(self._account, request)
 
     def _account(self, request: Request) -> Response:
         object_id = request.path_params["id"]
-        detail = self._store.views.object(object_id)
+        detail = self._detail(object_id)
         file = detail.results.get("report") if detail else None
         if file is None or not file.is_file():
             return self._missing(request, object_id)
@@ -252,8 +261,12 @@ class Pages:
             return form
         token, leads_to = form.get("token", [""])[0].strip(), local_path(form.get("next", ["/"])[0])
         tokens = self._gate.tokens
-        caller = await run_in_threadpool(tokens.caller, token) if tokens else None
+        limiter = self._gate.limiter
+        caller = await to_thread.run_sync(tokens.caller, token, limiter=limiter) if tokens else None
         if caller is None or "see" not in caller.rights:
+            logger.warning(
+                "a log-in was refused, from %s", request.client.host if request.client else "unknown"
+            )
             return self._log_in_page(request, leads_to, failed=True)
         await run_in_threadpool(self._store.audit, caller.name, "logged in")
         response = RedirectResponse(leads_to, 303)
