@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -32,7 +33,7 @@ EXAMPLES = """\
   sr2fhir gateway replay 4711            transform and deliver it again
   sr2fhir gateway replay --state dead --destination ehr    deliver what is dead there again
   sr2fhir gateway purge --days 30        remove what was delivered longer ago
-  sr2fhir gateway token pacs --may store >> tokens         let somebody log in to the web server
+  sr2fhir gateway token jane --to tokens let somebody log in to the web server
 
 exit codes of check and status: 0 all is well, 1 something is wrong; of status: 3 it does not run.
 """
@@ -65,6 +66,9 @@ def add_parser(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
         default="see,replay",
         metavar="RIGHTS",
         help="of see, replay, store and metrics, with commas between (default: see,replay)",
+    )
+    token.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="tokens file, which gets a line more"
     )
     _add(actions, "run", "start everything")
     _add(actions, "check", "try every connection in the settings")
@@ -112,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "init":
         return init(arguments.to)
     if arguments.action == "token":
-        return token(arguments.name, arguments.may)
+        return token(arguments.name, arguments.may, arguments.to)
     settings = read_settings(arguments.settings)
     return ACTIONS[arguments.action](settings, arguments)
 
@@ -136,15 +140,25 @@ def read_settings(file: Path) -> Settings:
     return read(file)
 
 
-def token(name: str, rights: str) -> int:
-    """Print the line of the tokens file, and beside it, where no file takes it, the token."""
+def token(name: str, rights: str, file: Path) -> int:
+    """Add a line to the tokens file, and print the token, which nothing keeps."""
     try:
-        from sr2fhir.gateway.web.login import new_token
+        from sr2fhir.gateway.web.login import Tokens, new_token
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is missing", hint="pip install 'sr2fhir[gateway]'") from error
     made, line = new_token(name, tuple(filter(None, rights.split(","))))
-    print(line)
-    print(f"the token of {name}, which is shown only now: {made}", file=sys.stderr)
+    try:
+        with os.fdopen(os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+") as stream:
+            if name in Tokens(file).names:
+                hint = "Take its line out of the file, or choose another name"
+                raise UsageError(f"there is a token of {name} already", source=str(file), hint=hint)
+            stream.seek(0)
+            text = stream.read()
+            stream.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n")
+    except OSError as error:
+        message = f"the tokens file cannot be written ({error.strerror})"
+        raise UsageError(message, source=str(file), hint="Name another one with --to") from error
+    print(made)
     return 0
 
 

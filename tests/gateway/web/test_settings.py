@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.cli.main import main
+from sr2fhir.errors import UsageError
+from sr2fhir.gateway import settings
 from sr2fhir.gateway.sections import Section, section
-from sr2fhir.gateway.web.login import Tokens
+from sr2fhir.gateway.web.login import Caller, Tokens
 from sr2fhir.gateway.web.settings import Login, StowSettings, WebSettings, WebTls
 from sr2fhir.written import read_table
 
@@ -54,17 +56,41 @@ login = { tokens_file = "tokens", header = "X-Remote-User" }
     assert stow == StowSettings(1 << 20, 2 << 20, 3, 4.0, 5.0, 6)
 
 
-def test_the_command_makes_a_token_and_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gateway", "token", "pacs", "--may", "store,metrics"]) == 0
-    out, err = capsys.readouterr()
-    (tmp_path / "tokens").write_text(out)
-    token = err.split()[-1]
-    caller = Tokens(tmp_path / "tokens").caller(token)
-    assert caller is not None
-    assert (caller.name, caller.rights) == ("pacs", {"store", "metrics"})
-    assert token not in out
+def test_what_is_not_safe_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "PARTS", tuple(kind for kind in settings.PARTS if kind.name == "web"))
+    text = '[web]\nport = 8443\naddress = "0.0.0.0"\n'
+    (tmp_path / "gateway.toml").write_text(text)
+    with pytest.raises(UsageError) as error:
+        settings.read(tmp_path / "gateway.toml")
+    assert "line 3" in str(error.value)
+    assert "without encryption" in str(error.value)
 
 
-def test_a_right_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gateway", "token", "pacs", "--may", "fly"]) == 2
+def test_the_command_makes_tokens_and_their_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "tokens"
+    made = {}
+    for name, rights in (("pacs", ["--may", "store,metrics"]), ("jane", [])):
+        assert main(["gateway", "token", name, *rights, "--to", str(file)]) == 0
+        made[name] = capsys.readouterr().out.strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    tokens = Tokens(file)
+    assert tokens.caller(made["pacs"]) == Caller("pacs", frozenset({"store", "metrics"}), by_token=True)
+    assert tokens.caller(made["jane"]) == Caller("jane", frozenset({"see", "replay"}), by_token=True)
+    assert not [token for token in made.values() if token in file.read_text()]
+
+
+def test_a_name_twice_and_a_right_that_there_is_not_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tokens"
+    assert main(["gateway", "token", "pacs", "--to", str(file)]) == 0
+    before = file.read_text()
+    assert main(["gateway", "token", "pacs", "--to", str(file)]) == 2
+    assert "already" in capsys.readouterr().err
+    assert main(["gateway", "token", "jane", "--may", "fly", "--to", str(file)]) == 2
     assert "Choose see, replay, store, metrics" in capsys.readouterr().err
+    assert file.read_text() == before
+    file.write_text(before + before)
+    with pytest.raises(UsageError) as error:
+        Tokens(file)
+    assert error.value.where == "line 2"

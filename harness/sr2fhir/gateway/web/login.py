@@ -39,7 +39,7 @@ HASH_SIZE = 32
 MEMORY = 64 << 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _PERSON = re.compile(r"[\x21-\x7e]{1,100}")
-_HINT = "Write the lines with `sr2fhir gateway token NAME`"
+_HINT = "Write the lines with `sr2fhir gateway token NAME --to FILE`"
 # seconds that a session may rest, and last; how many there may be
 REST_S, LIFE_S, SESSIONS = 30 * 60.0, 12 * 3600.0, 1000
 _KNOWN = 1000
@@ -116,6 +116,11 @@ class Tokens:
         self._right: set[bytes] = set()
         self._refresh()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Who has a token."""
+        return frozenset(self._entries)
+
     def caller(self, token: str) -> Caller | None:
         """Return whose token it is; None if it is none."""
         name, _, secret = token.partition(".")
@@ -139,17 +144,22 @@ class Tokens:
             stamp = (about.st_mtime_ns, about.st_size)
             if stamp == self._stamp:
                 return
-            entries = dict(self._lines(self._file.read_text("utf-8")))
+            entries = self._lines(self._file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             message = f"the tokens file cannot be read ({type(error).__name__})"
             raise UsageError(message, source=str(self._file), hint=_HINT) from error
         self._stamp, self._entries, self._right = stamp, entries, set()
 
-    def _lines(self, text: str) -> list[tuple[str, Entry]]:
-        lines = enumerate(text.splitlines(), 1)
-        return [
-            self._line(number, line) for number, line in lines if line.strip() and line.lstrip()[0] != "#"
-        ]
+    def _lines(self, text: str) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            name, entry = self._line(number, line)
+            if name in entries:
+                raise self._wrong(number, "a name stands there twice")
+            entries[name] = entry
+        return entries
 
     def _line(self, number: int, line: str) -> tuple[str, Entry]:
         try:
@@ -160,9 +170,11 @@ class Tokens:
                 raise ValueError(line)
             entry = Entry(given, int(n), int(r), int(p), urlsafe_b64decode(salt), urlsafe_b64decode(digest))
         except ValueError:
-            message = "not a name, rights and a hash"
-            raise UsageError(message, source=str(self._file), where=f"line {number}", hint=_HINT) from None
+            raise self._wrong(number, "not a name, rights and a hash") from None
         return name, entry
+
+    def _wrong(self, number: int, message: str) -> UsageError:
+        return UsageError(message, source=str(self._file), where=f"line {number}", hint=_HINT)
 
 
 class Sessions:

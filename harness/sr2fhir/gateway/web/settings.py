@@ -126,7 +126,7 @@ class WebSettings:
         if (not self.is_local or self.behind_proxy) and self.login is None:
             message = "the web server would be reached by others without a log-in"
             hint = (
-                "Name a file of tokens in [web.login] tokens_file (`sr2fhir gateway token` writes them), or "
+                "Name a file of tokens in [web.login] tokens_file (`sr2fhir gateway token` writes it), or "
                 " the header of your proxy in [web.login] header"
             )
             raise UsageError(message, where="web.login", hint=hint)
