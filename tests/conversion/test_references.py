@@ -134,6 +134,35 @@ def test_what_is_derived_from_a_selection_says_so_by_an_extension(convert: Conve
     assert derived.get("reference") == ("urn:x:st" if address == "urn:x:s" else None)
 
 
+@pytest.mark.parametrize(
+    ("address", "is_known"),
+    [
+        ("ImagingSelection/s", True),
+        ("http://a.example/fhir/ImagingSelection/s", True),
+        ("ImagingSelection/s/_history/3", True),
+        ("http://a.example/fhir/ImagingSelection/s/_history/3", True),
+        ("ImagingSelection/s/_history/2", False),
+        ("http://b.example/fhir/ImagingSelection/s", False),
+        ("ImagingSelection/other", False),
+    ],
+)
+def test_the_study_is_known_of_the_selection_in_the_bundle(
+    engine: Engine, address: str, is_known: bool
+) -> None:
+    content = bundle(
+        PATIENT,
+        STUDY,
+        {**SELECTION, "meta": {"versionId": "3"}},
+        observation(derivedFrom=[{"reference": address}]),
+    )
+    content["entry"][2]["fullUrl"] = "http://a.example/fhir/ImagingSelection/s"
+    made = resource(sr2fhir.Transformer(engine, target=R4).convert(dumps(content)), "Observation")
+    (derived,) = made["derivedFrom"]
+    assert derived.get("reference") == ("urn:x:st" if is_known else None)
+    expected = {"reference": address.replace("ImagingSelection", "Basic"), "type": "Basic"}
+    assert derived["extension"][0]["valueReference"] == expected
+
+
 def test_a_type_that_is_stated_is_enough(
     convert: Convert, check_valid: Callable[[sr2fhir.Result], None]
 ) -> None:
