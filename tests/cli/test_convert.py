@@ -162,3 +162,16 @@ def test_quietly_only_failures_are_printed(capsys: pytest.CaptureFixture[str]) -
     printed: Any = capsys.readouterr()
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
+
+
+def test_contained_resources_stay_in_their_place_in_xml() -> None:
+    device = {"resourceType": "Device", "id": "d", "displayName": "CAD"}
+    put("a.json", dumps(bundle(PATIENT, observation(contained=[device], device={"reference": "#d"}))))
+    assert main(["convert", "a.json", "--to", "R4", "--out", "made.xml", "--validate"]) == 0
+    written = Path("made.xml").read_text()
+    assert (
+        written.index("<contained>")
+        < written.index("<deviceName>")
+        < written.index('<status value="final"/>')
+    )
+    assert '<reference value="#d"/>' in written

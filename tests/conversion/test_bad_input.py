@@ -99,6 +99,11 @@ BAD = {
         "[Bundle.entry[0]]: the entry has no resource",
         "Send what reads or deletes by itself",
     ),
+    "a type that is none": (
+        json.dumps(bundle(PATIENT, {"resourceType": "Jane Roe", "id": "x"})).encode(),
+        "[Bundle.entry[1]]: the entry has no resource",
+        "only entries with a resource can be converted",
+    ),
     "one address twice": (
         json.dumps({**GOOD, "entry": [GOOD["entry"][0]] * 2}).encode(),
         "[Bundle.entry[1]]: its fullUrl occurs more than once",

@@ -67,7 +67,8 @@ def depth(value: Any) -> int:
 def is_bundle(bundle: JsonObject, _target: Target) -> Iterator[Fault]:
     """Check that it is a Bundle with entries."""
     if bundle["resourceType"] != "Bundle":
-        message = f"this is a resource of type {bundle['resourceType']}, and only Bundles can be converted"
+        kind = bundle["resourceType"] if _is_resource(bundle) else "?"
+        message = f"this is a resource of type {kind}, and only Bundles can be converted"
         yield "resourceType", message, "Put it into a Bundle of type collection"
     elif not isinstance(bundle.get("entry"), list) or not bundle["entry"]:
         yield "Bundle.entry", "the Bundle has no entries", "Give a Bundle that holds something"
@@ -118,7 +119,7 @@ def is_r5(bundle: JsonObject, target: Target) -> Iterator[Fault]:
         kind = resource["resourceType"]
         if kind == "Basic" and _has_elements_of_r5(resource):
             yield path, _is_already(target, "Basic.extension"), _OTHER
-        if kind not in taken and kind != "Bundle":
+        if kind not in taken and resource is not bundle:
             continue
         for misfit in r5.misfits(resource, path):
             there = [each.path for each in other.misfits(resource, path)]
@@ -141,7 +142,8 @@ def resources(bundle: JsonObject) -> Iterator[tuple[str, JsonObject]]:
 
 
 def _is_resource(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
+    """Tell whether it is a resource whose type can be one of FHIR: it stands in messages."""
+    return isinstance(value, dict) and _NAME.fullmatch(str(value.get("resourceType"))) is not None
 
 
 def _is_already(target: Target, element: str) -> str:
