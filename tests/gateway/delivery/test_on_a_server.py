@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
-import requests
 import sr2fhir
 from pydicom import Dataset, dcmread
+from sr2fhir.alerts import rules
 from sr2fhir.engines import Engine
 from sr2fhir.gateway.delivery import DestinationPart
 from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError
 from sr2fhir.gateway.delivery.fhir import FhirSender
 from sr2fhir.gateway.delivery.loop import Delivered
 from sr2fhir.gateway.delivery.settings import Destination
-from sr2fhir.gateway.store import Made, Sent
+from sr2fhir.gateway.store import Made
 from sr2fhir.packaging import Packaging
 from sr2fhir.settings import TARGETS
 
@@ -251,26 +252,80 @@ def test_a_successor_stands_beside_its_predecessor(site: Make) -> None:
     assert ehr.results().keys() == {10, 12}
 
 
-def test_an_alert_of_a_predecessor_ends_with_the_successor(site: Make) -> None:
-    ehr = site()
-    flag = {
-        "resourceType": "Flag",
-        "id": "alert",
-        "meta": {"source": f"urn:oid:{DOCUMENT}"},
-        "status": "active",
-        "code": {"text": "Pneumothorax"},
-        "subject": {"display": "somebody"},
-    }
-    ehr.client.put(flag)
-    ehr.memory.update_sent("ehr", DOCUMENT, [Sent("Flag", "alert", "1", "digest", "urn:uuid:alert")])
+RULE = """
+[[rule]]
+name = "large"
+mode = "live"
+category = "RID49480"
+expires = 2099-12-31
+recipients = [{ type = "Organization", system = "http://hospital.example/departments", value = "ED" }]
+code = "SCT|118565006"
+quantity = ">= 100 mm3"
+"""
+
+
+def alerting(ehr: Site, folder: Path) -> Site:
+    """Return a site whose rule flags volumes of 100 and more."""
+    file = folder / "alerts.toml"
+    file.write_text(RULE)
+    given = ehr.transformer.settings
+    ehr.transformer = sr2fhir.Transformer(
+        ehr.transformer.start(), settings=replace(given, alerts=rules.read(file))
+    )
+    return ehr
+
+
+def alerts(ehr: Site) -> list[tuple[str, str]]:
+    """Return types and statuses of the alerts on the server."""
+    found = [each for kind in ("Flag", "CommunicationRequest") for each in ehr.client.find(kind)]
+    return sorted((each["resourceType"], each["status"]) for each in found)
+
+
+def test_an_alert_is_there_with_its_results_and_ends_with_them(site: Make, fhir: str, tmp_path: Path) -> None:
+    ehr = alerting(site(fhir=fhir), tmp_path)
+    made = ehr.deliver(report("200"))
+    assert alerts(ehr) == [("CommunicationRequest", "active"), ("Flag", "active")]
+    assert {"Flag", "CommunicationRequest"} <= {each.type for each in made.sent}
+    assert ehr.deliver(report("200")).status is None
+    ehr.deliver(report("20"))
+    assert alerts(ehr) == [("CommunicationRequest", "revoked"), ("Flag", "inactive")]
+    ehr.deliver(report("200"))
+    assert alerts(ehr) == [("CommunicationRequest", "active"), ("Flag", "active")]
+
+
+def test_an_alert_of_a_predecessor_ends_with_the_successor(site: Make, fhir: str, tmp_path: Path) -> None:
+    """Also where the site deletes what is withdrawn; the results of the predecessor stand."""
+    ehr = alerting(site(fhir=fhir, withdrawn="delete"), tmp_path)
+    ehr.deliver(report("200"))
     successor = f"{DOCUMENT}.2"
-    made = ehr.deliver(report("12", uid=successor), DOCUMENT, uid=successor)
-    held = requests.get(f"{ehr.client.base}/Flag/alert", timeout=60).json()
-    assert (held["status"], held["meta"]["versionId"]) == ("inactive", "2")
-    assert [(each.type, each.version, each.digest) for each in ehr.memory.sent_of("ehr", DOCUMENT)] == [
-        ("Flag", "2", "withdrawn")
-    ]
-    assert all(each.type != "Flag" for each in made.sent)
+    made = ehr.deliver(report("20", uid=successor), DOCUMENT, uid=successor)
+    assert alerts(ehr) == [("CommunicationRequest", "revoked"), ("Flag", "inactive")]
+    assert ehr.results().keys() == {20, 200}
+    assert "Flag" not in {each.type for each in made.sent}
+    ended = {each.type for each in ehr.memory.sent_of("ehr", DOCUMENT) if each.digest == "withdrawn"}
+    assert ended == {"Flag", "CommunicationRequest"}
+    # once
+    versions = ehr.client.versions()
+    assert ehr.deliver(report("20", uid=successor), DOCUMENT, uid=successor).status is None
+    assert ehr.client.versions() == versions
+
+
+def test_an_alert_that_somebody_acted_upon_is_his(site: Make, tmp_path: Path) -> None:
+    ehr = alerting(site(), tmp_path)
+    ehr.deliver(report("200"))
+    (flag,) = ehr.client.find("Flag")
+    (request,) = ehr.client.find("CommunicationRequest")
+    ehr.client.put({**flag, "status": "inactive", "language": "en"})
+    ehr.client.put({**request, "note": [{"text": "called the ward"}]})
+    # with other content under the same ids
+    made = ehr.deliver(report("300"))
+    assert "changed there, left as it is" in str(made.note)
+    assert ehr.results().keys() == {300}
+    assert ehr.client.find("Flag")[0]["meta"]["versionId"] == "2"
+    ehr.deliver(report("20"))
+    assert alerts(ehr) == [("CommunicationRequest", "revoked"), ("Flag", "inactive")]
+    assert ehr.client.find("CommunicationRequest")[0]["note"] == [{"text": "called the ward"}]
+    assert ehr.client.find("Flag")[0]["meta"]["versionId"] == "2"
 
 
 def test_a_device_that_is_there_already_is_used_and_not_sent(site: Make) -> None:

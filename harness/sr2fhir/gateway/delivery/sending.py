@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from sr2fhir.errors import IdentityError
 from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError, TooLargeError
 from sr2fhir.gateway.delivery.loop import Delivered
-from sr2fhir.gateway.delivery.settings import Destination
+from sr2fhir.gateway.delivery.settings import Changed, Destination
 from sr2fhir.gateway.delivery.splitting import parts
 from sr2fhir.gateway.delivery.state import (
     DELETED,
@@ -34,7 +34,7 @@ from sr2fhir.gateway.delivery.state import (
     is_same,
     version_of,
 )
-from sr2fhir.gateway.delivery.withdrawing import CHANGED_HINT, Withdrawing, marks
+from sr2fhir.gateway.delivery.withdrawing import CHANGED_HINT, DONE, Withdrawing, is_alert, marks
 from sr2fhir.gateway.store import Delivery, Failure, Sent
 from sr2fhir.jsontext import JsonError, JsonObject, loads_strict
 from sr2fhir.outcome import plural
@@ -244,7 +244,8 @@ class Sending:
         RefusedError
             Somebody changed a resource, and a person is to decide.
         """
-        left, changed = [], []
+        left: list[Item] = []
+        changed: dict[Changed, list[str]] = {}
         for item in items:
             expected = _IF_MATCH.fullmatch(item.entry["request"].get("ifMatch", ""))
             held = self.server.read(item.name) if expected else None
@@ -254,19 +255,19 @@ class Sending:
             elif held and is_same(held, self._placed(item)["resource"]):  # of an earlier attempt
                 self._settle(item, item.name, version)
             else:
-                changed.append(item.name)
-                left += self._changed(item, expected[1], version)
-        if changed and self.settings.changed == "dead":
-            reason = f"changed there since it was sent: {', '.join(changed)}"
+                policy = "keep" if is_alert(item.name.partition("/")[0]) else self.settings.changed
+                changed.setdefault(policy, []).append(item.name)
+                left += self._changed(item, policy, expected[1], version)
+        if dead := changed.pop("dead", None):
+            reason = f"changed there since it was sent: {', '.join(dead)}"
             raise RefusedError(Failure(412, reason, CHANGED_HINT))
-        if changed:
-            done = "left as it is" if self.settings.changed == "keep" else "overwritten"
-            self.notes.append(f"changed there, {done}: {', '.join(changed)}")
+        for policy, names in changed.items():
+            self.notes.append(f"changed there, {DONE[policy]}: {', '.join(names)}")
         return left
 
-    def _changed(self, item: Item, expected: str, version: str | None) -> Iterable[Item]:
+    def _changed(self, item: Item, policy: Changed, expected: str, version: str | None) -> Iterable[Item]:
         """Return what is sent of a resource that somebody changed or, without a version, deleted."""
-        if self.settings.changed == "overwrite":
+        if policy == "overwrite":
             entry = {**item.entry, "request": updating(item.name, version)}
             return [item._replace(entry=entry)]
         self.places[item.key] = item.name

@@ -24,6 +24,7 @@ from sr2fhir.packaging.transaction import updating
 Read = Callable[[str], JsonObject | None]
 """Reads a resource by type and id; None where there is none."""
 
+DONE: dict[Changed, str] = {"keep": "left as it is", "overwrite": "overwritten"}
 CHANGED_HINT = (
     'Look at it there; set changed to "keep" or "overwrite" for what is to become of it, and replay'
 )
@@ -39,6 +40,8 @@ class Mark:
         Which element has which value then.
     extension
         URL of the modifier extension that has the element.
+    only
+        The value that the element has to have; an alert that somebody has acted upon has another.
     predecessors
         Whether it is withdrawn when a successor names the document, too.
     """
@@ -46,6 +49,7 @@ class Mark:
     element: str
     value: str | bool
     extension: str | None = None
+    only: str | None = None
     predecessors: bool = False
 
     def __call__(self, resource: JsonObject) -> JsonObject:
@@ -64,6 +68,11 @@ def marks() -> dict[str, Mark]:
     """Return how each type is marked; what is not there is left alone."""
     table = tomllib.loads(files(__package__).joinpath("withdrawn.toml").read_text("utf-8"))
     return {name: Mark(**row) for name, row in table.items()}
+
+
+def is_alert(kind: str) -> bool:
+    """Tell whether resources of a type are for somebody to act upon."""
+    return kind in marks() and marks()[kind].only is not None
 
 
 @dataclass
@@ -115,6 +124,10 @@ class Withdrawing:
                 continue
             if self._is_marked(sent.type) and marks()[sent.type](resource) == resource:
                 continue
+            if is_alert(sent.type):  # whoever added something to it loses nothing
+                if resource.get(marks()[sent.type].element) == marks()[sent.type].only:
+                    yield sent, resource
+                continue
             if sent.version and version_of(resource) not in (None, sent.version):
                 changed.append(name_of(sent))
                 if self.changed == "keep":
@@ -124,12 +137,11 @@ class Withdrawing:
             reason = f"changed there, and no longer stated by the document: {', '.join(changed)}"
             raise RefusedError(Failure(412, reason, CHANGED_HINT))
         if changed:
-            done = "left as it is" if self.changed == "keep" else "overwritten"
-            self.notes.append(f"changed there, withdrawn here, {done}: {', '.join(changed)}")
+            self.notes.append(f"changed there, withdrawn here, {DONE[self.changed]}: {', '.join(changed)}")
 
     def _is_marked(self, kind: str) -> bool:
         """Tell whether a type is marked, not deleted; alerts always are, as somebody acted upon them."""
-        return self.way != "delete" or marks()[kind].predecessors
+        return self.way != "delete" or is_alert(kind)
 
     def _item(self, sent: Sent, resource: JsonObject) -> Item:
         name = name_of(sent)
