@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sr2fhir.errors import UsageError
-from sr2fhir.gateway.authentication import LogInSettings, Secret
+from sr2fhir.gateway.authentication import KINDS as LOG_INS, LogInSettings, Secret
 from sr2fhir.gateway.delivery.capability import lacks
-from sr2fhir.gateway.delivery.settings import Destination
+from sr2fhir.gateway.delivery.settings import CHANGED, KINDS, WITHDRAWN, Destination
 from sr2fhir.packaging import Packaging
 
 URL = "https://fhir.example/r5"
@@ -109,3 +110,12 @@ def test_versions_and_searches_that_are_needed() -> None:
 @pytest.mark.parametrize("content", [None, [], {"resourceType": "Patient"}, "text"])
 def test_what_is_no_statement(content: Any) -> None:
     assert said(content) == [(True, "this is no FHIR server: /metadata is no CapabilityStatement")]
+
+
+def test_every_setting_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "delivery.md").read_text("utf-8")
+    stated = [one.metadata.get("key", one.name) for one in fields(Destination)]
+    log_in = [one.name for one in fields(LogInSettings) if one.name not in ("kind", "secret")]
+    assert [name for name in (*stated, *log_in) if f"`{name}`" not in page] == []
+    for chosen in (*KINDS, *CHANGED, *WITHDRAWN, *LOG_INS):
+        assert chosen == "none" or f"`{chosen}`" in page
