@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from tests.databases import postgres, require_postgres, scratch
 from tests.gateway.intake import kept, senders
 from tests.gateway.intake.certificates import Authority
 from tests.gateway.intake.senders import associated, data_set, dcmtk, rejection, store_request
+from tests.gateway.intake.waiting import until
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 REPORT = b.measurement_report(b.text(b.FINDING, "nodule"))
@@ -55,13 +56,6 @@ def running(store: Store, **settings: Any) -> Iterator[Dimse]:
 def dimse(store: Store) -> Iterator[Dimse]:
     with running(store) as part:
         yield part
-
-
-def until(condition: Callable[[], bool], limit_s: float = 10) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "it has not come about in time"
-        time.sleep(0.02)
 
 
 # ---- what is taken
