@@ -1,12 +1,11 @@
 """Intake from an archive: QIDO-RS finds reports, WADO-RS gives them (PS3.18 10.4, 10.6).
 
-Each poll searches the days since the last one, and some before (`overlap_days`), since objects come in late. What
-was fetched is remembered for that time. The days move on only when a search came to its end; an instance that
-could not be fetched is owed, and asked for at every poll until it comes.
+Each poll searches the days since the last one, and some before (`overlap_days`), since objects come in late.
+What was fetched is remembered for that time. The days move on only when a search came to its end; an instance
+that could not be fetched is owed, and asked for at every poll until it comes.
 
-`dicomweb-client` is not used: it sets no time limit, follows redirects with the log-in, keeps no bytes of an
-instance as they came (it reads and hands out data sets), and takes a body that was cut off for whole. `Client`
-does better in each.
+`dicomweb-client` is not used: it sets no time limit, follows redirects, hands out data sets and not the bytes
+of an instance as they came, and takes a body that was cut off for a whole one. `Client` is better in each.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Any, Literal, NamedTuple
 
-from sr2fhir.documents import SOP_CLASSES
 from sr2fhir.dicomweb import base_url
+from sr2fhir.documents import SOP_CLASSES
 from sr2fhir.errors import InputError, Sr2FhirError, UsageError
-from sr2fhir.gateway.authentication import LogInSettings, log_in_of
+from sr2fhir.gateway.authentication import LogInSettings, check_log_in, log_in_of
 from sr2fhir.gateway.intake.dicomweb import Found, Service
 from sr2fhir.gateway.parts import Alarm, Check
 from sr2fhir.gateway.store import Origin, Store
@@ -73,10 +72,11 @@ class ArchiveSettings:
     modalities
         Of the series.
     page
-        How many results are asked for at once.
+        How many results are asked for at once; by default as many as the archive gives. Not all archives
+        can go on from where they stopped.
     timeout_s
         Seconds that one response may take.
-    authentication, tls
+    log_in, tls
         How to log in, and certificates.
     """
 
@@ -88,9 +88,9 @@ class ArchiveSettings:
     first_days: int = 1
     overlap_days: int = 2
     modalities: tuple[str, ...] = ("SR", "KO")
-    page: int = 100
+    page: int | None = None
     timeout_s: float = 120.0
-    authentication: LogInSettings = field(default_factory=LogInSettings)
+    log_in: LogInSettings = field(default_factory=LogInSettings, metadata={"key": "authentication"})
     tls: Tls = field(default_factory=Tls)
 
     def __post_init__(self) -> None:
@@ -99,9 +99,10 @@ class ArchiveSettings:
             base_url(self.url)
         except ValueError as error:
             raise UsageError(str(error), where="url") from error
+        check_log_in(self.log_in, self.url)
         if not self.modalities:
             raise UsageError("there is no modality", where="modalities", hint='Write ["SR", "KO"]')
-        if self.page < 1:
+        if self.page is not None and self.page < 1:
             raise UsageError("less than one", where="page", hint="Write 1 or more")
 
 
@@ -170,7 +171,7 @@ class Archive:
     def __init__(self, settings: ArchiveSettings, store: Store) -> None:
         self.name = f"archive {settings.name}"
         self._settings, self._store = settings, store
-        log_in = log_in_of(settings.authentication, settings.url, settings.tls)
+        log_in = log_in_of(settings.log_in, settings.url, settings.tls)
         hint = "Check that the archive runs and that the URL is right"
         client = Client(
             settings.name, settings.url, settings.timeout_s, hint, ERRORS, log_in=log_in, tls=settings.tls
@@ -208,7 +209,9 @@ class Archive:
         found = [self._trouble] if self._trouble else []
         if self._owed:
             what = "1 instance" if self._owed == 1 else f"{self._owed:,} instances"
-            found.append(Alarm("warning", self.name, f"{what} could not be fetched, and will be asked for again"))
+            found.append(
+                Alarm("warning", self.name, f"{what} could not be fetched, and will be asked for again")
+            )
         return found
 
     # ---- polls
@@ -290,7 +293,7 @@ class Archive:
         return min(since, today) - self._settings.overlap_days * DAY
 
     def _of_studies(self, days: str, cursor: Cursor) -> Iterator[tuple[str, int | None, list[Found]]]:
-        """Yield each study, its number of instances, and its reports, unless it has as many instances as before."""
+        """Yield each study, its number of instances, and, if that has changed, its reports."""
         passed: set[str] = set()
         for modality in self._settings.modalities:
             query = [("ModalitiesInStudy", modality), (self._settings.by, days)]

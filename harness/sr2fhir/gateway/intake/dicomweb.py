@@ -1,4 +1,4 @@
-"""The DICOMweb services of an archive: QIDO-RS page by page, WADO-RS instance by instance (PS3.18 10.4, 10.6)."""
+"""The DICOMweb services of an archive: QIDO-RS in pages, WADO-RS by instance (PS3.18 10.4, 10.6)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ NOT_AS_A_FILE = {400, 406, 415, 501}
 GONE = {404, 410}
 _UID = re.compile(r"[0-9.]{1,64}")
 _WARNING_OF_MORE = "299"
+# no archive gives less than that at once, where it has more and does not say so
+_AT_LEAST = 100
 # quotation marks within a text are written otherwise, so this is a member
 _BULK_URI = re.compile(rb'"BulkDataURI"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -46,10 +48,10 @@ class Service:
     client
         Sends the requests; its errors are raised.
     page
-        How many results are asked for at once.
+        How many results are asked for at once; None for as many as the archive gives.
     """
 
-    def __init__(self, client: Client, page: int) -> None:
+    def __init__(self, client: Client, page: int | None) -> None:
         self._client, self._page = client, page
 
     def studies(self, query: Query) -> Iterator[tuple[str, int | None]]:
@@ -61,8 +63,8 @@ class Service:
     def instances(self, path: str, query: Query) -> Iterator[Found]:
         """Search for instances."""
         for result in self._results(path, query, INSTANCE):
-            uids = (self._uid(result, tag) for tag in (STUDY, SERIES, INSTANCE))
-            yield Found(*uids, _value(result, SOP_CLASS))
+            study, series, instance = (self._uid(result, tag) for tag in (STUDY, SERIES, INSTANCE))
+            yield Found(study, series, instance, _value(result, SOP_CLASS))
 
     def page_of(self, path: str, query: Query) -> tuple[list[dict[str, Any]], bool]:
         """Send one search; return its results, and whether the archive says that there are more."""
@@ -112,18 +114,23 @@ class Service:
     # ---- searching
 
     def _results(self, path: str, query: Query, key: str) -> Iterator[dict[str, Any]]:
-        """Page through the results; each once, also where an archive knows no pages."""
+        """Return the results, each once, page by page if need be.
+
+        By default no limit is asked for: the archive gives all, or its most. Not all of them say that there
+        is more; and Orthanc's plugin 1.7 finds nothing from an offset on where a modality is searched for.
+        """
         passed: set[str] = set()
         offset = 0
         while True:
-            paging = [("limit", str(self._page)), ("offset", str(offset))]
+            paging = [("limit", str(self._page))] if self._page else []
+            paging += [("offset", str(offset))] if offset else []
             page, has_more = self.page_of(path, query + paging)
             new = {self._uid(result, key): result for result in page}
             fresh = {uid: result for uid, result in new.items() if uid not in passed}
             yield from fresh.values()
             passed |= fresh.keys()
             offset += len(page)
-            if not fresh or (len(page) != self._page and not has_more):
+            if not fresh or (len(page) < (self._page or _AT_LEAST) and not has_more):
                 return
 
     def _uid(self, result: dict[str, Any], tag: str) -> str:
