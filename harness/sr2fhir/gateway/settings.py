@@ -335,10 +335,14 @@ def _check_whole(written: Written, settings: Settings) -> None:
     if section(written, *STOW.keys) and section(written, "web") is None:
         message = "STOW-RS is received by the web server, and that is switched off"
         raise written.error(message, *STOW.keys, hint="Add a table [web]")
-    names = [route.destination for route in settings.routes]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise written.error(f"two destinations are called {name}", hint="Give each a name of its own")
+    archives = [each.values.name for each in settings.parts if each.kind.keys == (INTAKE, "archive")]
+    for what, names in (
+        ("destinations", [route.destination for route in settings.routes]),
+        ("archives", archives),  # what was read of each is kept under its name
+    ):
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise written.error(f"two {what} are called {name}", hint="Give each a name of its own")
     for route in settings.routes:
         if route.kind == BUNDLE and route.fhir not in TARGETS:
             message = f"destination {route.destination}: FHIR {route.fhir} is not made"

@@ -520,7 +520,7 @@ def test_a_handshake_that_does_not_come_keeps_nobody_waiting(store: Store, autho
         ({"ae_title": "A title that is too long"}, "intake.dimse.ae_title"),
         ({"ae_title": " "}, "intake.dimse.ae_title"),
         ({"address": "0.0.0.0"}, "intake.dimse.allow"),
-        ({"allow": (Peer(address="pacs.example"),)}, "intake.dimse.allow.address"),
+        ({"allow": (Peer(address="pacs.example"),)}, "intake.dimse.allow"),
         ({"sop_classes": (CT_IMAGE,)}, "intake.dimse.sop_classes"),
     ],
 )

@@ -159,7 +159,7 @@ class DimseSettings:
             except ValueError:
                 hint = 'Write an address such as "10.0.0.7", or a network such as "10.0.0.0/24"'
                 message = "this is no address of IP"
-                raise UsageError(message, where="intake.dimse.allow.address", hint=hint) from None
+                raise UsageError(message, where="intake.dimse.allow", hint=hint) from None
         if unknown := sorted(set(self.sop_classes) - set(SOP_CLASSES)):
             hint = "Only Structured Reports and Key Object Selections can be transformed"
             message = f"there are no documents of {printable(unknown[0])}"
