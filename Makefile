@@ -14,7 +14,7 @@ export PIP_CACHE_DIR := $(CURDIR)/build/cache/pip
 
 .DEFAULT_GOAL := help
 .PHONY: help setup transform test check lint typecheck pytest coverage bench ig wheel terminology docs lock clean distclean
-.PHONY: runtime dev fml-engine
+.PHONY: runtime dev fml-engine demo
 
 help: ## list what can be made
 	@echo "make setup       fetch and build what is needed (done by all others too)"
@@ -23,6 +23,7 @@ help: ## list what can be made
 	@echo "make lint        ruff: rules and format; import-linter: which part may import which"
 	@echo "make coverage    all tests, and how much of the package they run"
 	@echo "make typecheck   mypy --strict"
+	@echo "make demo        an SR goes through Orthanc and the gateway to a FHIR server, on this machine"
 	@echo "make bench       measure start, warm transforms and growth with size"
 	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher;"
 	@echo "                 under HL7's name: IDENTITY=fsh/guide/hl7.toml"
@@ -69,6 +70,10 @@ bench: dev
 	@$(BIN)/sr2fhir setup --quiet
 	@PYTHONPATH=harness $(BIN)/python -m tools.bench $(BENCH)
 
+demo: dev
+	@$(BIN)/sr2fhir setup --quiet
+	@PYTHONPATH=harness:. $(BIN)/python -m tools.demo
+
 ig: runtime
 	@$(BIN)/sr2fhir setup --quiet
 	@$(BIN)/python -m tools.guide $(if $(IDENTITY),--identity "$(IDENTITY)")
@@ -99,7 +104,7 @@ lock:
 	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
 
 clean:
-	rm -rf out build/docs build/ig build/package.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
+	rm -rf out build/demo build/docs build/ig build/package.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean

@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
@@ -67,15 +68,31 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput.update({name: _run[name] for name in (_FOLDER, _OWNER)})
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Have servers outside of a run of the tests; they end with the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _run.update({_FOLDER: str(folder), _OWNER: os.getpid()})
+    try:
+        yield
+    finally:
+        _end_java(folder)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End Java with the run."""
     if not hasattr(config, "workerinput"):
         folder = Path(_run[_FOLDER])
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            _end(json.loads((folder / "java.json").read_bytes()).get("pid"))
+        _end_java(folder)
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()
+
+
+def _end_java(folder: Path) -> None:
+    """End the Java process of a run, if there is one."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        _end(json.loads((folder / "java.json").read_bytes()).get("pid"))
 
 
 def _end(process: int | None) -> None:
