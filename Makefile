@@ -104,7 +104,7 @@ lock:
 	$(UV_COMPILE) $(UPGRADE) locks/node.in --output-file locks/node.txt
 
 clean:
-	rm -rf out build/demo build/docs build/ig build/package.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
+	rm -rf out build/demo build/docs build/ig build/package.tgz build/package-maps-r4.tgz build/dist build/fsh build/definitions build/examples build/maps build/engine build/tmp build/setup.json
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean

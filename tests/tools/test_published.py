@@ -14,7 +14,7 @@ import pytest
 from sr2fhir.engines import ValidationMessage
 from sr2fhir.jsontext import dumps, loads_strict
 from sr2fhir.paths import layout
-from sr2fhir.settings import CANONICAL
+from sr2fhir.settings import CANONICAL, R4
 from sr2fhir.validation import excuses
 from tools.guide import identity
 from tools.guide.ig import Published, publish
@@ -73,7 +73,7 @@ def test_it_holds_all_definitions_maps_and_the_guide(resources: list[dict[str, A
     compiled = {path.stem for path in layout().definitions.glob("*.json")}
     packed = {f"{one['resourceType']}-{one['id']}" for one in resources}
     assert compiled <= packed
-    # the package is one of R5: the maps to other versions make what it has no definitions for
+    # maps to other versions make what it has no definitions for: they are a package of their own
     steps = {path.stem for path in (layout().maps / "r4").rglob("*.map")}
     assert steps
     assert set(of_type(resources, "StructureMap")) == map_sources(layout()).keys() - steps
@@ -281,6 +281,108 @@ def test_the_validator_has_looked_at_them(messages: list[tuple[str, str, str]]) 
     assert {path.partition("/")[0] for path in unknown} == {"StructureDefinition", "ImagingSelection"}
     definitions = {path for path in unknown if path.startswith("StructureDefinition")}
     assert all(path.startswith("StructureDefinition/region-in-space.") for path in definitions)
+
+
+# ---- the package of maps to R4 ----------------------------------------------------------------------------------
+
+
+def beside_r4(published: Published, folder: Path) -> Any:
+    """Return an HL7 engine with both packages, and the definitions of R4 under URLs that name the version."""
+    (definitions,) = [layout().step_definitions(R4.folder or "")]
+    for entry in loads_strict(definitions.read_bytes())["entry"]:
+        resource = entry["resource"]
+        (folder / f"{resource['resourceType']}-r4-{resource['id']}.json").write_bytes(dumps(resource))
+    engine = hl7_engine(published.package)
+    for source in (folder, published.maps_r4):
+        engine.getIgLoader().loadIg(engine.getIgs(), engine.getBinaries(), str(source), True)
+    return engine
+
+
+@pytest.fixture(scope="module")
+def with_r4(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Make that engine once."""
+    return deep(lambda: beside_r4(published, tmp_path_factory.mktemp("r4")))
+
+
+@pytest.fixture(scope="module")
+def step_maps(published: Published) -> dict[str, Any]:
+    """Return the maps of the package by their ids."""
+    with tarfile.open(published.maps_r4) as tar:
+        read = {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+    maps = [loads_strict(content) for name, content in read.items() if "StructureMap" in name]
+    return {each["id"]: each for each in maps}
+
+
+def test_the_maps_to_r4_are_a_package_that_builds_on_the_guide(
+    published: Published, step_maps: dict[str, Any]
+) -> None:
+    stream = java("java.io.FileInputStream")(str(published.maps_r4))
+    package = java("org.hl7.fhir.utilities.npm.NpmPackage").fromPackage(stream)
+    version = str(package.version())
+    assert str(package.name()) == "hl7.fhir.uv.dicom-sr.maps-r4"
+    assert str(package.fhirVersion()) == FHIR_VERSION
+    assert {str(one) for one in package.dependencies()} == {
+        "hl7.fhir.r5.core#5.0.0",
+        "hl7.fhir.r4.core#4.0.1",
+        f"hl7.fhir.uv.dicom-sr#{version}",
+    }
+    assert step_maps.keys() == {path.stem for path in (layout().maps / "r4").rglob("*.map")}
+    for name, packed in step_maps.items():
+        pre = ElementTree.fromstring(packed["text"]["div"])[0]
+        assert (pre.text or "").removeprefix("\n") == map_sources(layout())[name].read_text(encoding="utf-8")
+
+
+def test_an_engine_with_both_packages_makes_the_same_bundles_of_r4(
+    with_r4: Any, engine: Any, samples: list[Path]
+) -> None:
+    from sr2fhir import render
+
+    form = json_format()
+    (step,) = R4.step_maps
+    for sample in samples:
+        r5 = engine.transform(render(sample).to_json(), ENTRY_MAP)
+        made = bytes(deep(lambda: with_r4.transform(r5, form, step, form)))  # noqa: B023
+        assert loads_strict(made) == loads_strict(engine.transform(r5, step)), sample.name
+
+
+# what the validator says of a map of two versions of FHIR, each of which has a type of the same name
+OF_TWO_VERSIONS = (
+    (
+        r"The parameter '\w+' refers to the variable '[^']+' but its type is 'Reference' which is not compatible"
+        r" with the type required for the group 'R4SelectionReference', which is 'Reference'"
+    ),
+    r"The type 'List' has mode 'target' which doesn't match the structure definition mode of 'source'",
+)
+# what it says where a parameter has no type, which it cannot have where several types share a group
+OF_NO_TYPE = (
+    r"The target parameter '\w+' was not found. Known variables:.* : null \(target\)",
+    r"The target context '\w+' is not known at this point",
+    r"The source path [\w.]+ refers to the path Bundle\.entry\.resource\.\w+ which is unknown",
+    r"The FHIRPath expression passed as the evaluate parameter is invalid: .*Invalid FHIRPath Constant %identifier",
+    r"The FHIRPath expression passed as the evaluate parameter is invalid: .*toString can only be used on primitives",
+)
+
+
+def test_the_validator_finds_nothing_wrong_in_the_maps_to_r4_but_what_it_cannot_follow(
+    with_r4: Any, step_maps: dict[str, Any]
+) -> None:
+    def errors() -> list[tuple[str, str]]:
+        with_r4.prepare()
+        found = []
+        for name, content in step_maps.items():
+            messages = java("java.util.ArrayList")()
+            with_r4.validate(dumps(content), json_format(), java("java.util.ArrayList")(), messages)
+            found += [
+                (f"{name} {each.getLocation()}", str(each.getMessage()))
+                for each in messages
+                if str(each.getLevel().toCode()) in ("error", "fatal")
+            ]
+        return found
+
+    said = deep(errors)
+    known = [re.compile(pattern) for pattern in (*OF_TWO_VERSIONS, *OF_NO_TYPE)]
+    assert [each for each in said if not any(pattern.match(each[1]) for pattern in known)] == []
+    assert [pattern.pattern for pattern in known if not any(pattern.match(text) for _, text in said)] == []
 
 
 # ---- examples ---------------------------------------------------------------------------------------------------

@@ -24,7 +24,6 @@ import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.r5.model.StructureMap;
 import org.hl7.fhir.r5.model.StructureMap.StructureMapModelMode;
 import org.hl7.fhir.r5.model.StructureMap.StructureMapStructureComponent;
-import org.hl7.fhir.r5.utils.structuremap.ITransformerServices;
 import org.hl7.fhir.r5.utils.structuremap.StructureMapUtilities;
 import org.hl7.fhir.utilities.ByteProvider;
 import org.hl7.fhir.validation.TransformSupportServices;
@@ -34,6 +33,7 @@ final class Engine {
   private static final VersionResolutionRules ANY_VERSION = VersionResolutionRules.defaultRule();
 
   private final SimpleWorkerContext context;
+  private final ThreadLocal<Tools> tools;
 
   /**
    * Reads the context.
@@ -56,6 +56,7 @@ final class Engine {
             new SimpleWorkerContext.SimpleWorkerContextBuilder()
                 .withAllowLoadingDuplicates(true)
                 .fromDefinitions(source, null, origin));
+    tools = ThreadLocal.withInitial(() -> new Tools(context));
   }
 
   /**
@@ -98,7 +99,7 @@ final class Engine {
   List<byte[]> transform(byte[] document, String map, Engine next, String step) throws Failure {
     Run run = new Run(document, map);
     try {
-      Element made = run.perform(services(), false);
+      Element made = run.perform(tools.get().maps);
       List<byte[]> results = new ArrayList<>(List.of(compose(made, FhirFormat.JSON)));
       if (step != null) {
         next.follow(made, step).ifPresent(results::add);
@@ -114,7 +115,7 @@ final class Engine {
   /** Transforms what another engine has made; empty if that fails. */
   private Optional<byte[]> follow(Element source, String map) {
     try {
-      return Optional.of(compose(execute(map(map), source, services(), false), FhirFormat.JSON));
+      return Optional.of(compose(execute(map(map), source, tools.get().maps), FhirFormat.JSON));
     } catch (OutOfMemoryError | Exchange.AbandonedError error) {
       throw error;
     } catch (Throwable error) {
@@ -144,16 +145,14 @@ final class Engine {
   /** Runs a transform that failed once more, now with the engine's log, to learn where it fails. */
   private Failure located(Run run, Failure failure) {
     Steps steps = new Steps();
+    StructureMapUtilities traced = new StructureMapUtilities(context, steps);
+    traced.setDebug(true);
     try {
-      run.perform(steps, true);
+      run.perform(traced);
     } catch (Throwable again) {
       return failure.at(steps.group, steps.rule);
     }
     return failure;
-  }
-
-  private ITransformerServices services() {
-    return new TransformSupportServices(new ArrayList<>(), null, context);
   }
 
   private byte[] compose(Element element, FhirFormat format) throws IOException {
@@ -186,18 +185,18 @@ final class Engine {
       this.url = url;
     }
 
-    Element perform(ITransformerServices services, boolean trace) throws IOException {
+    Element perform(StructureMapUtilities utilities) throws IOException {
       stage = "read";
       StructureMap map = map(url);
       Element source = read(structure(map, StructureMapModelMode.SOURCE));
       stage = "map";
-      Element made = execute(map, source, services, trace);
+      Element made = execute(map, source, utilities);
       stage = "write";
       return made;
     }
 
     private Element read(StructureDefinition model) throws IOException {
-      JsonParser parser = new JsonParser(context);
+      JsonParser parser = tools.get().parser;
       parser.setLogical(model);
       return parser.parse(new ArrayList<>(), Document.read(document));
     }
@@ -211,10 +210,8 @@ final class Engine {
     return map;
   }
 
-  private Element execute(StructureMap map, Element source, ITransformerServices services, boolean trace) {
-    Element target = Manager.build(context, structure(map, StructureMapModelMode.TARGET));
-    StructureMapUtilities utilities = new StructureMapUtilities(context, services);
-    utilities.setDebug(trace);
+  private Element execute(StructureMap map, Element source, StructureMapUtilities utilities) {
+    Element target = tools.get().make(structure(map, StructureMapModelMode.TARGET));
     utilities.transform(null, source, map, target);
     return target;
   }

@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"sr2fhir: {error}", file=sys.stderr)
         return 3
     print(f"{published.package}  {published.count} resources, {published.examples} of them examples")
+    print(f"{published.maps_r4}  the maps from R5 to R4")
     print(f"{published.folder}  for the IG Publisher: java -jar publisher.jar -ig {published.folder}")
     return 0
 

@@ -9,11 +9,19 @@ from pathlib import Path
 
 from sr2fhir.files import replace_file
 from sr2fhir.paths import Layout
+from sr2fhir.settings import R4
 
 from tools.guide import examples, ig_folder, package, resources, snapshots
 from tools.guide.identity import Identity
 from tools.guide.resources import Resource
 
+MAPS_R4 = package.Companion(
+    "maps-r4",
+    "DICOM SR to FHIR R4",
+    "Maps that lead Bundles of the guide from FHIR R5 to R4, and to the document of IHE RAD MADO. The "
+    "definitions of R4 are to stand beside those of R5, under URLs that name the version.",
+    {R4.core_package: R4.fhir_version},
+)
 _COMMON = ("version", "publisher", "contact", "jurisdiction")
 
 
@@ -25,6 +33,8 @@ class Published:
     ----------
     package
         The FHIR package.
+    maps_r4
+        The FHIR package of the maps that lead from R5 to R4, which builds on it.
     folder
         The folder for the IG Publisher.
     count
@@ -34,6 +44,7 @@ class Published:
     """
 
     package: Path
+    maps_r4: Path
     folder: Path
     count: int
     examples: int
@@ -58,10 +69,14 @@ def publish(places: Layout, out: Path | None = None, identity: Identity | None =
     Sr2FhirError
         A report of fsh/examples cannot be transformed.
     """
-    archive, folder = (out or places.home) / "package.tgz", (out or places.home) / "ig"
+    out = out or places.home
+    archive, maps_r4, folder = out / "package.tgz", out / "package-maps-r4.tgz", out / "ig"
     content = gather(places, folder, identity)
     replace_file(archive, package.pack(content))
-    return Published(archive, folder, len(content), sum(resource.example for resource in content))
+    guide = next(resource for resource in content if resource.type == "ImplementationGuide")
+    steps = completed_maps(places, resources.step_maps(places), guide)
+    replace_file(maps_r4, package.pack_companion(MAPS_R4, guide.content, steps))
+    return Published(archive, maps_r4, folder, len(content), sum(resource.example for resource in content))
 
 
 def gather(places: Layout, folder: Path, identity: Identity | None = None) -> list[Resource]:
@@ -69,12 +84,17 @@ def gather(places: Layout, folder: Path, identity: Identity | None = None) -> li
     made = examples.from_reports(places)
     listed = ig_folder.build(places, folder, resources.structure_maps(places), made, identity)
     definitions = snapshots.with_snapshots(places, ig_folder.definitions(folder))
-    sources = resources.map_sources(places)
-    maps = [
-        completed_map(entry, listed, sources[entry.content["id"]].read_text(encoding="utf-8"))
-        for entry in resources.structure_maps(places)
-    ]
+    maps = completed_maps(places, resources.structure_maps(places), listed)
     return [*definitions, *maps, completed_guide(listed, maps), *made]
+
+
+def completed_maps(places: Layout, maps: Iterable[Resource], guide: Resource) -> list[Resource]:
+    """Complete each map with its text."""
+    sources = resources.map_sources(places)
+    return [
+        completed_map(entry, guide, sources[entry.content["id"]].read_text(encoding="utf-8"))
+        for entry in maps
+    ]
 
 
 def completed_map(entry: Resource, guide: Resource, source: str) -> Resource:

@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sr2fhir.jsontext import JsonObject
 from sr2fhir.settings import R5
@@ -21,6 +22,42 @@ _INDEXED = ("id", "url", "version", "kind", "type", "derivation", "supplements",
 # The first moment that an archive can hold on every system.
 _EPOCH = 315532800
 _EXAMPLES = "example"
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A package that builds on that of the guide.
+
+    Parameters
+    ----------
+    suffix
+        What its id has after that of the guide. It is not `r4`, under which the IG Publisher writes a whole
+        guide in R4: the maps are resources of R5.
+    title, description
+        What it says of itself.
+    dependencies
+        Package and version of what it needs besides the guide and what the guide needs.
+    """
+
+    suffix: str
+    title: str
+    description: str
+    dependencies: Mapping[str, str]
+
+    def manifest(self, guide: JsonObject) -> JsonObject:
+        """Make package.json from the ImplementationGuide."""
+        of_guide = manifest(guide)
+        return {
+            **of_guide,
+            "name": f"{of_guide['name']}.{self.suffix}",
+            "title": self.title,
+            "description": self.description,
+            "dependencies": {
+                **of_guide["dependencies"],
+                of_guide["name"]: of_guide["version"],
+                **self.dependencies,
+            },
+        }
 
 
 def pack(resources: Sequence[Resource]) -> bytes:
@@ -36,8 +73,22 @@ def pack(resources: Sequence[Resource]) -> bytes:
     bytes
         A gzipped tar archive.
     """
-    guide = next(resource.content for resource in resources if resource.type == "ImplementationGuide")
-    members = {"package.json": _json(manifest(guide))}
+    return _packed(manifest(guide_of(resources)), resources)
+
+
+def pack_companion(companion: Companion, guide: JsonObject, resources: Sequence[Resource]) -> bytes:
+    """Make a package of some resources that builds on that of the guide."""
+    return _packed(companion.manifest(guide), resources)
+
+
+def guide_of(resources: Iterable[Resource]) -> JsonObject:
+    """Return the ImplementationGuide."""
+    return next(resource.content for resource in resources if resource.type == "ImplementationGuide")
+
+
+def _packed(about: JsonObject, resources: Iterable[Resource]) -> bytes:
+    """Make an archive of package.json and resources, with an index of each folder."""
+    members = {"package.json": _json(about)}
     for folder, some in _by_folder(resources):
         members |= {f"{folder}{resource.filename}": resource.to_json() for resource in some}
         members[f"{folder}.index.json"] = _json(index(some))
@@ -48,7 +99,8 @@ def _by_folder(resources: Iterable[Resource]) -> Iterator[tuple[str, list[Resour
     """Tell definitions and examples apart."""
     listed = sorted(resources, key=lambda resource: resource.filename)
     yield "", [resource for resource in listed if not resource.example]
-    yield f"{_EXAMPLES}/", [resource for resource in listed if resource.example]
+    if examples := [resource for resource in listed if resource.example]:
+        yield f"{_EXAMPLES}/", examples
 
 
 def manifest(guide: JsonObject) -> JsonObject:
