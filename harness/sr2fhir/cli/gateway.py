@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sr2fhir.cli.options import Subparsers, add_command
 from sr2fhir.cli.terminal import Terminal
-from sr2fhir.errors import Sr2FhirError, UsageError
+from sr2fhir.errors import SetupError, Sr2FhirError, UsageError
 from sr2fhir.outcome import plural
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     from sr2fhir.gateway.running import Gateway, stop_on_signals
 
     log_to_stderr(settings.gateway.log, arguments.log_level or settings.gateway.log_level)
+    if not is_set_up():
+        raise SetupError("the engine is not set up, so nothing can be transformed", hint="sr2fhir setup")
     gateway = Gateway(settings)
     stop_on_signals(gateway)
     gateway.run(partial(print, "the gateway serves; Ctrl-C ends it", flush=True))
@@ -233,12 +235,11 @@ def check(settings: Settings, _: argparse.Namespace) -> int:
 def _checks(settings: Settings) -> Iterator[Check]:
     from sr2fhir.gateway.parts import Check
     from sr2fhir.gateway.running import Gateway
-    from sr2fhir.toolchain import runner
 
     yield Check("settings", True, str(settings.file))
-    is_set_up = runner.is_current()
-    message = "everything is there" if is_set_up else "something is left to do"
-    yield Check("set-up of the engine", is_set_up, message, "sr2fhir setup")
+    is_ready = is_set_up()
+    message = "everything is there" if is_ready else "something is left to do"
+    yield Check("set-up of the engine", is_ready, message, "sr2fhir setup")
     try:
         with settings.store() as store:
             store.check()
@@ -246,6 +247,15 @@ def _checks(settings: Settings) -> Iterator[Check]:
             yield from Gateway(settings).checks(store)
     except Sr2FhirError as error:
         yield Check("store", False, error.message, error.hint)
+
+
+def is_set_up() -> bool:
+    """Tell whether the engine has what it needs; another one than our own sees to it by itself."""
+    from sr2fhir.engines import DEFAULT
+    from sr2fhir.settings import ENGINE_VARIABLE
+    from sr2fhir.toolchain import runner
+
+    return os.environ.get(ENGINE_VARIABLE, DEFAULT) != DEFAULT or runner.is_current()
 
 
 # ---- looking

@@ -279,10 +279,12 @@ class Gateway:
         return part
 
     def _purge(self, store: Store) -> None:
-        """Remove from time to time what is older than the settings want."""
+        """Remove from time to time what nobody needs, and what is older than the settings want."""
         if time.monotonic() - self._purged < PURGE_S:
             return
         self._purged = time.monotonic()
+        with suppress(Sr2FhirError):
+            store.sweep()
         kept = self.settings.retention
         for days, states in ((kept.delivered_days, (DELIVERED, SUPERSEDED)), (kept.dead_days, (DEAD,))):
             if not days:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from sr2fhir.gateway.store import BusyError, Failure, Store, database, leases
+from sr2fhir.gateway.store.files import Files
 
-from tests.gateway.objects import accept, new_store, report, transform_all
+from tests.gateway.objects import accept, new_store, report, results, transform_all
 
 ENDLESS = 1 << 60
 
@@ -175,6 +176,42 @@ def test_purging_forgets_all_but_what_was_sent(tmp_path: Path) -> None:
         assert store.views.object(2) is not None
         assert [(row.action, row.object_id) for row in store.views.audit_entries()] == [("purge", 1)]
         assert accept(store, report("1")).object_id == 3
+
+
+def test_an_object_whose_file_is_removed_before_its_row_is_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older file of the same bytes, without a row, may be swept away at that moment."""
+    with new_store(tmp_path) as store:
+        keep = Files.keep
+
+        def kept_and_swept(files: Files, file: Path, digest: str) -> None:
+            keep(files, file, digest)
+            files.object(digest).unlink()
+
+        monkeypatch.setattr(Files, "keep", kept_and_swept)
+        with pytest.raises(BusyError, match="Send it again"):
+            accept(store, report("1"))
+        monkeypatch.undo()
+        assert sum(store.views.counts().values()) == 0
+        assert accept(store, report("1")).is_new
+
+
+def test_what_cannot_be_recorded_is_given_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_store(tmp_path, lease_s=0.2) as store:
+        accept(store, report("1"))
+        job = store.claim_object()
+        assert job is not None
+
+        def gone(_: object) -> None:
+            raise BusyError("gone", cause="database")
+
+        monkeypatch.setattr(database.Database, "check_present", gone)
+        with pytest.raises(BusyError):
+            store.transformed(job, results())
+        monkeypatch.undo()
+        time.sleep(0.5)
+        assert store.claim_object() is not None
 
 
 def test_deliveries_to_a_destination_that_is_gone_are_given_up(tmp_path: Path) -> None:

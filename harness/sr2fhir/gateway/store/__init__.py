@@ -315,4 +315,8 @@ class Store:
         """
         if not self.is_shared:
             self._people.free_all()
-        self._people.sweep()
+        self.sweep()
+
+    def sweep(self) -> int:
+        """Remove files that were never acknowledged; return how many."""
+        return self._people.sweep()

@@ -111,7 +111,10 @@ class Accepting:
             "attempts": 0,
             "deaths": 0,
         }
-        with self._database.write() as connection:
+        with self._database.write("adding") as connection:
+            if not self._files.object(digest).is_file():  # removed just now, as the rest of an older one
+                message = "the file of the object is gone"
+                raise BusyError(message, cause="disk", where=str(self._files.folder), hint="Send it again")
             new = INSERT[self._database.dialect](objects).values(row).on_conflict_do_nothing()
             object_id = connection.execute(new.returning(objects.c.id)).scalar()
             if object_id is None:  # another association brought the same one at the same time

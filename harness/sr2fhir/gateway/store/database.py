@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sr2fhir.errors import UsageError
 from sr2fhir.gateway.store.records import BusyError
 from sr2fhir.gateway.store.tables import HEAD, own
-from sr2fhir.runs.jobs import lock, url_of
+from sr2fhir.runs.jobs import LOCK, lock, url_of
 
 FILE = "gateway.sqlite"
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -30,6 +31,8 @@ CLOCK = {
 }
 HINT = "See that the database is there, that its disk has room, and that you may write to it"
 READ_ONLY = "read_only"
+Guard = Literal["adding", "removing"]
+GUARDS = {"adding": sa.func.pg_advisory_xact_lock_shared, "removing": sa.func.pg_advisory_xact_lock}
 SALT = "salt"
 
 
@@ -127,8 +130,14 @@ class Database:
             return str(connection.execute(sa.select(own.c.value).where(own.c.name == SALT)).scalar_one())
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, guard: Guard | None = None) -> Iterator[sa.Connection]:
         """Do all that is done within, or nothing; it is on disk when this is left.
+
+        Parameters
+        ----------
+        guard
+            `removing` where files are removed that have no row, `adding` where a row is written for a file.
+            The one is never done while the other is. SQLite lets one write at a time anyway.
 
         Raises
         ------
@@ -138,6 +147,8 @@ class Database:
         try:
             self.check_present()
             with self._engine.begin() as connection:
+                if guard and self.dialect == POSTGRESQL:
+                    connection.execute(sa.select(GUARDS[guard](LOCK)))
                 yield connection
         except SQLAlchemyError as error:
             raise self._refusal(error) from None

@@ -119,12 +119,10 @@ class Files:
         except OSError as error:
             raise refusal(error, self.folder) from None
 
-    def remove(self, object_ids: Iterable[int], digests: Iterable[str]) -> None:
-        """Remove results, and objects that no row names any more."""
+    def remove_results(self, object_ids: Iterable[int]) -> None:
+        """Remove the results of objects."""
         for object_id in object_ids:
             shutil.rmtree(self._results(object_id), ignore_errors=True)
-        for digest in digests:
-            self.object(digest).unlink(missing_ok=True)
 
     def leftovers(self) -> Iterator[Path]:
         """Yield what was being received longer ago than any association lasts."""
@@ -132,11 +130,11 @@ class Files:
             if is_old(file):
                 yield file
 
-    def old_objects(self) -> Iterator[tuple[Path, str]]:
-        """Yield the objects that are there for longer than an acceptance takes, with their digests."""
+    def old_objects(self) -> Iterator[Path]:
+        """Yield the objects that are there for longer than an acceptance takes."""
         for file in (self.folder / OBJECTS).glob("*/*.dcm"):
             if is_old(file):
-                yield file, file.stem
+                yield file
 
 
 def digest_of(file: Path) -> str:

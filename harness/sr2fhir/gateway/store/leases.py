@@ -8,7 +8,9 @@ its lease is not the one of the row any more, and what it says is not heard.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
@@ -70,6 +72,14 @@ class Leases:
         """Renew a lease no more."""
         with self._lock:
             self._held.discard(lease)
+
+    @contextmanager
+    def ending(self, lease: str) -> Iterator[None]:
+        """Renew a lease no more when this is left; what could not be recorded is done again."""
+        try:
+            yield
+        finally:
+            self.forget(lease)
 
     def close(self) -> None:
         """Renew nothing more, and give back what is held."""

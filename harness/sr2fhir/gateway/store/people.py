@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
 from typing import cast
 
 import sqlalchemy as sa
@@ -84,15 +86,20 @@ class People:
                         self._note(connection, who, "purge", object_id)
             if not rows:
                 return removed
-            self._files.remove([row.id for row in rows], self._unused([row.digest for row in rows]))
+            self._files.remove_results(row.id for row in rows)
+            self._remove_unused([self._files.object(row.digest) for row in rows])
             removed += len(rows)
 
-    def _unused(self, digests: Sequence[str]) -> list[str]:
-        """Return the digests that no row has."""
-        found = sa.select(objects.c.digest).where(objects.c.digest.in_(digests))
-        with self._database.read() as connection:
+    def _remove_unused(self, files: Sequence[Path]) -> int:
+        """Remove objects that have no row; while that is found out, no row is added."""
+        with self._database.write("removing") as connection:
+            digests = [file.stem for file in files]
+            found = sa.select(objects.c.digest).where(objects.c.digest.in_(digests))
             used = set(connection.execute(found).scalars())
-        return [digest for digest in digests if digest not in used]
+            unused = [file for file in files if file.stem not in used]
+            for file in unused:
+                file.unlink(missing_ok=True)
+        return len(unused)
 
     def retire(self, known: Sequence[str], who: str) -> int:
         """Give up what is to go to destinations that are not known any more."""
@@ -125,10 +132,9 @@ class People:
         for file in self._files.leftovers():
             file.unlink(missing_ok=True)
             removed += 1
-        for file, digest in self._files.old_objects():
-            if self._unused([digest]):
-                file.unlink(missing_ok=True)
-                removed += 1
+        old = self._files.old_objects()
+        while page := list(islice(old, PAGE)):
+            removed += self._remove_unused(page)
         return removed
 
     def free_all(self) -> None:

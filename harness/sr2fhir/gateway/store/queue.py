@@ -91,7 +91,7 @@ class Queue:
             "counts": dict(made.counts),
             "results": sorted(contents),
         }
-        with self._database.write() as connection:
+        with self._leases.ending(job.lease), self._database.write() as connection:
             if not self._is_ours(connection, job, values):
                 return
             self._history.add(connection, job.object_id, records.TRANSFORMED)
@@ -99,7 +99,6 @@ class Queue:
             for route in self._routes:
                 self._send(connection, job.object_id, route, made)
             self._history.restate(connection, job.object_id)
-        self._leases.forget(job.lease)
 
     def failed(self, job: Job, error: Sr2FhirError) -> None:
         """Record that an object was not transformed: dead, or to be tried again."""
@@ -110,17 +109,15 @@ class Queue:
             values["due"] = self._database.now + back_off(job.attempts)
         else:
             values["state"] = records.DEAD
-        with self._database.write() as connection:
+        with self._leases.ending(job.lease), self._database.write() as connection:
             if self._is_ours(connection, job, values):
                 what = "failed" if again else records.DEAD
                 self._history.add(connection, job.object_id, what, reason=reason)
-        self._leases.forget(job.lease)
 
     def give_back(self, job: Job) -> None:
         """Leave an object to others, as if it had not been claimed."""
-        with self._database.write() as connection:
+        with self._leases.ending(job.lease), self._database.write() as connection:
             self._is_ours(connection, job, {**FREE, "attempts": objects.c.attempts - 1})
-        self._leases.forget(job.lease)
 
     def ended(self, owner: str) -> None:
         """Record that a worker ended: what it was at is tried again, later than what did not have a turn."""

@@ -123,33 +123,29 @@ class Sending:
     ) -> None:
         """Record that a delivery arrived, and all that the destination has of it now."""
         values = {"state": records.DELIVERED, "status": status, "reason": note, "hint": None}
-        with self._database.write() as connection:
+        with self._leases.ending(delivery.lease), self._database.write() as connection:
             if self._end(connection, delivery, values, status, note) and delivery.kind == records.BUNDLE:
                 self._replace(connection, delivery.destination, delivery.sop_instance_uid, state)
-        self._leases.forget(delivery.lease)
 
     def postpone(self, delivery: Delivery, after_s: float, error: Failure) -> None:
         """Record that a delivery is to be tried again."""
         delay = min(max(after_s, 0.0), LONGEST_DELAY_S)
         values = {**error._asdict(), "state": records.WAITING, "due": self._database.now + delay}
-        with self._database.write() as connection:
+        with self._leases.ending(delivery.lease), self._database.write() as connection:
             self._end(connection, delivery, values, error.status, error.reason)
-        self._leases.forget(delivery.lease)
 
     def dead(self, delivery: Delivery, error: Failure) -> None:
         """Record that a delivery is not tried again by itself."""
         values = {**error._asdict(), "state": records.DEAD}
-        with self._database.write() as connection:
+        with self._leases.ending(delivery.lease), self._database.write() as connection:
             self._end(connection, delivery, values, error.status, error.reason)
-        self._leases.forget(delivery.lease)
 
     def give_back(self, delivery: Delivery) -> None:
         """Leave a delivery to others, as if it had not been claimed."""
         ours = sa.and_(deliveries.c.id == delivery.id, deliveries.c.lease == delivery.lease)
         values = {**FREE, "attempts": deliveries.c.attempts - 1}
-        with self._database.write() as connection:
+        with self._leases.ending(delivery.lease), self._database.write() as connection:
             connection.execute(sa.update(deliveries).where(ours).values(values))
-        self._leases.forget(delivery.lease)
 
     def _end(
         self,
