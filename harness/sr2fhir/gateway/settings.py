@@ -138,7 +138,9 @@ PARTS = (
         f"{_OWN}.delivery:DestinationPart",
         BUNDLE,
     ),
-    PartKind(("webhook",), True, f"{_OWN}.notices:Webhook", f"{_OWN}.notices:WebhookPart", NOTICE),
+    PartKind(
+        ("webhook",), True, f"{_OWN}.delivery.webhook:Webhook", f"{_OWN}.delivery.webhook:WebhookPart", NOTICE
+    ),
     PartKind(("web",), False, f"{_OWN}.web.settings:WebSettings", f"{_OWN}.web:Web"),
     PartKind(("intake", "dimse"), False, f"{_OWN}.intake.dimse:DimseSettings", f"{_OWN}.intake.dimse:Dimse"),
     PartKind(
