@@ -45,8 +45,7 @@ from sr2fhir.errors import InputError, Sr2FhirError, UsageError
 from sr2fhir.gateway.intake.association import MAX_PDU, Incoming, RefusedError, Server
 from sr2fhir.gateway.intake.tls import TlsSettings, checks_of, context_of
 from sr2fhir.gateway.parts import Alarm, Check
-from sr2fhir.gateway.store import BusyError, Origin, Receipt, Store
-from sr2fhir.gateway.store.header import read_header
+from sr2fhir.gateway.store import BusyError, Origin, Receipt, Store, read_header
 
 NAME = "dimse"
 MEGABYTE = 1 << 20
