@@ -395,6 +395,18 @@ def test_a_malformed_message_aborts_its_association_alone(dimse: Dimse, folder: 
     assert kept.incoming(folder) == []
 
 
+def test_one_request_more_than_was_answered_is_borne(dimse: Dimse, folder: Path) -> None:
+    connection = half_sent(dimse.port)
+    whole = pdata(1, 0x03, command()) + pdata(1, 0x02, data_set(REPORT))
+    connection.sendall(pdata(1, 0x02, data_set(REPORT)[300:]) + whole)
+    received = b""
+    while received.count(struct.pack("<HHIH", 0, 0x0900, 2, 0)) < 2:  # Status (0000,0900): success
+        piece = connection.recv(1000)
+        assert piece, "the connection was closed"
+        received += piece
+    assert len(kept.objects(folder)) == 1
+
+
 def test_who_does_not_wait_for_responses_is_aborted(dimse: Dimse, folder: Path) -> None:
     """Without an asynchronous operations window there is one request at a time (PS3.7 D.3.3.3)."""
     connection = half_sent(dimse.port)

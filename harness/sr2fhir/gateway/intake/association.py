@@ -95,6 +95,11 @@ class Incoming:
         """What pynetdicom flushes after each fragment: there is no need."""
         return self
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was taken, or refused and removed."""
+        return self._refusal is not None
+
     def flush(self) -> None:
         """Do nothing."""
 
@@ -211,9 +216,8 @@ class Receiver(DIMSEServiceProvider):
     def _open_file(self, message: C_STORE_RQ) -> None:
         if self.msg_queue.qsize() > _MAX_WAITING:
             raise ValueError("the peer does not wait for responses")
-        self.discard()  # those of before have long been taken
         file = self._begin(self.assoc, message.command_set, cast(int, message.context_id))
-        self._files = [file]
+        self._files = [*(each for each in self._files if not each.is_over), file]
         message._data_set_file = cast(Any, file)
         message._data_set_path = Path(file.name)
 
