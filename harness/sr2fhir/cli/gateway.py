@@ -48,6 +48,7 @@ MEANINGS = {
     "delivered": "",
     "dead": "look: sr2fhir gateway list --state dead",
     "superseded": "another instance of the same UID counts",
+    "skipped": "of another template, or no report: nothing is made of it",
 }
 
 
@@ -426,8 +427,10 @@ def purge(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove objects."""
     if arguments.days < 0:
         raise UsageError("--days is below zero", hint="Give 0 to remove all that is over")
+    from sr2fhir.gateway.store.records import DEAD, SETTLED
+
     with settings.store() as store:
-        states = ("dead",) if arguments.dead else ("delivered", "superseded")
+        states = (DEAD,) if arguments.dead else SETTLED
         before = store.views.now() - arguments.days * DAY_S
         number = store.purge(before=before, who=user(), states=states)
     print(f"{plural(number, 'object')} removed")

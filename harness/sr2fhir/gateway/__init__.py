@@ -16,5 +16,6 @@ States of an object, as people see them::
     received ──▶ transformed ──▶ delivered
         │             ├────────▶ waiting      a destination failed, and is tried again
         ├─────────────┴────────▶ dead         somebody has to look; `sr2fhir gateway replay`
-        └──────────────────────▶ superseded   another instance of the same UID says that it is newer
+        ├──────────────────────▶ superseded   another instance of the same UID says that it is newer
+        └──────────────────────▶ skipped      a report of another template, or none: nothing is made of it
 """

@@ -26,7 +26,7 @@ from sr2fhir.files import FileLock
 from sr2fhir.gateway.parts import Alarm, Check, Part
 from sr2fhir.gateway.settings import PartSettings, Settings, load
 from sr2fhir.gateway.store import Store
-from sr2fhir.gateway.store.records import DEAD, DELIVERED, SUPERSEDED
+from sr2fhir.gateway.store.records import DEAD, SETTLED
 from sr2fhir.gateway.worker import STOP, WAKE
 from sr2fhir.threads import in_background
 
@@ -286,7 +286,7 @@ class Gateway:
         with suppress(Sr2FhirError):
             store.sweep()
         kept = self.settings.retention
-        for days, states in ((kept.delivered_days, (DELIVERED, SUPERSEDED)), (kept.dead_days, (DEAD,))):
+        for days, states in ((kept.delivered_days, SETTLED), (kept.dead_days, (DEAD,))):
             if not days:
                 continue
             try:

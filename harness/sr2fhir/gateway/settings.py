@@ -93,7 +93,7 @@ class Retention:
     Parameters
     ----------
     delivered_days
-        Of what was delivered or superseded.
+        Of what was delivered, superseded or skipped.
     dead_days
         Of what is dead.
     """

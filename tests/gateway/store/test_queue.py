@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
-from sr2fhir.errors import InputError, NotDicomError, TransformError
+from sr2fhir.errors import (
+    InputError,
+    NotDicomError,
+    NotStructuredReportError,
+    Sr2FhirError,
+    TemplateError,
+    TransformError,
+)
 from sr2fhir.gateway.store import AlertMade, Route, Store
 from sr2fhir.gateway.store.tables import metadata
 
@@ -107,6 +115,30 @@ def test_an_input_that_cannot_be_transformed_is_dead(store: Store) -> None:
     assert detail is not None
     assert (detail.row.state, detail.row.reason, detail.row.hint) == ("dead", "no report [1]", "Send reports")
     assert store.claim_object() is None
+
+
+@pytest.mark.parametrize("error", [TemplateError("another template"), NotStructuredReportError("an image")])
+def test_what_is_not_meant_for_us_is_skipped_and_not_dead(store: Store, error: Sr2FhirError) -> None:
+    """An archive sends all its reports; nobody has to look at those of other templates."""
+    receipt = accept(store, report("1"))
+    job = store.claim_object()
+    assert job is not None
+    store.failed(job, error)
+    assert states(store) == {"skipped": 1}
+    assert events(store, receipt.object_id) == ["received", "skipped"]
+    assert store.purge(before=store.views.now() + 1, who="test") == 1
+
+
+def test_an_object_that_comes_with_another_file_meta_is_the_same(store: Store) -> None:
+    """Each node that stores an object writes File Meta Information of its own (PS3.10 section 7.1)."""
+    first = b.encoded(report("1"))
+    read = b.reread(first)
+    read.file_meta.SourceApplicationEntityTitle = "AN_ARCHIVE"
+    buffer = BytesIO()
+    read.save_as(buffer, enforce_file_format=True)
+    assert first != buffer.getvalue()
+    one, other = accept(store, first), accept(store, buffer.getvalue())
+    assert (one.object_id, one.is_new, other.is_new) == (other.object_id, True, False)
 
 
 def test_an_engine_that_fails_is_asked_again_so_often(

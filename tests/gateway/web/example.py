@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pydicom
-from sr2fhir.errors import TemplateError
+from sr2fhir.errors import DamagedError
 from sr2fhir.gateway.parts import Alarm
 from sr2fhir.gateway.store import AlertMade, Failure, Made, Sent
 from sr2fhir.transformer import Transformer
@@ -46,10 +46,8 @@ def fill(site: Site, transformer: Transformer) -> None:
         job = site.store.claim_object()
         assert job is not None
         if number == DEAD_INPUT:
-            hint = "Only Measurement Reports (TID 1500) and Key Object Selections (TID 2010) are mapped"
-            site.store.failed(
-                job, TemplateError("the template is another one", where="ContentTemplateSequence", hint=hint)
-            )
+            error = DamagedError("the data ends within an item", where="1.2.4", hint="Export it again")
+            site.store.failed(job, error)
             continue
         result = transformer.transform(SAMPLES / name)
         alerts = (

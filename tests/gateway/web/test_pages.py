@@ -68,7 +68,7 @@ def test_dead_letters_tell_their_reason_and_how_to_mend_it(busy: Site) -> None:
     text = text_of(busy.get("/reports?state=dead"))
     assert example.REFUSED.reason in text
     assert example.REFUSED.hint in text
-    assert "the template is another one" in text
+    assert "the data ends within an item" in text
     assert "/reports/1" not in busy.get("/reports?state=dead").text.replace("/reports/1?", "")
 
 
@@ -119,7 +119,7 @@ def test_the_report_itself_can_be_fetched(busy: Site) -> None:
 
 def test_a_report_that_died_of_its_input_has_no_account(busy: Site) -> None:
     text = text_of(busy.get("/reports/6"))
-    assert "the template is another one" in text
+    assert "the data ends within an item" in text
     assert "What became of its content" not in text
     assert busy.get("/reports/6/report.json").status_code == 404
 

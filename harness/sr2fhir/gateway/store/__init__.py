@@ -287,9 +287,7 @@ class Store:
         """
         return self._people.replay(objects, state, destination, who)
 
-    def purge(
-        self, *, before: float, who: str, states: Sequence[str] = (records.DELIVERED, records.SUPERSEDED)
-    ) -> int:
+    def purge(self, *, before: float, who: str, states: Sequence[str] = records.SETTLED) -> int:
         """Remove objects in some states that have not changed since a time; return how many."""
         return self._people.purge(before, states, who)
 

@@ -3,12 +3,13 @@
 ::
 
     incoming/   being received; whatever is left there after a crash was never acknowledged
-    objects/    <aa>/<sha256>.dcm
+    objects/    <aa>/<sha256 of the data set>.dcm
     results/    <aa>/<number of the object>/R5.json, R4.json, report.json, outcome.json
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -16,11 +17,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from sr2fhir.files import replacing, sha256
+from sr2fhir.files import replacing
 from sr2fhir.gateway.store.records import BusyError
 
 INCOMING, OBJECTS, RESULTS = "incoming", "objects", "results"
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+# PS3.10 table 7.1-1: the preamble and its prefix, then File Meta Information Group Length in explicit VR
+_PREAMBLE, _META_START = 128, 132
+_META_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
+_BLOCK = 1 << 20
 # No association lasts longer; what lies in incoming/ or without a row for longer belongs to nobody.
 LONGEST_S = 3600.0
 
@@ -138,8 +143,21 @@ class Files:
 
 
 def digest_of(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return sha256(file)
+    """Return the SHA-256 of the data set of a file.
+
+    Its File Meta Information is passed over where its length is stated (PS3.10 section 7.1): whoever stores
+    an object writes another one, and an object that comes in two ways is still one.
+    """
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        head = stream.read(_META_START + len(_META_LENGTH) + 4)
+        if head[_META_START:-4] == _META_LENGTH and head[_PREAMBLE:_META_START] == b"DICM":
+            stream.seek(len(head) + int.from_bytes(head[-4:], "little"))
+        else:
+            stream.seek(0)
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def is_old(file: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sr2fhir.errors import EngineError, Sr2FhirError
+from sr2fhir.errors import EngineError, NotStructuredReportError, Sr2FhirError, TemplateError
 from sr2fhir.gateway.store import records
 from sr2fhir.gateway.store.database import Database
 from sr2fhir.gateway.store.events import History
@@ -18,6 +18,9 @@ from sr2fhir.gateway.store.records import AlertMade, Job, Made, Origin, Route
 from sr2fhir.gateway.store.tables import alerts, deliveries, objects
 
 logger = logging.getLogger(__name__)
+
+# An archive sends all its reports: those of other templates are no fault, and are counted apart.
+_NOT_MEANT = (NotStructuredReportError, TemplateError)
 
 # How often the process may end that works on an object, and how often one is claimed at all.
 DEATHS, CLAIMS = 3, 12
@@ -101,17 +104,17 @@ class Queue:
             self._history.restate(connection, job.object_id)
 
     def failed(self, job: Job, error: Sr2FhirError) -> None:
-        """Record that an object was not transformed: dead, or to be tried again."""
+        """Record that an object was not transformed: dead, to be tried again, or not meant for us."""
         reason = f"{error.message} [{error.where}]" if error.where else error.message
         again = isinstance(error, EngineError | records.BusyError) and job.attempts < self._tries
         values: dict[str, Any] = {**FREE, "reason": reason, "hint": error.hint, "changed": self._database.now}
         if again:
             values["due"] = self._database.now + back_off(job.attempts)
         else:
-            values["state"] = records.DEAD
+            values["state"] = records.SKIPPED if isinstance(error, _NOT_MEANT) else records.DEAD
         with self._leases.ending(job.lease), self._database.write() as connection:
             if self._is_ours(connection, job, values):
-                what = "failed" if again else records.DEAD
+                what = "failed" if again else values["state"]
                 self._history.add(connection, job.object_id, what, reason=reason)
 
     def give_back(self, job: Job) -> None:

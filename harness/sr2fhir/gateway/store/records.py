@@ -11,10 +11,12 @@ from sr2fhir.jsontext import JsonObject
 
 # ---- states
 
-State = Literal["received", "transformed", "waiting", "delivered", "dead", "superseded"]
+State = Literal["received", "transformed", "waiting", "delivered", "dead", "superseded", "skipped"]
 RECEIVED, TRANSFORMED, WAITING = "received", "transformed", "waiting"
-DELIVERED, DEAD, SUPERSEDED = "delivered", "dead", "superseded"
-STATES = (RECEIVED, TRANSFORMED, WAITING, DELIVERED, DEAD, SUPERSEDED)
+DELIVERED, DEAD, SUPERSEDED, SKIPPED = "delivered", "dead", "superseded", "skipped"
+STATES = (RECEIVED, TRANSFORMED, WAITING, DELIVERED, DEAD, SUPERSEDED, SKIPPED)
+# nothing is left to do, and nobody has to look
+SETTLED = (DELIVERED, SUPERSEDED, SKIPPED)
 UNDER_WAY = (RECEIVED, TRANSFORMED, WAITING)
 # of a delivery: not tried yet; tried and to be tried again (WAITING); DELIVERED, DEAD, SUPERSEDED
 PENDING = "pending"

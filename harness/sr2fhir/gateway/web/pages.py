@@ -48,6 +48,7 @@ STATES = {
     "delivered": ("good", "at every destination"),
     "dead": ("bad", "given up: needs somebody"),
     "superseded": ("", "a newer state is there"),
+    "skipped": ("", "of another template"),
 }
 #: state of the circuit breaker of a destination in words, with their colour
 BREAKERS = {
