@@ -144,6 +144,30 @@ def test_orders_that_share_an_accession_number_are_created_by_numbers_of_their_o
     assert [each["reference"] for each in entries["o"]["resource"]["basedOn"]] == expected
 
 
+def test_an_order_whose_numbers_all_lead_to_another_is_not_created() -> None:
+    """Created by the shared number, a second sending would find both, and the server refuse the transaction."""
+    placer = {"system": "http://ris.org", "value": "P2"}
+    bundle = collection(
+        resource("ServiceRequest", "r", ACCESSION),
+        resource("ServiceRequest", "t", ACCESSION, placer),
+        resource("Observation", "o", basedOn=[reference("ServiceRequest", name) for name in ("r", "t")]),
+    )
+    entries, found = packed(bundle, orders="create")
+    assert list(entries) == ["t", "o"]
+    assert entries["t"]["request"] == post("ServiceRequest", "identifier=http%3A%2F%2Fris.org%7CP2")
+    first, second = entries["o"]["resource"]["basedOn"]
+    assert (first.get("reference"), first["identifier"]) == (None, ACCESSION)
+    assert second["reference"] == "urn:uuid:t"
+    (finding,) = found
+    assert (finding.severity, finding.code, finding.where) == (
+        "warning",
+        "unmatched-order",
+        "AccessionNumber",
+    )
+    assert "none finds it alone" in finding.message
+    assert "Placer Order Number" in (finding.hint or "")
+
+
 def test_a_patient_whose_identifier_has_no_system_is_referred_to_with_a_warning() -> None:
     entries, found = packed(study_and_result(LOCAL_PATIENT_ID))
     assert list(entries) == ["s", "o"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydicom.dataelem import DataElement
 from sr2fhir import Result
 
 from samples.key_objects import manifest as m
@@ -110,6 +111,26 @@ def test_an_instance_that_is_listed_twice_is_one(transform: Transform) -> None:
     assert found["numberOfInstances"] == len(LISTED)
     assert [each["uid"] for each in found["series"][0]["instance"]] == [FIRST, SECOND]
     assert found["series"][0]["numberOfInstances"] == 2
+
+
+@pytest.mark.row("3.2.21")
+def test_what_else_stands_in_the_evidence_is_reported(transform: Transform) -> None:
+    """At each of its levels: no element of a study, series or instance is for it."""
+    made = b.key_objects(b.image(FIRST), title=MANIFEST, listed=LISTED)
+    (study,) = made.CurrentRequestedProcedureEvidenceSequence
+    study.add(DataElement(0x0040E012, "UR", "https://view.hospital.test/?study=1"))  # Display URI
+    series = study.ReferencedSeriesSequence[0]
+    series.SeriesDescription = "Thorax"
+    series.ReferencedSOPSequence[1].PurposeOfReferenceCodeSequence = [sequence_item(CodeValue="121311")]
+    series.ReferencedSOPSequence[1].InstanceNumber = ""
+    around = "CurrentRequestedProcedureEvidenceSequence.1"
+    expected = [
+        f"{around}.(0040,E012)",
+        f"{around}.ReferencedSeriesSequence.1.SeriesDescription",
+        f"{around}.ReferencedSeriesSequence.1.ReferencedSOPSequence.2.PurposeOfReferenceCodeSequence",
+    ]
+    inside = [line for line in transform(made).report.unmapped if line.source.startswith(around)]
+    assert [(line.source, line.reason) for line in inside] == [(path, "no-target") for path in expected]
 
 
 @pytest.mark.row("manifest.02")

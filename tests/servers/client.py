@@ -19,8 +19,8 @@ Resource = dict[str, Any]
 JSON = "application/fhir+json"
 # what a transaction of ours may make
 TYPES = (
-    "Patient ServiceRequest ImagingStudy Practitioner Device Specimen BodyStructure ImagingSelection Basic "
-    "Observation DiagnosticReport Provenance Flag CommunicationRequest"
+    "Patient ServiceRequest ImagingStudy Endpoint Organization Practitioner Device Specimen BodyStructure "
+    "ImagingSelection Basic Observation DiagnosticReport Provenance Flag CommunicationRequest"
 ).split()
 # a race between senders, by status (docs/sending.md): conflict, several or none match, and what H2 makes of it
 TRANSIENT = frozenset({409, 412, 500})

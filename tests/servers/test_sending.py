@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sr2fhir
 from sr2fhir.engines import Engine
+from sr2fhir.paths import layout
 
 from .client import Client, Resource, counts, is_known, promised, references, transactions
 from .conftest import PATIENTS
@@ -61,6 +62,34 @@ def test_every_sample_is_stored_and_sent_twice_changes_nothing(
     assert server.versions() == first
     row = "".join(f" {counts(first)[kind]} |" for kind in COLUMNS.split())
     assert f"| {way} |{row}" in PAGE.read_text("utf-8"), f"{way}: {row}"
+
+
+def test_the_services_of_manifests_are_stored_once(empty_server: Make, tmp_path: Path) -> None:
+    """The manifests of two studies name one service, one of two series names a second, and each is sent twice."""
+    folder = layout().sources / "samples" / "key_objects"
+    options = ("--orders", "create", *WITH_SYSTEM)
+    bundles = transactions(tmp_path, sorted(folder.glob("*mado*.dcm")), *options)
+    assert len(bundles) == 3
+    server = empty_server()
+    assert [server.send(bundle).status_code for bundle in bundles] == [200] * 3
+    first = server.versions()
+    services = [each["address"] for each in server.find("Endpoint")]
+    assert sorted(services) == [
+        "https://dicomserver.com/AET/rs",
+        "https://east.hospital.test/dicom-web",
+        "https://west.hospital.test/wado/rs",
+    ]
+    assert [server.send(bundle).status_code for bundle in bundles] == [200] * 3
+    assert server.versions() == first
+    assert set(first.values()) == {"1"}
+    places = {
+        reference["reference"]
+        for study in server.find("ImagingStudy")
+        for series in study["series"]
+        for reference in series["endpoint"]
+        if "reference" in reference
+    }
+    assert places == {name for name in first if name.startswith("Endpoint/")}
 
 
 def test_what_is_stored_is_what_was_sent(filled: Filled) -> None:

@@ -101,7 +101,14 @@ class Renderer:
             filled({"resourceType": _RESOURCE_TYPE, **made.members}),
             findings,
             item_records(items, made.uses, dict.fromkeys(made.foreign, "different-subject")),
-            header_records(attributes, findings, self.header, made.uses.same, env.evidence.endpoints.paths),
+            header_records(
+                attributes,
+                findings,
+                self.header,
+                made.uses.same,
+                inside=env.evidence.endpoints.paths,
+                unread=env.evidence.unread,
+            ),
             not_held(items, values, made.uses, made.observed),
         )
 

@@ -26,6 +26,8 @@ _PLACES: Mapping[int, str] = {
     tag("StorageMediaFileSetID"): "file-set-id",
     tag("StorageMediaFileSetUID"): "file-set-uid",
 }
+PLACES = frozenset({_URL, *_PLACES})
+"""Tags of the attributes that say where something can be retrieved."""
 _UIDS = frozenset({"location", "file-set-uid"})
 _EVIDENCE = tuple(map(tag, ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")))
 _SERIES_SEQUENCE = tag("ReferencedSeriesSequence")

@@ -14,7 +14,7 @@ from sr2fhir.jsontext import JsonObject
 from sr2fhir.model.attributes import Attributes, tag
 from sr2fhir.model.codes import Codes, CodingSchemes, Roles
 from sr2fhir.model.datatypes import filled
-from sr2fhir.model.endpoints import Endpoints
+from sr2fhir.model.endpoints import PLACES, Endpoints
 from sr2fhir.model.identifiers import Ids, modality_of, sop_class_coding
 from sr2fhir.model.times import Clock, zone
 from sr2fhir.written import NameInTableError, names_in, uri
@@ -36,6 +36,8 @@ _MODALITY = tag("Modality")
 _SOP_SEQUENCE = tag("ReferencedSOPSequence")
 _INSTANCE = tag("ReferencedSOPInstanceUID")
 _CLASS = tag("ReferencedSOPClassUID")
+# what is read of an item of the evidence, at any of its levels; the places by `Endpoints`
+_EVIDENCE_READ = PLACES | {_STUDY, _SERIES_SEQUENCE, _SERIES, _MODALITY, _SOP_SEQUENCE, _INSTANCE, _CLASS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,16 @@ class Evidence:
         The document's attributes.
     endpoints
         Where the listed series can be retrieved.
+
+    Attributes
+    ----------
+    unread
+        Paths of attributes that stand in the evidence beside what is read, such as a Purpose of Reference.
     """
 
     def __init__(self, header: Attributes, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
+        self.unread: list[str] = []
         self._instances: dict[str, Instance] = {}
         self._series: dict[str, list[Instance]] = {}
         self._places: dict[str, str] = {}
@@ -96,11 +104,13 @@ class Evidence:
 
     def _study(self, item: Attributes, kind: str) -> JsonObject:
         uid = item.text(_STUDY)
+        self._leave([item], kind)
         series = [self._one_series(one, uid, kind) for one in item.items(_SERIES_SEQUENCE)]
         return filled({"studyUid": uid, "series": [one for one in series if one]})
 
     def _one_series(self, item: Attributes, study: str | None, kind: str) -> JsonObject:
         uid = item.text(_SERIES)
+        self._leave([item, *item.items(_SOP_SEQUENCE)], kind)
         listed = (
             Instance(instance, one.text(_CLASS), uid, study)
             for one in item.items(_SOP_SEQUENCE)
@@ -120,6 +130,16 @@ class Evidence:
                 "instance": [_listed(instance, kind) for instance in instances],
             }
         )
+
+    def _leave(self, items: Iterable[Attributes], kind: str) -> None:
+        """Note the attributes of items of the evidence that are not read."""
+        if kind in _LOOKED_UP:
+            self.unread += [
+                item.path(number)
+                for item in items
+                for number in item.others(_EVIDENCE_READ)
+                if not item.is_empty(number)
+            ]
 
     def _remember(self, instances: list[Instance]) -> None:
         for instance in instances:

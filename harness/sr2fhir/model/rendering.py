@@ -166,6 +166,7 @@ def header_records(
     table: HeaderTable,
     same: Mapping[str, str],
     inside: Iterable[str] = (),
+    unread: Iterable[str] = (),
 ) -> tuple[HeaderRecord, ...]:
     """Return a record for each attribute of the header, and for the parts of sequences with several targets.
 
@@ -185,17 +186,23 @@ def header_records(
         Path → lineage id that said the same before.
     inside
         Paths of attributes with a target, somewhere in sequences that are accounted for as a whole.
+    unread
+        Paths of attributes without a target in such sequences.
     """
     left_out = {f.where: f.code for f in reversed([*findings]) if f.code in _LEFT_OUT and not f.kept}
-    below: dict[str, list[str]] = {}
-    for path in inside:
+    below: dict[str, list[tuple[str, Target | None]]] = {}
+    parts: list[tuple[str, Target | None]] = [(path, "mapped") for path in inside]
+    parts += [(path, None) for path in unread]
+    for path, disposition in parts:
         around, _, rest = path.partition(".")
-        below.setdefault(around, []).extend([path] if rest else [])
+        below.setdefault(around, []).extend([(path, disposition)] if rest else [])
     records = []
     for attribute in _attributes(header, table):
         records.append(_record(attribute, table.disposition(attribute.name, header), left_out, same))
-        parts = (_Attribute(path, path, is_empty=False) for path in below.get(attribute.path, ()))
-        records += [_record(part, "mapped", left_out, same) for part in parts]
+        records += [
+            _record(_Attribute(path, path, is_empty=False), disposition, left_out, same)
+            for path, disposition in below.get(attribute.path, ())
+        ]
     return tuple(records)
 
 

@@ -51,10 +51,15 @@ class Plan:
         IdentityError
             A resource has to exist on the server, and has no identifier by which it could be found there.
         """
-        packing = _Packing(self, shared=_shared(collection["entry"]))
+        shared = _shared(collection["entry"])
+        packing = _Packing(self, shared=shared, held=_held(collection["entry"], shared))
         sent = [made for entry in collection["entry"] if (made := packing.entry(entry))]
         sent = _readdressed(sent, packing.changes)
         return {**collection, "type": "transaction", "entry": sent}, tuple(dict.fromkeys(packing.findings))
+
+
+_NOT_ALONE = "another one of this document has each of its identifiers, too, so that none finds it alone"
+_NOT_ALONE_HINT = "State a number of its own in the document, such as the Placer Order Number (0040,2016)"
 
 
 @dataclass
@@ -69,6 +74,9 @@ class _Packing:
         Type and search of a conditional create to the entry that has it.
     shared
         Keys of identifiers that several resources have which are to be told apart.
+    held
+        Keys of those that a resource has beside an identifier of its own, by which it is created. A search by
+        such a one would find that resource, too.
     named
         Identifiers of the resources that are referred to logically, each with the type of the resource.
     """
@@ -80,6 +88,7 @@ class _Packing:
     fixed: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     shared: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
     def entry(self, entry: JsonObject) -> JsonObject | None:
         """Return an entry with its request; None if the resource is not sent."""
@@ -89,12 +98,16 @@ class _Packing:
             return self.stored(entry)
         policy = self.policy(kind)
         identifier = kind.matching(resource, self.shared)
-        if policy.way == "create" and identifier:
+        if policy.way == "create" and identifier and not self.is_of_another(resource, identifier):
             return self.create(entry, search(identifier))
         if kind.option is None:
             return self.stored(entry)
         self.changes[entry["fullUrl"]] = self.referred(kind, policy, resource, identifier)
         return None
+
+    def is_of_another(self, resource: JsonObject, identifier: JsonObject) -> bool:
+        """Tell whether the only identifier of a resource would lead to another that is created, too."""
+        return key_of(resource["resourceType"], identifier) in self.held
 
     def policy(self, kind: Kind) -> Policy:
         """Return the policy; `fixed` holds for the first resource of its type, which is the header's."""
@@ -123,7 +136,7 @@ class _Packing:
             why, hint = _unmatched(kind, resource)
             raise IdentityError(f"the {name} cannot be looked up: {why}", where=kind.attribute, hint=hint)
         if policy.way == "create":
-            why, hint = _unmatched(kind, resource)
+            why, hint = _unmatched(kind, resource) if identifier is None else (_NOT_ALONE, _NOT_ALONE_HINT)
             message = f"the {name} is referred to, not created: {why}"
             self.findings.append(Finding("warning", kind.unmatched, kind.attribute, message, hint))
         if policy.way == "existing" and identifier:
@@ -219,6 +232,18 @@ def _shared(entries: Iterable[JsonObject]) -> frozenset[str]:
         for key in {key_of(each["resourceType"], one) for one in each.get("identifier", ())}
     )
     return frozenset(key for key, times in keys.items() if times > 1)
+
+
+def _held(entries: Iterable[JsonObject], shared: frozenset[str]) -> frozenset[str]:
+    """Return the shared keys of resources that have an identifier of their own to be found by."""
+    found: set[str] = set()
+    for resource in (entry["resource"] for entry in entries):
+        name = resource["resourceType"]
+        kind = KINDS.get(name, OWN)
+        own = kind.matching(resource, shared) if kind.tells_apart else None
+        if own and key_of(name, own) not in shared:
+            found |= shared & {key_of(name, each) for each in resource["identifier"]}
+    return frozenset(found)
 
 
 def _posted(entry: JsonObject, search: str) -> JsonObject:
