@@ -47,7 +47,14 @@ def test_a_token_that_was_taken_out_of_the_file_is_not_known_any_more(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "line", ["pacs store", "pacs fly scrypt:1:1:1:AA==:AA==", "pacs store md5:1:1:1:AA==:AA=="]
+    "line",
+    [
+        "pacs store",
+        "pacs fly scrypt:1:1:1:AA==:AA==",
+        "pacs store md5:1:1:1:AA==:AA==",
+        "pacs store scrypt:3:8:1:AA==:AA==",
+        "pacs store scrypt:1048576:64:1:AA==:AA==",
+    ],
 )
 def test_a_wrong_line_is_told_with_its_number(tmp_path: Path, line: str) -> None:
     with pytest.raises(UsageError) as error:
@@ -122,6 +129,8 @@ TOKENS = Login(tokens_file=Path("tokens"))
         (WebSettings(behind_proxy=True), "web.login"),
         (WebSettings(address="0.0.0.0", tls=TLS, login=TOKENS), "web.hosts"),
         (WebSettings(login=Login(header="X-User")), "web.login.header"),
+        (WebSettings(hosts=("*",)), "web.hosts"),
+        (WebSettings(hosts=("http://gateway.example",)), "web.hosts"),
     ],
 )
 def test_settings_that_are_not_safe_are_refused_by_key(settings: WebSettings, where: str) -> None:

@@ -18,7 +18,7 @@ from sr2fhir.gateway.store import Store
 from sr2fhir.gateway.web import Web
 from sr2fhir.gateway.web.settings import Login, WebSettings, WebTls
 
-from tests.gateway.web.site import site
+from tests.gateway.web.site import site, site_with_login
 
 
 def tls_of(folder: Path, days: float = 90) -> WebTls:
@@ -124,6 +124,21 @@ def test_a_certificate_that_is_none_is_told(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as error:
             web.start()
     assert error.value.where == "web.tls"
+
+
+def test_tokens_that_somebody_spoilt_are_an_alarm_and_let_nobody_in(tmp_path: Path) -> None:
+    with site_with_login(tmp_path) as running:
+        assert running.web.alarms() == []
+        (tmp_path / "tokens").write_text("people everything")
+        (alarm,) = running.web.alarms()
+        assert "nobody can log in" in alarm.message
+        assert running.get("/", headers=running.bearer("people")).status_code == 500
+
+
+def test_it_is_reached_by_the_other_loopback_too(tmp_path: Path) -> None:
+    with site(tmp_path, WebSettings(port=0, address="::1")) as running:
+        assert running.get("/health/live").status_code == 200
+        assert running.get("/").status_code == 200
 
 
 def test_tokens_that_cannot_be_read_are_told(tmp_path: Path) -> None:

@@ -56,6 +56,11 @@ login = { tokens_file = "tokens", header = "X-Remote-User" }
     assert stow == StowSettings(1 << 20, 2 << 20, 3, 4.0, 5.0, 6)
 
 
+def test_the_bounds_of_stow_stand_in_the_table_of_the_intake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a setting"):
+        table_of(tmp_path, "[web.stow]\nparallel = 1\n", "web").read(WebSettings)
+
+
 def test_what_is_not_safe_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "PARTS", tuple(kind for kind in settings.PARTS if kind.name == "web"))
     text = '[web]\nport = 8443\naddress = "0.0.0.0"\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import socket
@@ -16,6 +17,7 @@ import pydicom
 import pytest
 import requests
 from pydicom.uid import ComprehensiveSRStorage, CTImageStorage
+from sr2fhir.gateway.intake.multipart import Received
 from sr2fhir.gateway.web import protection
 from sr2fhir.gateway.web.settings import StowSettings, WebSettings
 
@@ -360,6 +362,23 @@ def test_a_disk_that_is_too_full_is_told_before_the_body(tmp_path: Path) -> None
         assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
         assert "disk" in response.text
         assert not running.kept()
+
+
+def test_a_disk_that_fails_in_the_middle_leaves_nothing(local: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Received, data: bytes, start: int, end: int) -> None:
+        if self.parts[-1].size:
+            raise OSError(errno.ENOSPC, "full")
+        write(self, data, start, end)
+
+    write = Received._data
+    monkeypatch.setattr(Received, "_data", refuse)
+    connection = raw(local, f"{TYPE}Content-Length: {len(BODY)}\r\n", BODY[:2000])
+    time.sleep(0.2)
+    connection.sendall(BODY[2000:])
+    connection.settimeout(10)
+    assert b" 503 " in (said := connection.recv(65536)).split(b"\r\n")[0]
+    assert b"No space left on device" in said
+    assert nothing_kept(local)
 
 
 def test_a_full_queue_takes_what_fits_and_refuses_the_rest(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -101,6 +102,10 @@ class Stow:
             return refusal(error.status, error.message)
         except BusyError as error:
             return busy(error.message)
+        except OSError as error:  # of what is received; the store tells its own
+            reason = os.strerror(error.errno) if error.errno else type(error).__name__
+            logger.log(logging.ERROR, "a request of STOW-RS cannot be written: %s", reason)
+            return busy(f"the disk does not take the request ({reason})")
         finally:
             self._places += 1
 
@@ -135,20 +140,22 @@ class Stow:
             raise BodyError(TOO_LATE, message) from None
         except ClientDisconnect:
             raise BodyError(400, "The body is cut off: nothing was taken. Send it again") from None
-        except OSError as error:
-            logger.log(logging.ERROR, "a request of STOW-RS cannot be written: %s", type(error).__name__)
-            raise BusyError("the disk does not take the request", cause="disk") from error
         return await run_in_threadpool(received.finish)
 
     def _stored(self, form: str, parts: Sequence[BodyPart], origin: Origin, study: str | None) -> Response:
         """Store the instances of a whole body."""
-        files = instances_of(form, parts, self._store.incoming)
+        made: list[Path] = []
+
+        def new_file() -> Path:
+            made.append(self._store.incoming())
+            return made[-1]
+
         try:
+            files = instances_of(form, parts, new_file)
             return response([self._store_one(file, origin, study) for file in files])
         finally:
-            for file in files:
-                if isinstance(file, Path):
-                    file.unlink(missing_ok=True)
+            for file in made:
+                file.unlink(missing_ok=True)
 
     def _store_one(self, file: Path | InputError, origin: Origin, study: str | None) -> Outcome:
         if isinstance(file, InputError):

@@ -131,8 +131,11 @@ class Web:
             yield _tried("web: tokens file", lambda: Tokens(file), "can be read")
 
     def alarms(self) -> list[Alarm]:
-        """Tell if the server ended, or its certificate ends soon."""
+        """Tell if the server ended, its certificate ends soon, or the tokens file cannot be read."""
         found = []
+        if (login := self.settings.login) and (file := login.tokens_file):
+            tokens = _tried("", lambda: Tokens(file), "")
+            found += [] if tokens.ok else [Alarm("error", self.name, f"nobody can log in: {tokens.message}")]
         if self._thread is not None and not self._thread.is_alive():
             found.append(Alarm("error", self.name, "the web server has ended; restart the gateway"))
         if tls := self.settings.tls:

@@ -166,9 +166,10 @@ class Tokens:
             name, rights, packed = line.split()
             method, n, r, p, salt, digest = packed.split(":")
             given = frozenset(rights.split(","))
+            entry = Entry(given, int(n), int(r), int(p), urlsafe_b64decode(salt), urlsafe_b64decode(digest))
             if method != "scrypt" or not _NAME.fullmatch(name) or not given <= set(RIGHTS):
                 raise ValueError(line)
-            entry = Entry(given, int(n), int(r), int(p), urlsafe_b64decode(salt), urlsafe_b64decode(digest))
+            _scrypt("", entry)  # raises where the numbers are none, or take too much memory
         except ValueError:
             raise self._wrong(number, "not a name, rights and a hash") from None
         return name, entry

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sr2fhir.errors import Sr2FhirError
 from sr2fhir.gateway.store import BusyError
 from sr2fhir.outcome import describe, unexpected
 
@@ -119,13 +120,16 @@ class Guard:
 
         try:
             await self._app(scope, receive, protected)
-        except BusyError as error:
-            logger.log(logging.ERROR, "%s", describe(error))
-            if not began:
-                headers = {"Retry-After": str(RETRY_AFTER_S)}
-                await PlainTextResponse(f"{describe(error)}\n", 503, headers)(scope, receive, protected)
         except Exception as error:
-            logger.log(logging.ERROR, "%s", unexpected(error))
+            told = describe(error) if isinstance(error, Sr2FhirError) else unexpected(error)
+            logger.log(logging.ERROR, "%s", told)
             if not began:
-                text = "The gateway failed on this request; its log says where.\n"
-                await PlainTextResponse(text, 500)(scope, receive, protected)
+                await _failure(error)(scope, receive, protected)
+
+
+def _failure(error: Exception) -> PlainTextResponse:
+    """Say that a request failed, without the words of the error: they may name hosts and files."""
+    if isinstance(error, BusyError):
+        headers = {"Retry-After": str(RETRY_AFTER_S)}
+        return PlainTextResponse(f"The store cannot be used now: {error.cause}\n", 503, headers)
+    return PlainTextResponse("The gateway failed on this request; its log says where\n", 500)

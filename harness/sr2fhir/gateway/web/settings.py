@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from sr2fhir.errors import UsageError
 from sr2fhir.gateway.sections import bytes_field
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -89,7 +91,8 @@ class WebSettings:
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     login: Login | None = None
     tls: WebTls | None = None
-    stow: StowSettings | None = field(default_factory=StowSettings)
+    # a table of its own in the file, since it is an intake
+    stow: StowSettings | None = field(default_factory=StowSettings, metadata={"key": "intake.stow"})
 
     @property
     def is_local(self) -> bool:
@@ -109,7 +112,8 @@ class WebSettings:
     @property
     def names(self) -> tuple[str, ...]:
         """What may stand in the header Host."""
-        return (*LOOPBACK_NAMES, *((self.address,) if self.is_local else ()), *self.hosts)
+        names = (*LOOPBACK_NAMES, *((self.address,) if self.is_local else ()), *self.hosts)
+        return tuple(f"[{name}]" if ":" in name else name for name in names)
 
     def check_safe(self) -> None:
         """Refuse to be reached by others without encryption or without a log-in.
@@ -133,6 +137,9 @@ class WebSettings:
         if self.login and self.login.header and not self.behind_proxy:
             message = "a log-in by header is believed from a proxy only, and there is none"
             raise UsageError(message, where="web.login.header", hint="Set behind_proxy = true")
+        if unfit := [host for host in self.hosts if not _HOST.fullmatch(host)]:
+            message = f"{unfit[0]!r} is no name of a host"
+            raise UsageError(message, where="web.hosts", hint='Write hosts = ["gateway.hospital.example"]')
         if not self.is_local and not self.hosts:
             message = "it is not said by which name the web server is asked for"
             raise UsageError(message, where="web.hosts", hint='Write hosts = ["gateway.hospital.example"]')
