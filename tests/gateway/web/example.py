@@ -5,6 +5,7 @@ Reports and outcomes are those of real transformations.
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def fill(site: Site, transformer: Transformer) -> None:
         )
         alerts += [AlertMade("large nodule", "shadow", None, ("Observation/1",))] if number == 3 else []
         bundles = {"R5": result.json, "R4": result.json}
-        site.store.transformed(job, Made(bundles, result.report_json, result.outcome_json, {}, alerts))
+        others = {"R4": (result.report_json, in_r4(result.outcome_json))}
+        site.store.transformed(
+            job, Made(bundles, result.report_json, result.outcome_json, {}, alerts, others)
+        )
     deliver(site)
     site.store.set_cursor("breaker ehr", {"state": "closed"})
     site.store.set_cursor("breaker research", {"state": "open"})
@@ -68,6 +72,14 @@ def fill(site: Site, transformer: Transformer) -> None:
         ),
         Alarm("warning", "web", "its certificate expires on 2026-12-09"),
     ]
+
+
+def in_r4(outcome: bytes) -> bytes:
+    """Return an outcome with a finding that only R4 has."""
+    content = json.loads(outcome)
+    text = "2 elements of R5 have none in R4"
+    content["issue"].append({"severity": "information", "code": "not-supported", "details": {"text": text}})
+    return json.dumps(content).encode()
 
 
 def deliver(site: Site) -> None:

@@ -103,6 +103,9 @@ def test_a_report_has_its_history_deliveries_findings_alerts_and_account(busy: S
     assert "Report 1 delivered" in text
     assert re.search(r"received – – .* transformed – – .* delivered ehr 200 .* delivered research 200", text)
     assert "2 header attributes reached no element of the Bundle" in text
+    # of both versions of FHIR, and what both have once
+    assert text.count("2 header attributes reached no element of the Bundle") == 1
+    assert "2 elements of R5 have none in R4" in text
     assert "pneumothorax" in text
     assert "Flag/5f2c" in text
     # of docs/specification: the sample has 28 content items, all mapped or context
@@ -115,6 +118,10 @@ def test_the_report_itself_can_be_fetched(busy: Site) -> None:
     response = busy.get("/reports/1/report.json")
     assert response.headers["Content-Type"] == "application/json"
     assert response.json()["items"]["total"] == 28
+    assert busy.get("/reports/1/R4.report.json").json()["items"]["total"] == 28
+    # whose report it is stands in these
+    assert busy.get("/reports/1/R5.json").status_code == 404
+    assert busy.get("/reports/1/outcome.json").status_code == 404
 
 
 def test_a_report_that_died_of_its_input_has_no_account(busy: Site) -> None:
@@ -283,7 +290,16 @@ def test_a_form_that_is_too_large_is_refused(local: Site) -> None:
 
 # ---- log-in
 
-GUARDED = ("/", "/reports", "/reports/1", "/reports/1/report.json", "/alerts", "/audit", "/metrics")
+GUARDED = (
+    "/",
+    "/reports",
+    "/reports/1",
+    "/reports/1/report.json",
+    "/reports/1/R5.json",
+    "/alerts",
+    "/audit",
+    "/metrics",
+)
 
 
 @pytest.mark.parametrize("path", GUARDED)

@@ -63,7 +63,7 @@ def application(settings: WebSettings, store: Store, alarms: Alarms, workers: Wo
         Route("/", guarded(gate, "see", pages.overview)),
         Route("/reports", guarded(gate, "see", pages.reports)),
         Route("/reports/{id:int}", guarded(gate, "see", pages.report)),
-        Route("/reports/{id:int}/report.json", guarded(gate, "see", pages.account)),
+        Route("/reports/{id:int}/{name}.json", guarded(gate, "see", pages.account)),
         Route("/alerts", guarded(gate, "see", pages.alerts)),
         Route("/audit", guarded(gate, "see", pages.audit)),
         Route("/replay", guarded(gate, "replay", pages.replay), methods=["POST"]),

@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from sr2fhir.gateway.store.records import OUTCOME, REPORT
 from sr2fhir.gateway.web.login import Caller, Gate
 
 if TYPE_CHECKING:
@@ -191,8 +192,9 @@ class Pages:
             request,
             "report.html",
             detail=detail,
-            findings=[*map(finding_of, detail.findings), *findings_in(parsed(detail.results.get("outcome")))],
-            account=whole_account(parsed(detail.results.get("report"))),
+            findings=findings_of(detail),
+            reports=[name for name in detail.results if name.endswith(REPORT)],
+            account=whole_account(parsed(detail.results.get(REPORT))),
             here="/reports",
             here_full=f"/reports/{object_id}",
             replayed=number(request.query_params.get("replayed")),
@@ -208,11 +210,12 @@ class Pages:
     def _account(self, request: Request) -> Response:
         object_id = request.path_params["id"]
         detail = self._detail(object_id)
-        file = detail.results.get("report") if detail else None
-        if file is None or not file.is_file():
+        name = request.path_params["name"]
+        file = detail.results.get(name) if detail else None
+        if file is None or not name.endswith(REPORT) or not file.is_file():
             return self._missing(request, object_id)
         self._store.audit(self._caller(request).name, "fetched the report", object_id)
-        return FileResponse(file, media_type="application/json", filename=f"report-{object_id}.json")
+        return FileResponse(file, media_type="application/json", filename=f"{object_id}.{name}.json")
 
     async def alerts(self, request: Request) -> Response:
         """List what the rules decided."""
@@ -420,6 +423,13 @@ def parsed(file: Path | None) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def findings_of(detail: ObjectDetail) -> list[dict[str, str]]:
+    """Return what was found in a report: by the store, and in its transformation to each version of FHIR."""
+    outcomes = [parsed(file) for name, file in detail.results.items() if name.endswith(OUTCOME)]
+    found = [*map(finding_of, detail.findings), *(each for one in outcomes for each in findings_in(one))]
+    return [each for place, each in enumerate(found) if each not in found[:place]]
 
 
 def finding_of(found: Found) -> dict[str, str]:
