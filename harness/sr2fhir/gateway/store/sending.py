@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,36 +30,41 @@ class Sending:
         self._database, self._files, self._history, self._leases = database, files, history, leases
 
     def claim(self, destination: str) -> Delivery | None:
-        """Claim the delivery that is due first and has its turn."""
-        due = sa.and_(
-            deliveries.c.destination == destination,
-            deliveries.c.state.in_(records.OPEN),
-            self._leases.free(deliveries),
-        )
-        turn = (
-            sa.select(
-                deliveries,
-                *(objects.c[name] for name in ("sop_instance_uid", "digest", "received", "results")),
-            )
+        """Claim the delivery that is due first and has its turn; what failed before comes first."""
+        for state in (records.WAITING, records.PENDING):
+            turn = self._turn(destination, state)
+            with self._database.read() as connection:
+                if connection.execute(turn).first() is None:
+                    continue
+            with self._database.write() as connection:
+                row = connection.execute(turn.with_for_update(skip_locked=True, of=deliveries)).first()
+                if row is None:
+                    continue
+                claimed = self._leases.claimed(deliveries)
+                connection.execute(sa.update(deliveries).where(deliveries.c.id == row.id).values(claimed))
+                own = predecessors.c.object_id == row.object_id
+                named = connection.execute(sa.select(predecessors.c.sop_instance_uid).where(own)).scalars()
+                return self._delivery(row, tuple(sorted(named)), claimed["lease"])
+        return None
+
+    def _turn(self, destination: str, state: str) -> sa.Select[Any]:
+        """Return what finds the next delivery in a state.
+
+        Written so that the index by destination, state and due time is walked until the first one that fits.
+        """
+        of_object = (objects.c[name] for name in ("sop_instance_uid", "digest", "received", "results"))
+        return (
+            sa.select(deliveries, *of_object)
             .join(objects, objects.c.id == deliveries.c.object_id)
-            .where(due, ~self._has_to_wait())
+            .where(
+                deliveries.c.destination == destination,
+                deliveries.c.state == state,
+                self._leases.free(deliveries),
+                *(~first for first in self._come_first()),
+            )
             .order_by(deliveries.c.due, deliveries.c.id)
             .limit(1)
         )
-        with self._database.read() as connection:
-            if connection.execute(turn).first() is None:
-                return None
-        with self._database.write() as connection:
-            row = connection.execute(turn.with_for_update(skip_locked=True, of=deliveries)).first()
-            if row is None:
-                return None
-            claimed = self._leases.claimed(deliveries)
-            connection.execute(sa.update(deliveries).where(deliveries.c.id == row.id).values(claimed))
-            named = sa.select(predecessors.c.sop_instance_uid).where(
-                predecessors.c.object_id == row.object_id
-            )
-            before = tuple(sorted(connection.execute(named).scalars()))
-            return self._delivery(row, before, claimed["lease"])
 
     def _delivery(self, row: sa.Row[Any], before: tuple[str, ...], lease: str) -> Delivery:
         bundle = report = outcome = None
@@ -84,39 +89,42 @@ class Sending:
             lease,
         )
 
-    def _has_to_wait(self) -> sa.ColumnElement[bool]:
-        """Return the condition that another delivery comes first.
+    def _come_first(self) -> Iterator[sa.Exists]:
+        """Yield the conditions that another delivery comes first; each has an index.
 
         That is one of an object with an earlier turn, of the same patient, of the same SOP Instance UID or
         of a predecessor, to the same destination, which is not over or not made yet. For a notice it is the
         first attempt to deliver its results too. Turns are an order, so nothing waits in a circle.
         """
         earlier, others = objects.alias("earlier"), deliveries.alias("others")
-        is_predecessor = sa.exists().where(
-            predecessors.c.object_id == objects.c.id,
-            predecessors.c.sop_instance_uid == earlier.c.sop_instance_uid,
-        )
-        related = sa.or_(
-            earlier.c.patient == objects.c.patient,
-            earlier.c.sop_instance_uid == objects.c.sop_instance_uid,
-            is_predecessor.correlate(objects, earlier),
-        )
         is_open = sa.exists().where(
             others.c.object_id == earlier.c.id,
             others.c.destination == deliveries.c.destination,
             others.c.state.in_(records.OPEN),
         )
-        is_not_over = sa.or_(earlier.c.state == records.RECEIVED, is_open.correlate(earlier, deliveries))
-        first = sa.exists().where(earlier.c.turn < objects.c.turn, related, is_not_over)
+        is_before = sa.and_(
+            earlier.c.turn < objects.c.turn,
+            earlier.c.state != records.DELIVERED,
+            sa.or_(earlier.c.state == records.RECEIVED, is_open.correlate(earlier, deliveries)),
+        )
+        around = (objects, deliveries)
+        yield sa.exists().where(earlier.c.patient == objects.c.patient, is_before).correlate(*around)
+        same_uid = earlier.c.sop_instance_uid == objects.c.sop_instance_uid
+        yield sa.exists().where(same_uid, is_before).correlate(*around)
+        is_predecessor = (
+            predecessors.c.object_id == objects.c.id,
+            earlier.c.sop_instance_uid == predecessors.c.sop_instance_uid,
+        )
+        yield sa.exists().where(*is_predecessor, is_before).correlate(*around)
         results = deliveries.alias("results")
-        untold = sa.exists().where(
+        untold = (
+            deliveries.c.kind == records.NOTICE,
             results.c.object_id == deliveries.c.object_id,
             results.c.kind == records.BUNDLE,
             results.c.state == records.PENDING,
             results.c.changed > self._database.now - RESULTS_FIRST_S,
         )
-        is_untold = sa.and_(deliveries.c.kind == records.NOTICE, untold.correlate(deliveries))
-        return sa.or_(first.correlate(objects, deliveries), is_untold)
+        yield sa.exists().where(*untold).correlate(deliveries)
 
     def delivered(
         self, delivery: Delivery, state: Sequence[Sent], status: int | None, note: str | None
