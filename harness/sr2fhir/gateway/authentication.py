@@ -268,6 +268,9 @@ class ClientCredentials:
         if not response.ok or not isinstance(found, str):
             message = f"{client.label} does not say where tokens are issued (status {response.status})"
             raise LogInError(message, where=DISCOVERY, hint="Set token_url")
+        if not is_safe(found):
+            message = f"{client.label} names a place for tokens to which a log-in would go in clear"
+            raise LogInError(message, where=DISCOVERY, hint="Set token_url to an https URL")
         return found
 
     def _client(self, url: str) -> Client:

@@ -208,6 +208,15 @@ def test_an_issuer_that_is_not_there_or_not_named(tmp_path: Path) -> None:
             client(server, smart(file)).get("/x")
 
 
+def test_an_issuer_without_tls_is_sent_nothing(tmp_path: Path) -> None:
+    file = key_file(tmp_path, ec.generate_private_key(ec.SECP384R1()))
+    with (
+        serving(answer({"token_endpoint": "http://issuer.example/token"})) as server,
+        pytest.raises(LogInError, match="in clear"),
+    ):
+        client(server, smart(file)).get("/x")
+
+
 @pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), None])
 def test_a_key_that_smart_does_not_know(tmp_path: Path, key: ec.EllipticCurvePrivateKey | None) -> None:
     file = key_file(tmp_path, key) if key else tmp_path / "no.pem"

@@ -249,6 +249,17 @@ def test_what_has_to_exist_is_looked_up_once_for_some_minutes(tmp_path: Path) ->
     assert entry["resource"]["subject"]["reference"] == "Patient/77"
 
 
+@pytest.mark.parametrize(
+    "fault", [answer(b'{"resourceType": "Bundle", "ty'), answer({"resourceType": "Patient"})]
+)
+def test_half_an_answer_to_a_look_up_is_no_answer(tmp_path: Path, fault: Action) -> None:
+    with serving(fault) as server, pytest.raises(PostponedError) as caught:
+        send(server, written(tmp_path, patient(), result("one")), patients="existing")
+    assert caught.value.failure.status == 200
+    with serving(fault) as server, pytest.raises(PostponedError):  # whether the Device is there
+        send(server, written(tmp_path))
+
+
 def test_what_was_looked_up_and_is_gone_is_looked_up_anew(tmp_path: Path) -> None:
     file = written(tmp_path, patient(), result("one"))
     old = answer({**FOUND, "entry": [{"resource": {"resourceType": "Patient", "id": "77"}}]})

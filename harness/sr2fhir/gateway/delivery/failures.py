@@ -131,6 +131,8 @@ def of_response(response: Response, bundle: Mapping[str, Any] = NOTHING) -> Erro
         reason = f"status {status} with {stated}: this is not the FHIR server"
         hint = "Check its URL, and what stands between: a proxy, a log-in page"
         return PostponedError(Failure(status, reason, hint), whole=True)
+    if response.ok and not issues:
+        return PostponedError(Failure(status, "the response is cut off, or is not what was asked for", None))
     if status in _PASSING or status >= 500 or (response.ok and _may_pass(issues)):
         return PostponedError(Failure(status, reason, _remedy(reason)), after_s=after_s)
     return RefusedError(Failure(status, reason, _remedy(reason) or _REPLAY))
@@ -144,10 +146,6 @@ def of_entries(response: Response, bundle: Mapping[str, Any]) -> Error | None:
     sent = len(bundle["entry"])
     content = response.json() if response.ok and response.content_type.endswith("json") else None
     if not isinstance(content, dict) or content.get("type") != "transaction-response":
-        if isinstance(content, dict) and content.get("resourceType") == "OperationOutcome":
-            return of_response(response, bundle)
-        if response.ok and response.content_type.endswith("json"):
-            return PostponedError(Failure(response.status, "the response is no transaction-response", None))
         return of_response(response, bundle)
     entries = [each.get("response", {}) for each in content.get("entry", []) if isinstance(each, dict)]
     if len(entries) != sent:

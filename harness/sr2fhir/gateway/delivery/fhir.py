@@ -138,8 +138,6 @@ class FhirSender:
         self._memory = memory
         self._packaging = replace(packaging, **own)  # type: ignore[arg-type]
         self._server = FhirServer(settings)
-        # entries that the server takes at once, as far as is known
-        self._most = settings.max_entries
         #: what its CapabilityStatement lacks
         self.lacks: list[Lack] = []
 
@@ -153,12 +151,9 @@ class FhirSender:
             return self._sent(delivery)
 
     def _sent(self, delivery: Delivery) -> Delivered:
-        sending = Sending(self._server, self._memory, self._settings, self._packaging, delivery, self._most)
+        sending = Sending(self._server, self._memory, self._settings, self._packaging, delivery)
         with answering():
-            try:
-                return sending.delivered()
-            finally:
-                self._most = sending.most
+            return sending.delivered()
 
     def probe(self) -> None:
         """Read what the server can do; see `Sender`."""

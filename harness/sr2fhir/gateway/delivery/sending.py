@@ -72,8 +72,6 @@ class Sending:
     ----------
     server, memory, settings, packaging, delivery
         To whom, what, and how.
-    most
-        Entries that the server takes at once, as far as is known; less when it was found to take less.
     states
         SOP Instance UID of this document, and of predecessors, to what is there of it, by full URL.
     owner
@@ -91,7 +89,6 @@ class Sending:
     settings: Destination
     packaging: Packaging
     delivery: Delivery
-    most: int | None
     states: dict[str, dict[str, Sent]] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
@@ -119,7 +116,7 @@ class Sending:
             item.entry["resource"] for item in found.items
         )
         self._send([*found.items, *withdrawn])
-        for uid in self.states.keys() - {self.uid}:
+        for uid in sorted(set(self.owner.values())):
             self._remember(uid)
         return Delivered(tuple(state.values()), self.status, self._note(found, withdrawn))
 
@@ -174,8 +171,8 @@ class Sending:
 
     def _send(self, items: list[Item]) -> None:
         """Send everything, in parts if it is more than the server takes."""
-        queue = deque(_parts(items, self.most or len(items)))
         limit = self.settings.max_entries
+        queue = deque(_parts(items, limit or len(items)))
         if limit and (largest := max(map(len, queue), default=0)) > limit:
             reason = f"{largest} resources refer to each other in a circle, and max_entries is {limit}"
             raise RefusedError(Failure(None, reason, "Raise max_entries"))
@@ -187,7 +184,6 @@ class Sending:
                 smaller = _parts(part, half := max(1, len(part) // 2))
                 if len(smaller) == 1:
                     raise RefusedError(error.failure) from None
-                self.most = min(half, self.most or half)
                 queue = deque([*smaller, *(each for later in queue for each in _parts(later, half))])
                 continue
             if queue:
