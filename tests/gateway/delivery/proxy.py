@@ -27,6 +27,7 @@ class Proxy:
         self._lock = threading.Lock()
         self.cuts = cuts
         self.done: list[Cut] = []
+        self.posts = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
 
     @property
@@ -70,6 +71,7 @@ class Proxy:
         if not request.startswith(b"POST "):
             return None
         with self._lock:
+            self.posts += 1
             cut = self.cuts.pop(0) if self.cuts else None
             if cut:
                 self.done.append(cut)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +24,7 @@ from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError
 from sr2fhir.gateway.delivery.fhir import FhirSender
 from sr2fhir.gateway.delivery.loop import Delivered
 from sr2fhir.gateway.delivery.settings import Destination
-from sr2fhir.gateway.store import Made
+from sr2fhir.gateway.store import Made, Store
 from sr2fhir.packaging import Packaging
 from sr2fhir.settings import TARGETS
 
@@ -31,7 +34,7 @@ from tests.servers import hapi_jpa
 from tests.servers.client import Client, counts
 
 from .memory import Memory, delivery
-from .proxy import Cut, proxying
+from .proxy import Cut, Proxy, proxying
 
 pytestmark = pytest.mark.slow
 PATIENTS = "http://hospital.example/patients"
@@ -486,7 +489,7 @@ def test_whatever_is_cut_everything_is_there_once(
         part = DestinationPart(settings, store, Packaging())
         part.start()
         deadline = monotonic() + 240
-        while (states := {str(store.views.object(each).row.state) for each in objects}) != {"delivered"}:  # type: ignore[union-attr]
+        while (states := states_of(store, objects)) != {"delivered"}:
             assert monotonic() < deadline, (states, part.alarms())
             assert "dead" not in states
             sleep(0.1)
@@ -499,6 +502,88 @@ def test_whatever_is_cut_everything_is_there_once(
             sent = {f"{each.type}/{each.id}": each.version for each in store.sent_of("ehr", uid_of(sample))}
             assert sent
             assert sent.items() <= versions.items()
+
+
+DELIVERING = """
+import sys
+from pathlib import Path
+from time import sleep
+
+from sr2fhir.gateway.delivery import Destination, DestinationPart
+from sr2fhir.packaging import Packaging
+from tests.gateway.objects import new_store
+
+store = new_store(Path(sys.argv[1]))
+store.recover()
+settings = Destination("ehr", url=sys.argv[2], parallel=2, timeout_s=20, after_s=0.02, after_at_most_s=0.1)
+DestinationPart(settings, store, Packaging()).start()
+print("started", flush=True)
+while True:
+    sleep(1)
+"""
+
+
+def test_whenever_the_process_is_killed_everything_is_there_once(
+    site: Make, samples: list[Path], tmp_path: Path
+) -> None:
+    whole, killed = site(), site()
+    inputs = [each for each in samples if each.suffix == ".dcm"]
+    for sample in inputs:
+        patiently(whole, whole.collection(sample), uid_of(sample))
+    with new_store(tmp_path) as store:
+        objects = [accept(store, sample.read_bytes()).object_id for sample in inputs]
+        while (job := store.claim_object()) is not None:
+            made = killed.transformer.transform(job.file)
+            store.transformed(job, Made({"R5": made.json}, made.report_json, made.outcome_json, {}))
+    with proxying(killed.client.base, []) as proxy:
+        reached = kill_and_finish(proxy, tmp_path, objects, killed)
+    versions = killed.client.versions()
+    assert counts(versions) == counts(whole.client.versions())
+    assert set(versions.values()) == {"1"}
+    assert len(reached) > 2  # it was killed at work
+
+
+def kill_and_finish(proxy: Proxy, folder: Path, objects: list[int], ehr: Site) -> set[int]:
+    """Kill the process in the middle of a transaction again and again, then let it finish.
+
+    Return how many resources the server had after each time.
+    """
+    order, root = Random(3), Path(__file__).resolve().parents[3]
+    command = [sys.executable, "-c", DELIVERING, str(folder), proxy.url]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "harness")))}
+
+    def delivering() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        return process
+
+    reached = set()
+    for _ in range(8):
+        process, before = delivering(), proxy.posts
+        deadline = monotonic() + 60
+        while proxy.posts == before:
+            assert monotonic() < deadline
+            sleep(0.005)
+        sleep(order.uniform(0.0, 1.0))
+        process.kill()
+        process.wait()
+        reached.add(len(ehr.client.held()))
+    process = delivering()
+    try:
+        with new_store(folder) as store:
+            deadline = monotonic() + 240
+            while states_of(store, objects) != {"delivered"}:
+                assert monotonic() < deadline, states_of(store, objects)
+                sleep(0.2)
+    finally:
+        process.kill()
+        process.wait()
+    return reached
+
+
+def states_of(store: Store, objects: list[int]) -> set[str]:
+    return {str(found.row.state) for each in objects if (found := store.views.object(each))}
 
 
 def uid_of(sample: Path) -> str:
