@@ -40,7 +40,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sr2fhir.alerts import rules
 from sr2fhir.dicomweb import base_url
 from sr2fhir.errors import UsageError
 from sr2fhir.packaging.policies import IDS, choices, policy
@@ -48,6 +47,7 @@ from sr2fhir.settings import DOCUMENTS, SELECTIONS, TARGETS, Target
 from sr2fhir.written import Written, read_table, uri
 
 if TYPE_CHECKING:
+    from sr2fhir.alerts import Rules
     from sr2fhir.pipeline import Settings
 
 Part = Literal["options", "packaging", "limits", "target"]
@@ -158,6 +158,12 @@ def _selections(value: object) -> str:
     return str(value)
 
 
+def _rules(file: Path) -> Rules:
+    from sr2fhir.alerts import read  # loads pydicom
+
+    return read(file)
+
+
 def _policy(option: str, value: object) -> str:
     policy(option, str(value))
     return str(value)
@@ -202,7 +208,7 @@ KEYS = {
     "coding-schemes": Key("options", "coding_schemes", uri, _SYSTEM, is_table=True),
     "diagnostic-report": Key("options", "diagnostic_report", _switch, _EITHER),
     "provenance": Key("options", "provenance", _switch, _EITHER),
-    "alerts": Key("target", "alerts", rules.read, 'Write "alerts.toml"', is_file=True),
+    "alerts": Key("target", "alerts", _rules, 'Write "alerts.toml"', is_file=True),
     **{
         f"limits.{name.replace('_', '-')}": Key("limits", name, _size, 'Write 512, "64M" or "2G"')
         for name in _LIMITS

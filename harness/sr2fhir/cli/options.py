@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sr2fhir.alerts import rules
 from sr2fhir.configuration import named_document, named_target, time_zone
 from sr2fhir.dicomweb import base_url
 from sr2fhir.engines import EngineOptions
@@ -201,7 +200,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     UsageError
         A file cannot be read, a key or value is wrong, or what is asked for does not go together.
     """
-    from sr2fhir.pipeline import Settings  # loads pydicom
+    from sr2fhir.alerts import read  # loads pydicom, as this does:
+    from sr2fhir.pipeline import Settings
 
     site = Settings.read(arguments.settings) if arguments.settings else Settings()
     stated = {
@@ -221,7 +221,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         packaging=packaging(arguments, site.packaging) if "bundle" in arguments else site.packaging,
         target=vars(arguments).get("fhir") or site.target,
         selections=vars(arguments).get("selections") or site.selections,
-        alerts=rules.read(file) if (file := vars(arguments).get("alerts")) else site.alerts,
+        alerts=read(file) if (file := vars(arguments).get("alerts")) else site.alerts,
     )
 
 
