@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sr2fhir import Packaging, RenderOptions, Settings, Transformer
+from sr2fhir import Packaging, RenderOptions, Settings, Transformer, alerts
 from sr2fhir.configuration import KEYS, shown
 from sr2fhir.dicom import Limits
 from sr2fhir.errors import UsageError
@@ -209,3 +209,31 @@ def test_arguments_in_python_come_before_the_file(file: Path) -> None:
     assert chosen.options == settings.options
     assert chosen.validate
     assert Transformer().settings == Settings()
+
+
+RULES = Path(alerts.__file__).with_name("alerts.toml").read_text("utf-8")
+
+
+def test_rules_are_looked_for_beside_the_settings_file(file: Path) -> None:
+    file.write_text('alerts = "rules/alerts.toml"')
+    (file.parent / "rules").mkdir()
+    (file.parent / "rules" / "alerts.toml").write_text(RULES, "utf-8")
+    settings = Settings.read(file)
+    assert settings.alerts
+    assert [rule.name for rule in settings.alerts.rules] == ["pneumothorax"]
+    assert shown(settings)["alerts"] == str(file.parent / "rules" / "alerts.toml")
+
+
+def test_a_mistake_in_the_rules_names_their_file_and_line(file: Path) -> None:
+    file.write_text('alerts = "alerts.toml"')
+    (file.parent / "alerts.toml").write_text(RULES.replace('RID49480"\n', 'RID1"\n'), "utf-8")
+    with pytest.raises(UsageError, match="not one of RID49480") as caught:
+        Settings.read(file)
+    assert caught.value.source == str(file.parent / "alerts.toml")
+
+
+def test_rules_that_are_no_name_of_a_file(file: Path) -> None:
+    file.write_text("alerts = 1")
+    with pytest.raises(UsageError, match="not the name of a file") as caught:
+        Settings.read(file)
+    assert caught.value.where == "line 1, alerts"
