@@ -146,6 +146,7 @@ class DestinationLoop:
         # delivery to how often it failed for reasons of its own, since the gateway was started
         self._failures: dict[int, int] = {}
         self._lock = Lock()
+        self._showing = Lock()
         self._shown = ""
 
     # ---- Part ----------------------------------------------------------------------------------------------
@@ -265,9 +266,8 @@ class DestinationLoop:
 
     def _show(self) -> None:
         """Note the state of the breaker where the status page reads it, when it has changed."""
-        state = self._breaker.state
-        with self._lock:
-            if state == self._shown:
-                return
-            self._shown = state
-        self._store.set_cursor(f"breaker {self._destination}", {"state": state})
+        with self._showing:  # so that the last state is the last that is noted
+            state = self._breaker.state
+            if state != self._shown:
+                self._store.set_cursor(f"breaker {self._destination}", {"state": state})
+                self._shown = state
