@@ -92,7 +92,7 @@ def whole() -> PostponedError:
     return PostponedError(Failure(None, "no server responds there", "Start it"), whole=True)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = monotonic() + seconds
     while not condition():
         assert monotonic() < deadline
@@ -284,7 +284,7 @@ def test_a_server_that_asks_for_a_pause_gets_it() -> None:
 
 
 def part(store: Store, url: str, **settings: object) -> DestinationPart:
-    destination = Destination("ehr", url=url, after_s=0.01, after_at_most_s=0.05, timeout_s=2, **settings)  # type: ignore[arg-type]
+    destination = Destination("ehr", url=url, after_s=0.01, after_at_most_s=0.05, timeout_s=20, **settings)  # type: ignore[arg-type]
     return DestinationPart(destination, store, Packaging())
 
 
