@@ -109,16 +109,18 @@ def test_what_is_accepted_is_delivered_and_sigterm_ends_it(settings: Path) -> No
     assert "Doe" not in log
 
 
-def test_killed_workers_lose_nothing(settings: Path) -> None:
+def test_killed_workers_and_engines_lose_nothing(settings: Path) -> None:
     number = 30
     with running(settings) as process, store_of(settings) as store:
         for each in range(number):
             accept(store, report(str(each), f"P{each}"))
-        for _ in range(6):
+        for turn in range(6):
             wait_for(lambda: bool(workers_of(process)))
             time.sleep(0.7)
             for worker in workers_of(process)[:1]:
-                worker.kill()
+                victims = worker.children() if turn % 2 else [worker]  # its Java, or itself
+                for victim in victims:
+                    victim.kill()
         wait_for(lambda: store.views.counts()["delivered"] == number)
         for each in range(1, number + 1):
             assert told(store, each) == ["received", "transformed", "delivered"]

@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects import sqlite
 from sr2fhir.gateway.store import BusyError, Failure, Store, database, leases
 from sr2fhir.gateway.store.files import Files
 
+from tests.databases import postgres, require_postgres, scratch
 from tests.gateway.objects import accept, new_store, report, results, transform_all
+from tests.gateway.store.conftest import empty_database
 
 ENDLESS = 1 << 60
 
@@ -224,3 +227,46 @@ def test_deliveries_to_a_destination_that_is_gone_are_given_up(tmp_path: Path) -
         assert detail is not None
         assert detail.row.state == "dead"
         assert "no more" in str(detail.row.reason)
+
+
+def test_the_next_delivery_is_found_by_indexes_alone(tmp_path: Path) -> None:
+    """Else a claim takes seconds where many thousands wait."""
+    with new_store(tmp_path) as store:
+        for state in ("pending", "waiting"):
+            turn = store._sending._turn("ehr", state).compile(
+                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+            )
+            with store._database.read() as connection:
+                plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {turn}")]
+            assert plan
+            assert not [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step], plan
+
+
+def test_connections_that_a_server_ended_are_made_again(tmp_path: Path, postgres_url: str) -> None:
+    import psycopg
+
+    with new_store(tmp_path, database=empty_database(postgres_url)) as store:
+        accept(store, report("1"))
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+        assert accept(store, report("2")).is_new
+        assert transform_all(store) == 2
+
+
+def test_a_server_that_has_ended_refuses_and_keeps_nothing(tmp_path: Path) -> None:
+    require_postgres()
+    with scratch() as folder:
+        with postgres(folder / "pg") as url:
+            store = new_store(tmp_path, database=empty_database(url))
+            accept(store, report("1"))
+            store._database._engine.dispose()
+        try:
+            for refused in (lambda: accept(store, report("2")), store.claim_object):
+                with pytest.raises(BusyError, match="cannot be used") as caught:
+                    refused()
+                assert caught.value.cause == "database"
+            assert len(files_in(tmp_path)) == 1
+        finally:
+            store.close()
