@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import sr2fhir
 from sr2fhir import errors
-from sr2fhir.cli import main as cli
+from sr2fhir.cli import gateway, main as cli
 from sr2fhir.dicom import DEFAULT_LIMITS, Limits
 from sr2fhir.dicom.source import variable
 from sr2fhir.engines import names
@@ -148,9 +148,10 @@ def test_sr2fhir_commands_named_in_the_text_exist(parser: argparse.ArgumentParse
 def test_options_named_in_the_text_exist(
     capsys: pytest.CaptureFixture[str], parser: argparse.ArgumentParser
 ) -> None:
-    for name in cli.COMMANDS:
+    actions = [["gateway", action] for action in gateway.ACTIONS]
+    for words in [*([name] for name in cli.COMMANDS), *actions]:
         with pytest.raises(SystemExit):
-            parser.parse_args([name, "--help"])
+            parser.parse_args([*words, "--help"])
     known = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
     for page in PAGES:
         text = BLOCK.sub("", page.read_text(encoding="utf-8"))
