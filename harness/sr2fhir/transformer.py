@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from sr2fhir import toolchain
+from sr2fhir.alerts import Rules
 from sr2fhir.configuration import named_document, named_target
 from sr2fhir.conversion import convert
 from sr2fhir.dicom import Limits
@@ -44,6 +45,8 @@ class Transformer:
         Have the HL7 validator check each Bundle against the profiles that it claims.
     format
         `xml` to have each Bundle as XML besides, in `Result.xml`.
+    alerts
+        Rules that flag critical findings: `sr2fhir.alerts.read("alerts.toml")`.
     settings
         Those of a site, `Settings.read("sr2fhir.toml")`; what is given besides comes before them.
 
@@ -72,6 +75,7 @@ class Transformer:
         keep_lineage: bool | None = None,
         validate: bool | None = None,
         format: Format | None = None,
+        alerts: Rules | None = None,
         settings: Settings | None = None,
     ) -> None:
         stated = {
@@ -83,6 +87,7 @@ class Transformer:
             "keep_lineage": keep_lineage,
             "validate": validate,
             "format": format,
+            "alerts": alerts,
         }
         given: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
         self.settings = replace(settings or Settings(), **given)

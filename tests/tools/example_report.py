@@ -1,7 +1,8 @@
 """The reports that the guide's examples are made of: synthetic, with something for every concrete profile.
 
 The second is for the one profile that only the form ig-literal claims (decision D3), the third is a Key Object
-Selection; it has a patient and studies of its own, for an example stands in the guide once.
+Selection; it has a patient and studies of its own, for an example stands in the guide once. The last is flagged
+by the sample of rules.
 ``python -m tests.tools.example_report`` writes them to fsh/examples anew, as DICOM JSON (PS3.18 Annex F).
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from samples.key_objects.manifest import manifest
+from samples.scenarios import pneumothorax
 from tests import builders as b
 
 PLACE = Path(__file__).resolve().parents[2] / "fsh" / "examples"
@@ -150,6 +152,7 @@ REPORTS = {
     "measurement-report.ig-literal.json": literal_report,
     "key-objects.json": key_objects,
     "manifest.json": manifest,
+    "critical-finding.json": pneumothorax.present,
 }
 
 

@@ -112,7 +112,7 @@ def test_hl7_reads_the_manifest(published: Published) -> None:
 
 def test_snapshots_are_complete_and_clean(resources: list[dict[str, Any]]) -> None:
     definitions = of_type(resources, "StructureDefinition")
-    assert len(definitions) == 33
+    assert len(definitions) == 36
     for definition in definitions.values():
         elements = definition["snapshot"]["element"]
         assert len(elements) > len(definition["differential"]["element"]) or definition["kind"] == "logical"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from sr2fhir import alerts
 from sr2fhir.engines import Engine, create
 from sr2fhir.errors import SetupError
 from sr2fhir.jsontext import JsonObject, loads_strict
@@ -41,7 +43,8 @@ def from_reports(places: Layout) -> list[Resource]:
 def _transformed(engine: Engine, report: Path) -> Iterator[Resource]:
     """Return the resources of one report."""
     form: Literal["corrected", "ig-literal"] = "ig-literal" if report.name.endswith(_LITERAL) else "corrected"
-    result = Transformer(engine, options=RenderOptions(form=form)).transform(report)
+    rules = alerts.read(str(files("sr2fhir.alerts") / "alerts.toml"))
+    result = Transformer(engine, options=RenderOptions(form=form), alerts=rules).transform(report)
     return standalone(loads_strict(result.json)["entry"])
 
 
