@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,24 +38,65 @@ def missing() -> str | None:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Run a server on loopback, with its data in a folder; yield the URL of a database."""
-    programs = POSTGRES[-1].parent if POSTGRES else Path(str(shutil.which("postgres"))).parent
-    folder.mkdir()
-    account: dict[str, str | int] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = pwd.getpwnam(DEBIAN_USER)
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        account = {"user": user.pw_uid, "group": user.pw_gid}
-    data, port = folder / "data", free_port()
-    make = [programs / "initdb", "--pgdata", data, "--username", "tester", "--auth", "trust", "--no-sync"]
-    subprocess.run([*map(str, make)], check=True, stdout=subprocess.DEVNULL, cwd=folder, **account)
-    serve = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, "-F"]
-    server = subprocess.Popen([*map(str, serve)], stderr=subprocess.DEVNULL, cwd=folder, **account)
+    server = Postgres(folder)
+    server.start()
     try:
-        wait_for(port, server)
-        yield f"postgresql://tester@127.0.0.1:{port}/postgres"
+        yield server.url
     finally:
-        server.terminate()
-        server.wait(60)
+        server.stop()
+
+
+class Postgres:
+    """A server on loopback, with its data in a folder; it can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        self._programs = POSTGRES[-1].parent if POSTGRES else Path(str(shutil.which("postgres"))).parent
+        self._account: dict[str, str | int] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://tester@127.0.0.1:{self._port}/postgres"
+        folder.mkdir()
+        if os.geteuid() == 0:  # the server refuses to run as root
+            user = pwd.getpwnam(DEBIAN_USER)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            self._account = {"user": user.pw_uid, "group": user.pw_gid}
+        make = ["initdb", "--pgdata", "data", "--username", "tester", "--auth", "trust", "--no-sync"]
+        self._begun(*make).wait()
+
+    def start(self) -> None:
+        """Start it, and wait until it takes statements."""
+        place = ["-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._folder)]
+        self._process = self._begun("postgres", "-D", "data", *place, "-F")
+        wait_for(self._port, self._process)
+
+    def kill(self) -> None:
+        """End all its processes at once, as the system does; what was committed is kept."""
+        assert self._process is not None
+        processes = [self._process.pid, *_children(self._process.pid)]
+        for pid in processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(60)
+        for pid in processes[1:]:
+            while Path(f"/proc/{pid}").exists():
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it in order."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(60)
+
+    def _begun(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [str(self._programs / program), *arguments]
+        nowhere = subprocess.DEVNULL
+        return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, cwd=self._folder, **self._account)
+
+
+def _children(pid: int) -> list[int]:
+    """List the processes that a process has started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
 
 
 @contextmanager
