@@ -294,3 +294,11 @@ print("at work", flush=True)
 while True:
     engine.validate(b'{"resourceType": "Patient"}')
 """
+
+
+def test_a_set_up_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineUnavailableError) as caught:
+        Process(["true"], tmp_path / "file" / "below")
+    assert caught.value.where == str(tmp_path / "file" / "below")
+    assert "SR2FHIR_HOME" in (caught.value.hint or "")

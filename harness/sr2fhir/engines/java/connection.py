@@ -121,6 +121,23 @@ class Link(Protocol):
         ...
 
 
+def _temporary_file(folder: Path) -> IO[bytes]:
+    """Open a file without a name.
+
+    Raises
+    ------
+    EngineUnavailableError
+        The folder cannot be written, as in a set-up of another user.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        message = f"Java's temporary files cannot be written ({error.strerror or type(error).__name__})"
+        hint = "Let this user write there, or set up in a folder of its own: SR2FHIR_HOME"
+        raise EngineUnavailableError(message, where=str(folder), hint=hint) from None
+
+
 class Process:
     """A Java process of our own: it ends when its input ends, and is out of reach of the terminal's Ctrl-C.
 
@@ -135,8 +152,7 @@ class Process:
     """
 
     def __init__(self, command: Sequence[str], scratch: Path, *, is_detached: bool = False) -> None:
-        scratch.mkdir(parents=True, exist_ok=True)
-        self._complaints = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed by `release`
+        self._complaints = _temporary_file(scratch)  # closed by `release`
         pipe = subprocess.PIPE
         apart: dict[str, Any] = {"start_new_session": True} if is_detached else {"process_group": 0}
         try:
