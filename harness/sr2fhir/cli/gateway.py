@@ -247,7 +247,8 @@ def _checks(settings: Settings) -> Iterator[Check]:
             yield Check("store", True, f"{settings.gateway.folder} takes objects")
             yield from Gateway(settings).checks(store)
     except Sr2FhirError as error:
-        yield Check("store", False, error.message, error.hint)
+        place = "" if error.where is None else f" ({error.where})"
+        yield Check("store", False, f"{error.message}{place}", error.hint)
 
 
 def is_set_up() -> bool:

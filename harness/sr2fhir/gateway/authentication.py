@@ -73,10 +73,12 @@ class Secret:
         try:
             found = self.file.read_text("utf-8") if self.file else os.environ.get(self.env or "", "")
         except (OSError, UnicodeDecodeError) as error:
-            reason = f"the secret cannot be read ({type(error).__name__})"
-            raise LogInError(reason, where=place, hint=_READ_IT) from None
+            reason = error.strerror if isinstance(error, OSError) else None
+            message = f"the secret cannot be read ({reason or type(error).__name__})"
+            raise LogInError(message, where=place, hint=_READ_IT) from None
         if not found.strip():
-            raise LogInError("there is no secret", where=place, hint="Write it there")
+            hint = "Write it into the file" if self.file else "Set this variable for the gateway"
+            raise LogInError("there is no secret", where=place, hint=hint)
         return found.strip()
 
 

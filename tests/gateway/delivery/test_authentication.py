@@ -89,11 +89,12 @@ def test_a_log_in_of_netrc_does_not_replace_ours(
 
 
 def test_a_secret_that_is_not_there_is_told_by_its_place(tmp_path: Path) -> None:
-    with serving(OK) as server, pytest.raises(LogInError, match="the secret cannot be read") as caught:
+    with serving(OK) as server, pytest.raises(LogInError, match=r"cannot be read \(No such file") as caught:
         client(server, LogInSettings("bearer", secret=Secret(tmp_path / "gone"))).get("/x")
     assert caught.value.where == str(tmp_path / "gone")
-    with pytest.raises(LogInError, match="there is no secret"):
+    with pytest.raises(LogInError, match="there is no secret") as unset:
         Secret(env="SR2FHIR_NOT_SET").read()
+    assert unset.value.hint == "Set this variable for the gateway"
     assert server.requests == []
 
 

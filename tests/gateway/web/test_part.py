@@ -74,6 +74,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         (check,) = web.check()
         assert not check.ok
         assert "Address already in use" in check.message
+        assert check.message.count("127.0.0.1") == 1
         with pytest.raises(Sr2FhirError) as error:
             web.start()
     assert error.value.where == "web"

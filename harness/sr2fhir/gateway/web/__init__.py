@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -188,7 +189,10 @@ def _listening(address: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((address, port), family=family, backlog=2 * CONNECTIONS)
     except OSError as error:
-        message = f"{address} port {port} cannot be used ({error.strerror or type(error).__name__})"
+        # what create_server says names the address again
+        is_name = isinstance(error, socket.gaierror) or error.errno is None
+        reason = error.strerror or type(error).__name__ if is_name else os.strerror(error.errno or 0)
+        message = f"{address} port {port} cannot be used ({reason})"
         hint = "Choose another address or port in [web], or stop the program that listens there"
         raise Sr2FhirError(message, where="web", hint=hint) from None
 
