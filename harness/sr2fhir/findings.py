@@ -19,6 +19,7 @@ REASONS: dict[str, str] = {
     "needs-r6": "not-supported",
     "degraded": "informational",
     "no-r4-element": "not-supported",
+    "no-map": "not-supported",
     # reasons of the reader
     "assumed-character-set": "value",
     "unknown-character-set": "code-invalid",

@@ -166,8 +166,8 @@ def test_a_type_without_a_map_is_left_out_and_told_once(converted: Converted) ->
         "display": "Encounter without identifier",
     }
     assert resources(result)[1]["device"] == {"reference": "urn:x:p"}
-    lost = {line.source for line in result.report.unmapped}
-    assert {"Bundle.entry[0]", "Bundle.entry[1]"} <= lost
+    lost = {line.source: line.reason for line in result.report.unmapped}
+    assert finding.code == lost["Bundle.entry[0]"] == lost["Bundle.entry[1]"] == "no-map"
 
 
 def test_a_reference_to_a_server_stays_where_the_resource_is_left_out(converted: Converted) -> None:

@@ -34,6 +34,7 @@ from sr2fhir.settings import Target
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
 
+NO_MAP = "no-map"
 _MOST_KINDS = 6
 _SELECTION = "ImagingSelection"
 _NONE = "The page on R4 lists the types that there are maps for"
@@ -77,7 +78,8 @@ def convert(source: Source, engine: Engine, settings: Settings, name: str | None
             became = {number_of(path): entry for path, entry in traces.entries(made).items()}
             given.drop_canonicals(became)
             arrived = traces.restored(made)
-            lines = tuple(given.lines(traces.lines(arrived, no_element(target))))
+            traced = given.lines(traces.lines(arrived, no_element(target)))
+            lines = tuple(_with_reason(line, target) for line in traced)
             rest = without(made["entry"], left_out.values())
             converted = given.put_back(made, dict(zip(became, rest, strict=True)))
             content = dumps(converted, indent=True) + b"\n"
@@ -150,6 +152,13 @@ def _left_out(given: Lifted, made: JsonObject, traces: Traces, target: Target) -
     return left_out
 
 
+def _with_reason(line: Line, target: Target) -> Line:
+    """Return a line of a resource that no map takes with that reason: the version may have the type."""
+    kind = dict(line.description)["element"].partition(".")[0]
+    is_taken = kind == "Bundle" or kind in types_taken(target)
+    return line if is_taken or not line.is_unmapped else replace(line, reason=NO_MAP)
+
+
 # ---- what is told ------------------------------------------------------------------------------------------
 
 
@@ -165,7 +174,7 @@ def _told_of(left_out: dict[str, JsonObject], target: Target) -> tuple[Finding, 
             found.append(Finding("information", no_element(target), places[0], left))
         else:
             message = f"{left}: there is no map of this type to {target.name}"
-            found.append(Finding("error", no_element(target), places[0], message, _BY_OTHER_MEANS))
+            found.append(Finding("error", NO_MAP, places[0], message, _BY_OTHER_MEANS))
     return tuple(found)
 
 
