@@ -24,7 +24,7 @@ help: ## list what can be made
 	@echo "make coverage    all tests, and how much of the package they run"
 	@echo "make typecheck   mypy --strict"
 	@echo "make demo        an SR goes through Orthanc and the gateway to a FHIR server, on this machine"
-	@echo "make bench       measure start, warm transforms and growth with size"
+	@echo "make bench       measure start, warm transforms and growth with size; BENCH=gateway: kills and a long run"
 	@echo "make ig          build the FHIR package build/package.tgz and build/ig, a folder for the IG Publisher;"
 	@echo "                 under HL7's name: IDENTITY=fsh/guide/hl7.toml"
 	@echo "make wheel       build a wheel that needs neither Node nor a checkout: build/dist"
@@ -68,7 +68,7 @@ coverage: dev ## all tests, with the share of the lines of the package that they
 
 bench: dev
 	@$(BIN)/sr2fhir setup --quiet
-	@PYTHONPATH=harness $(BIN)/python -m tools.bench $(BENCH)
+	@PYTHONPATH=harness:. $(BIN)/python -m tools.bench $(BENCH)
 
 demo: dev
 	@$(BIN)/sr2fhir setup --quiet

@@ -141,6 +141,11 @@ class Gateway:
         with read(self._file).store() as store:
             return dict(store.views.counts())
 
+    def latencies(self) -> list[float]:
+        """Return the seconds from acceptance to delivery, of the newest objects."""
+        with read(self._file).store() as store:
+            return list(store.views.latencies(since=0)["total"])
+
     def replay_dead(self) -> int:
         """Have dead objects tried again, as a person does."""
         with read(self._file).store() as store:
