@@ -28,7 +28,7 @@ from tests.gateway.objects import report
 
 SETTINGS = """\
 [gateway]
-folder = "gateway"
+folder = "{store}"
 workers = {workers}
 low_disk = 0
 stop_s = 30
@@ -60,15 +60,23 @@ class Gateway:
     Parameters
     ----------
     folder
-        Where its settings, its log and its store are.
+        Where its settings, its log and, unless nodes share one, its store are.
     destination
         The table of gateway.toml.
     database
         URL of a PostgreSQL database; None for SQLite.
+    store
+        Folder that nodes share.
     """
 
     def __init__(
-        self, folder: Path, destination: str, *, database: str | None = None, workers: int = 2
+        self,
+        folder: Path,
+        destination: str,
+        *,
+        database: str | None = None,
+        store: Path | None = None,
+        workers: int = 2,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.dimse, self.web = free_port(), free_port()
@@ -76,6 +84,7 @@ class Gateway:
         self._process: subprocess.Popen[bytes] | None = None
         self._file.write_text(
             SETTINGS.format(
+                store=store or "gateway",
                 workers=workers,
                 database=f'database = "{database}"' if database else "",
                 dimse=self.dimse,
