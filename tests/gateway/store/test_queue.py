@@ -329,3 +329,16 @@ def test_a_successor_that_names_its_own_uid_is_newer(store: Store) -> None:
     job = store.claim_object()
     assert job is not None
     assert job.object_id == newer.object_id
+
+
+def test_a_wrong_length_of_the_file_meta_information_makes_no_two_objects_one(store: Store) -> None:
+    length = b"\x02\x00\x00\x00UL\x04\x00"
+    for uid, patient in (("1", "A"), ("2", "B")):
+        head, _, rest = b.encoded(report(uid, patient)).partition(length)
+        accept(store, head + length + (1 << 24).to_bytes(4, "little") + rest[4:])
+    details = [store.views.object(number) for number in (1, 2)]
+    assert len({each.digest for each in details if each}) == 2
+    assert all(
+        detail and f"2.25.{number}".encode() in detail.file.read_bytes()
+        for number, detail in enumerate(details, 1)
+    )

@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from sr2fhir.files import replacing
@@ -22,9 +24,11 @@ from sr2fhir.gateway.store.records import BusyError
 
 INCOMING, OBJECTS, RESULTS = "incoming", "objects", "results"
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-# PS3.10 table 7.1-1: the preamble and its prefix, then File Meta Information Group Length in explicit VR
-_PREAMBLE, _META_START = 128, 132
-_META_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
+# PS3.10 table 7.1-1: the preamble and its prefix, then File Meta Information
+_PREAMBLE, _META_START, _META_GROUP = 128, 132, 2
+# PS3.5 table 7.1-1: a tag, a VR and a length of two bytes; of these VRs, two bytes more and a length of four
+_ELEMENT = struct.Struct("<H2x2sH")
+_LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT"))
 _BLOCK = 1 << 20
 # No association lasts longer; what lies in incoming/ or without a row for longer belongs to nobody.
 LONGEST_S = 3600.0
@@ -145,19 +149,40 @@ class Files:
 def digest_of(file: Path) -> str:
     """Return the SHA-256 of the data set of a file.
 
-    Its File Meta Information is passed over where its length is stated (PS3.10 section 7.1): whoever stores
-    an object writes another one, and an object that comes in two ways is still one.
+    Its File Meta Information is passed over (PS3.10 section 7.1): whoever stores an object writes another
+    one, and an object that comes in two ways is still one.
     """
     digest = hashlib.sha256()
     with file.open("rb") as stream:
-        head = stream.read(_META_START + len(_META_LENGTH) + 4)
-        if head[_META_START:-4] == _META_LENGTH and head[_PREAMBLE:_META_START] == b"DICM":
-            stream.seek(len(head) + int.from_bytes(head[-4:], "little"))
-        else:
-            stream.seek(0)
+        stream.seek(_data_start(stream))
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _data_start(stream: BinaryIO) -> int:
+    """Return where the data set begins; 0 where that is not certain, so that everything counts.
+
+    The length that the File Meta Information states of itself is not believed: one that is too large would
+    make different objects one.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(_PREAMBLE)
+    if stream.read(_META_START - _PREAMBLE) != b"DICM":
+        return 0
+    start = _META_START
+    while start < size:
+        stream.seek(start)
+        head = stream.read(_ELEMENT.size)
+        if len(head) < _ELEMENT.size:
+            return 0
+        group, vr, length = _ELEMENT.unpack(head)
+        if group != _META_GROUP:
+            return start
+        if vr in _LONG_VRS:
+            length = 4 + int.from_bytes(stream.read(4), "little")
+        start += _ELEMENT.size + length
+    return 0
 
 
 def is_old(file: Path) -> bool:
