@@ -420,7 +420,8 @@ def replay(settings: Settings, arguments: argparse.Namespace) -> int:
         number = store.replay(
             objects=arguments.objects, state=arguments.state, destination=arguments.destination, who=user()
         )
-    print(f"{plural(number, 'object')} will be done again" if number else "there is no such object")
+    none = "there is no such object (of those that are superseded, none is done again)"
+    print(f"{plural(number, 'object')} will be done again" if number else none)
     return 0 if number else EXIT_WRONG
 
 

@@ -164,3 +164,31 @@ def test_a_dead_delivery_is_replayed_without_transforming(store: Store) -> None:
     assert deliver(store) == "1"
     assert deliver(store, "copy") == "1"
     assert state(store, receipt.object_id) == "delivered"
+
+
+def test_what_is_dead_at_one_destination_is_not_purged_on_its_way_to_another(store: Store) -> None:
+    accept(store, report("1"))
+    transform_all(store)
+    delivery = store.claim_delivery("ehr")
+    assert delivery is not None
+    store.dead(delivery, REFUSED)
+    later = store.views.now() + 60
+    assert store.purge(before=later, who="me", states=["dead"]) == 0
+    assert deliver(store, "copy") == "1"
+    assert store.purge(before=later, who="me", states=["dead"]) == 1
+
+
+def test_what_is_superseded_is_not_replayed_over_what_counts(store: Store) -> None:
+    accept(store, report("1", text="old", ContentDate="20260101"))
+    transform_all(store)
+    delivery = store.claim_delivery("ehr")
+    assert delivery is not None
+    store.dead(delivery, REFUSED)
+    accept(store, report("1", text="new", ContentDate="20260102"))
+    transform_all(store)
+    assert deliver(store) == "1"
+    assert store.replay(destination="ehr", who="me") == 0
+    assert store.replay(objects=[1], who="me") == 0
+    assert store.replay(state="superseded", who="me") == 0
+    assert claimed(store) is None
+    assert state(store, 1) == "superseded"

@@ -29,10 +29,13 @@ class People:
         self._database, self._files, self._history = database, files, history
 
     def replay(self, object_ids: Sequence[int], state: str | None, destination: str | None, who: str) -> int:
-        """Have objects transformed and delivered again, or only delivered to one destination."""
+        """Have objects transformed and delivered again, or only delivered to one destination.
+
+        Never one in whose place another of the same UID counts: it would be delivered over that.
+        """
         if not (object_ids or state or destination):
             raise UsageError("it is not said what to replay", hint="Give numbers, a state, or a destination")
-        chosen: list[sa.ColumnElement[bool]] = []
+        chosen: list[sa.ColumnElement[bool]] = [objects.c.state != records.SUPERSEDED]
         if object_ids:
             chosen.append(objects.c.id.in_(object_ids))
         if destination:
@@ -71,9 +74,13 @@ class People:
     def purge(self, before: float, states: Sequence[str], who: str) -> int:
         """Remove objects that are over and have not changed since a time, with all that is known of them.
 
-        What was sent stays: a later state of the same instance has to know it.
+        One that is dead at a destination, and on its way to another, is not over. What was sent stays: a
+        later state of the same instance has to know it.
         """
-        old = sa.and_(objects.c.state.in_(states), objects.c.changed < before)
+        is_open = sa.exists().where(
+            deliveries.c.object_id == objects.c.id, deliveries.c.state.in_(records.OPEN)
+        )
+        old = sa.and_(objects.c.state.in_(states), objects.c.changed < before, ~is_open)
         removed = 0
         while True:
             page = sa.select(objects.c.id, objects.c.digest).where(old).order_by(objects.c.id).limit(PAGE)
