@@ -278,3 +278,21 @@ def test_a_plain_error_of_ours_is_no_words_of_the_document(tmp_path: Path) -> No
     with serving(MISSING, outcome(said, 400, "invalid")) as server, pytest.raises(RefusedError) as caught:
         send(server, written(tmp_path))
     assert caught.value.failure.reason == "status 400: invalid: resource refers to … and …"
+
+
+def test_alerts_of_a_report_that_has_a_successor_are_over_when_they_come(tmp_path: Path) -> None:
+    flag = {
+        "resourceType": "Flag",
+        "id": "flag",
+        "meta": {"source": f"urn:oid:{DOCUMENT}"},
+        "status": "active",
+        "code": {"text": "Pneumothorax"},
+        "subject": refer("pat"),
+    }
+    made = delivery(written(tmp_path, patient(), flag, result("one")), DOCUMENT)
+    with serving(answer(stored("Patient/7", "Flag/flag", "Observation/one"))) as server:
+        destination = Destination("ehr", url=server.url)
+        sender = FhirSender(destination, Memory(), Packaging("transaction"))
+        sender.send(made._replace(is_succeeded=True))
+    entries = json.loads(server.requests[0].body)["entry"]
+    assert [entry["resource"].get("status") for entry in entries] == [None, "inactive", "final"]

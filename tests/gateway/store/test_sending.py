@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sr2fhir.gateway.store import Failure, Route, Sent, Store
+from sr2fhir.gateway.store import AlertMade, Failure, Route, Sent, Store
 
 from tests.gateway.objects import accept, report, results, succeeding, transform_all
 from tests.gateway.store.conftest import NewStore
@@ -192,3 +192,56 @@ def test_what_is_superseded_is_not_replayed_over_what_counts(store: Store) -> No
     assert store.replay(state="superseded", who="me") == 0
     assert claimed(store) is None
     assert state(store, 1) == "superseded"
+
+
+def test_a_delivery_knows_all_predecessors_also_beyond_a_dead_one(store: Store) -> None:
+    for made in (report("1"), succeeding("2", "1"), succeeding("3", "2")):
+        accept(store, made)
+    transform_all(store)
+    assert deliver(store) == "1"
+    dead = store.claim_delivery("ehr")
+    assert dead is not None
+    store.dead(dead, REFUSED)
+    last = store.claim_delivery("ehr")
+    assert last is not None
+    assert last.predecessors == ("2.25.1", "2.25.2")
+    store.delivered(last, (), 200)
+    store.replay(destination="ehr", who="me")
+    again = store.claim_delivery("ehr")
+    assert again is not None
+    assert (again.sop_instance_uid, again.is_succeeded) == ("2.25.2", True)
+    other = store.claim_delivery("copy")  # which has none of them yet
+    assert other is not None
+    assert not other.is_succeeded
+
+
+def test_reports_that_name_each_other_do_not_succeed_each_other(store: Store) -> None:
+    accept(store, succeeding("1", "2"))
+    accept(store, succeeding("2", "1"))
+    transform_all(store)
+    for _ in range(2):
+        delivery = store.claim_delivery("ehr")
+        assert delivery is not None
+        assert not delivery.is_succeeded
+        store.delivered(delivery, (), 200)
+
+
+def test_nobody_is_told_of_an_alert_whose_report_has_a_successor_by_now(opened: NewStore) -> None:
+    store = opened(routes=[Route("ehr"), Route("pager", "notice", None)])
+    alert = AlertMade("rule", "live", "Flag/1", ("Observation/1",), "RID49480")
+    accept(store, succeeding("2", "1"))
+    transform_all(store)
+    assert deliver(store) == "2"
+    accept(store, report("1"))
+    job = store.claim_object()
+    assert job is not None
+    store.transformed(job, results((alert,)))
+    late = store.claim_delivery("ehr")
+    assert late is not None
+    assert late.is_succeeded
+    store.delivered(late, (), 200)
+    assert store.claim_delivery("pager") is None
+    detail = store.views.object(job.object_id)
+    assert detail is not None
+    assert [row.state for row in detail.deliveries] == ["delivered", "superseded"]
+    assert detail.row.state == "delivered"

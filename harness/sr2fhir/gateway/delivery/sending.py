@@ -138,7 +138,7 @@ class Sending:
             where = f" [{error.where}]" if error.where else ""
             raise RefusedError(Failure(None, f"{error.message}{where}", error.hint)) from None
         self.notes += [f"{each.code}: {each.message}" for each in findings]
-        return made
+        return _ended(made) if self.delivery.is_succeeded else made
 
     def _state(self, uid: str) -> dict[str, Sent]:
         """Return what is remembered of a document, by full URL."""
@@ -279,6 +279,17 @@ class Sending:
             f"{len(withdrawn)} withdrawn" if withdrawn else "",
         ]
         return "; ".join([", ".join(filter(None, done)) or "nothing to send", *self.notes])
+
+
+def _ended(transaction: JsonObject) -> JsonObject:
+    """Return a transaction whose alerts are over: a successor of the document is there already."""
+    entries = [
+        {**entry, "resource": marks()[kind](entry["resource"])}
+        if is_alert(kind := entry["resource"]["resourceType"])
+        else entry
+        for entry in transaction["entry"]
+    ]
+    return {**transaction, "entry": entries}
 
 
 def _parts(items: list[Item], most: int) -> list[list[Item]]:

@@ -188,7 +188,9 @@ class Delivery(NamedTuple):
     received
         When the object was accepted.
     predecessors
-        SOP Instance UIDs of its Predecessor Documents.
+        SOP Instance UIDs of its Predecessor Documents, and of theirs.
+    is_succeeded
+        Whether results of a successor are there already: its alerts are over.
     """
 
     id: int
@@ -205,6 +207,7 @@ class Delivery(NamedTuple):
     report: Path | None = None
     outcome: Path | None = None
     lease: str = ""
+    is_succeeded: bool = False
 
 
 class Sent(NamedTuple):

@@ -22,6 +22,17 @@ logger = logging.getLogger(__name__)
 RESULTS_FIRST_S = 60.0
 _SENT = (sent.c.type, sent.c.resource_id, sent.c.version, sent.c.digest, sent.c.key)
 
+_BEFORE = (
+    sa.select(predecessors.c.sop_instance_uid)
+    .join(objects, objects.c.id == predecessors.c.object_id)
+    .where(objects.c.sop_instance_uid.in_(sa.bindparam("uids", expanding=True)))
+)
+_AFTER = (
+    sa.select(objects.c.sop_instance_uid)
+    .join(predecessors, predecessors.c.object_id == objects.c.id)
+    .where(predecessors.c.sop_instance_uid.in_(sa.bindparam("uids", expanding=True)))
+)
+
 
 class Sending:
     """Deliveries to destinations."""
@@ -40,12 +51,49 @@ class Sending:
                 row = connection.execute(turn.with_for_update(skip_locked=True, of=deliveries)).first()
                 if row is None:
                     continue
+                before = self._line(connection, row.sop_instance_uid, _BEFORE)
+                after = self._line(connection, row.sop_instance_uid, _AFTER) - before
+                is_succeeded = self._is_there(connection, row, after)
+                if is_succeeded and row.kind == records.NOTICE:
+                    self._leave(connection, row)
+                    continue
                 claimed = self._leases.claimed(deliveries)
                 connection.execute(sa.update(deliveries).where(deliveries.c.id == row.id).values(claimed))
-                own = predecessors.c.object_id == row.object_id
-                named = connection.execute(sa.select(predecessors.c.sop_instance_uid).where(own)).scalars()
-                return self._delivery(row, tuple(sorted(named)), claimed["lease"])
+                made = self._delivery(row, tuple(sorted(before)), claimed["lease"])
+                return made._replace(is_succeeded=is_succeeded)
         return None
+
+    @staticmethod
+    def _line(connection: sa.Connection, uid: str, step: sa.Select[Any]) -> set[str]:
+        """Return the SOP Instance UIDs of all predecessors or successors, near and far."""
+        found: set[str] = set()
+        new = {uid}
+        while new:
+            named = connection.execute(step, {"uids": sorted(new)}).scalars()
+            new = set(named) - found - {uid}
+            found |= new
+        return found
+
+    @staticmethod
+    def _is_there(connection: sa.Connection, row: sa.Row[Any], uids: set[str]) -> bool:
+        """Tell whether results of one of these are at the destination; for a notice, at any."""
+        there = sa.and_(
+            objects.c.sop_instance_uid.in_(sorted(uids)),
+            deliveries.c.kind == records.BUNDLE,
+            deliveries.c.state == records.DELIVERED,
+            sa.or_(row.kind == records.NOTICE, deliveries.c.destination == row.destination),
+        )
+        joined = sa.select(deliveries.c.id).join(objects, objects.c.id == deliveries.c.object_id)
+        return bool(uids) and connection.execute(joined.where(there).limit(1)).first() is not None
+
+    def _leave(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
+        """Leave a notice of an alert that is over: nobody is told of it."""
+        reason = "a successor of the report is there"
+        values = {**FREE, "state": records.SUPERSEDED, "reason": reason, "changed": self._database.now}
+        connection.execute(sa.update(deliveries).where(deliveries.c.id == row.id).values(values))
+        more = {"destination": row.destination, "reason": reason}
+        self._history.add(connection, row.object_id, records.SUPERSEDED, **more)
+        self._give_state(connection, row.object_id, values)
 
     def _turn(self, destination: str, state: str) -> sa.Select[Any]:
         """Return what finds the next delivery in a state.
