@@ -28,6 +28,7 @@ from sr2fhir.gateway.settings import PartSettings, Settings, load
 from sr2fhir.gateway.store import Store
 from sr2fhir.gateway.store.records import DEAD, SETTLED
 from sr2fhir.gateway.worker import STOP, WAKE
+from sr2fhir.outcome import plural
 from sr2fhir.threads import in_background
 
 logger = logging.getLogger(__name__)
@@ -255,6 +256,8 @@ class Gateway:
                 self._store.check()
             except Sr2FhirError as error:
                 found.append(Alarm("error", GATEWAY, f"nothing can be taken: {error.message}"))
+            else:
+                found += alarms_of_alerts(self._store)
         for part in list(self._parts):
             found += part.alarms()
         return found
@@ -310,6 +313,18 @@ class Gateway:
         for part in last:
             _stop(part, deadline)
         logger.info("the gateway has ended")
+
+
+def alarms_of_alerts(store: Store) -> list[Alarm]:
+    """Return that critical findings did not get where they should: somebody has to be told."""
+    try:
+        number, since = store.views.dead_alerts()
+    except Sr2FhirError:  # the database has gone just now
+        return []
+    if not number:
+        return []
+    message = f"{plural(number, 'live alert')} dead: nobody was told. Look at the dead letters"
+    return [Alarm("error", "alerts", message, since)]
 
 
 class _Deadline:

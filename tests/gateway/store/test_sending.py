@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sr2fhir.gateway.running import alarms_of_alerts
 from sr2fhir.gateway.store import AlertMade, Failure, Route, Sent, Store
 
 from tests.gateway.objects import accept, report, results, succeeding, transform_all
@@ -245,3 +246,24 @@ def test_nobody_is_told_of_an_alert_whose_report_has_a_successor_by_now(opened: 
     assert detail is not None
     assert [row.state for row in detail.deliveries] == ["delivered", "superseded"]
     assert detail.row.state == "delivered"
+
+
+def test_a_dead_alert_is_an_alarm_until_it_arrives(opened: NewStore) -> None:
+    store = opened(routes=[Route("ehr"), Route("copy")])
+    alert = AlertMade("rule", "live", "Flag/1", ("Observation/1",), "RID49480")
+    shadow = alert._replace(mode="shadow", flag=None)
+    for uid, made in (("1", (alert, shadow)), ("2", (shadow,))):
+        accept(store, report(uid, uid))
+        job = store.claim_object()
+        assert job is not None
+        store.transformed(job, results(made))
+    assert alarms_of_alerts(store) == []
+    for destination in ("ehr", "ehr", "copy"):
+        delivery = store.claim_delivery(destination)
+        assert delivery is not None
+        store.dead(delivery, REFUSED)
+    (alarm,) = alarms_of_alerts(store)
+    assert (alarm.severity, alarm.message.partition(":")[0]) == ("error", "1 live alert dead")
+    store.replay(state="dead", destination="ehr", who="me")
+    store.replay(state="dead", destination="copy", who="me")
+    assert alarms_of_alerts(store) == []

@@ -348,6 +348,18 @@ class Views:
             for rule, mode, n in self._all(sa.select(*columns, sa.func.count()).group_by(*columns))
         }
 
+    def dead_alerts(self) -> tuple[int, float | None]:
+        """Count the live alerts of which somebody should have heard and did not; tell since when."""
+        is_of_it = sa.and_(deliveries.c.object_id == alerts.c.object_id, deliveries.c.state == records.DEAD)
+        counted = (
+            sa.select(sa.func.count(alerts.c.id.distinct()), sa.func.min(deliveries.c.changed))
+            .join(deliveries, is_of_it)
+            .join(objects, objects.c.id == alerts.c.object_id)
+            .where(alerts.c.mode == "live", objects.c.state != records.SUPERSEDED)
+        )
+        number, since = self._all(counted)[0]
+        return number, since
+
     def last_event(self) -> int:
         """Return the number of the newest event; 0 if there is none."""
         return self._one(sa.select(sa.func.max(events.c.id))) or 0

@@ -129,6 +129,8 @@ class Present(Collector):
         for (rule, mode), count in self._views.alert_counts().items():
             alerts.add_metric([rule, mode], count)
         yield alerts
+        text = "Live alerts in the store that did not arrive somewhere"
+        yield GaugeMetricFamily("sr2fhir_dead_alerts", text, value=self._views.dead_alerts()[0])
         yield from self._alarmed()
         yield memory()
 
