@@ -331,3 +331,10 @@ def test_from_the_store_to_the_server(store: Store) -> None:
         until(lambda: state(store, object_id) == "delivered")
         loop.stop(5)
     assert [request.line for request in server.requests] == ["GET /metadata HTTP/1.1"]
+
+
+def test_patients_who_are_not_there_yet_keep_nobody_else_waiting(store: Store) -> None:
+    due(store, *(str(number) for number in range(1, FAILURES + 3)))
+    sender = Told(*[raising(own(200)) for _ in range(FAILURES + 1)], good)
+    run(store, sender, lambda: store.views.counts()["delivered"] == FAILURES + 2, Backoff(0.01, 0.05, 20), 1)
+    assert len(sender.probes) == 1

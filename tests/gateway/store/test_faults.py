@@ -270,3 +270,14 @@ def test_a_server_that_has_ended_refuses_and_keeps_nothing(tmp_path: Path) -> No
             assert len(files_in(tmp_path)) == 1
         finally:
             store.close()
+
+
+def test_a_clock_that_was_set_back_before_the_start_keeps_nothing_from_being_done(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        accept(store, report("1"))
+    with sqlite3.connect(gateway(tmp_path) / database.FILE) as connection:
+        connection.execute("UPDATE objects SET due = due + 1e9")
+    with new_store(tmp_path) as store:
+        assert store.claim_object() is None
+        store.recover()
+        assert store.claim_object() is not None

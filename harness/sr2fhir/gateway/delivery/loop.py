@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # seconds between two looks into the queue
 _POLL_S = 0.25
+# from this status on, the fault is the server's
+_SERVER_ERROR = 500
 # seconds without the store until it is asked again
 _WITHOUT_STORE_S = 2.0
 
@@ -251,7 +253,10 @@ class DestinationLoop:
             tries = f"{failure.reason} ({failures} tries)"
             self._bury(delivery, failure._replace(reason=tries))
             return
-        self._breaker.failed(failure, error.after_s, at_once=error.whole)
+        if error.whole or failure.status is None or failure.status >= _SERVER_ERROR:
+            self._breaker.failed(failure, error.after_s, at_once=error.whole)
+        else:  # a race, or a patient who is not there yet: the destination works
+            self._breaker.succeeded()
         count = max(failures, delivery.attempts if error.whole else failures, 1)
         self._store.postpone(delivery, self._backoff.wait_s(count, error.after_s), failure)
         logger.warning("%s: delivery %d waits: %s", self.name, delivery.id, failure.reason)

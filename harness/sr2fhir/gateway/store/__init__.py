@@ -309,8 +309,10 @@ class Store:
     def recover(self) -> None:
         """Clean up what a crash left: files that were never acknowledged, and leases of who has ended.
 
-        To be called while no worker runs on this node.
+        Due times that lie far ahead, of before the clock was set back, are brought near. To be called while
+        no worker runs on this node.
         """
+        self._leases.renew()
         if not self.is_shared:
             self._people.free_all()
         self.sweep()

@@ -32,7 +32,6 @@ CLOCK = {
 HINT = "See that the database is there, that its disk has room, and that you may write to it"
 READ_ONLY = "read_only"
 Guard = Literal["adding", "removing"]
-GUARDS = {"adding": sa.func.pg_advisory_xact_lock_shared, "removing": sa.func.pg_advisory_xact_lock}
 SALT = "salt"
 
 
@@ -137,7 +136,8 @@ class Database:
         ----------
         guard
             `removing` where files are removed that have no row, `adding` where a row is written for a file.
-            The one is never done while the other is. SQLite lets one write at a time anyway.
+            One at a time: each sees the rows of all before, such as those of the same UID, or of a successor.
+            SQLite lets one write at a time anyway.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Database:
             self.check_present()
             with self._engine.begin() as connection:
                 if guard and self.dialect == POSTGRESQL:
-                    connection.execute(sa.select(GUARDS[guard](LOCK)))
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
                 yield connection
         except SQLAlchemyError as error:
             raise self._refusal(error) from None
