@@ -163,6 +163,11 @@ NEVER: dict[str, list[Json]] = {
         group("g", observation("e", PNEUMOTHORAX), **NEGATIVE),
         observation("e", PNEUMOTHORAX, value=concept((SCT, "25876001"))),
     ],
+    "member of a member of such a group": [
+        group("g", group("m"), **NEGATIVE),
+        group("m", observation("e", PNEUMOTHORAX)),
+        observation("e", PNEUMOTHORAX, value=concept((SCT, "25876001"))),
+    ],
     "component Presence Absent": [
         group(
             "g",

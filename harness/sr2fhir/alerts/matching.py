@@ -57,9 +57,14 @@ class Resources:
 
     @cached_property
     def of_negative_groups(self) -> frozenset[str]:
-        """Ids of the members of groups whose finding is absent: they speak of a finding that is not there."""
-        groups = (each for each in self.observations if _is_negative(each))
-        return frozenset(member["id"] for group in groups for member in self.members(group))
+        """Ids of what groups contain whose finding is absent: it speaks of a finding that is not there."""
+        left = [each for each in self.observations if _is_negative(each)]
+        found: set[str] = set()
+        while left:
+            new = [member for member in self.members(left.pop()) if member["id"] not in found]
+            found.update(member["id"] for member in new)
+            left += new
+        return frozenset(found)
 
     def members(self, observation: JsonObject) -> Iterator[JsonObject]:
         """Yield the Observations that are members of one."""

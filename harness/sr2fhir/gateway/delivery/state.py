@@ -12,6 +12,7 @@ only if the server has none: its content cannot be another, so there is nothing 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,9 @@ from sr2fhir.packaging.transaction import updating
 
 # digests of what is no longer as it was sent, by our doing
 WITHDRAWN, DELETED = "withdrawn", "deleted"
+_URN = "urn:uuid:"
+# type and id at the end of a literal reference, with a base and a version or without
+_PLACE = re.compile(r"[A-Za-z]+/(?P<id>[A-Za-z0-9.-]{1,64})(?=(?:/_history/[^/]+)?$)")
 
 
 class Item(NamedTuple):
@@ -146,16 +150,38 @@ def version_of(resource: Mapping[str, Any]) -> str | None:
 
 
 def is_same(held: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Tell whether a server holds what was sent; meta and the form of references are its own."""
-    return bool(_plain(held) == _plain(sent))
+    """Tell whether a server holds what was sent; meta and the form of references are its own.
+
+    Parameters
+    ----------
+    sent
+        With references to what is known to be on the server: `Patient/12`.
+    """
+    return _is_equal(*({**each, "meta": None, "id": None} for each in (held, sent)))
 
 
-def _plain(resource: Mapping[str, Any]) -> Any:
-    return _without({name: value for name, value in resource.items() if name not in ("meta", "id")})
+def _is_equal(held: Any, sent: Any) -> bool:
+    if isinstance(held, Mapping) and isinstance(sent, Mapping):
+        names = (held.keys() | sent.keys()) - {"reference"}
+        return all(_is_equal(held.get(name), sent.get(name)) for name in names) and _leads_there(held, sent)
+    if isinstance(held, list) and isinstance(sent, list):
+        return len(held) == len(sent) and all(map(_is_equal, held, sent))
+    return bool(held == sent)
 
 
-def _without(value: Any) -> Any:
-    """Return a value without literal references."""
-    if isinstance(value, Mapping):
-        return {name: _without(each) for name, each in value.items() if name != "reference"}
-    return [_without(each) for each in value] if isinstance(value, list) else value
+def _leads_there(held: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Tell whether a reference of a server leads to what was sent.
+
+    What the server was to find by itself is known by its identifier, which the reference says too. Where it
+    says none, it is not known to be the same: a result must never stay with another patient.
+    """
+    there, meant = held.get("reference"), sent.get("reference")
+    if not isinstance(there, str) or not isinstance(meant, str):
+        return there == meant
+    found = _PLACE.search(there)
+    if found is None:
+        return there == meant
+    if meant.startswith(_URN):
+        return found["id"] == meant.removeprefix(_URN) or "identifier" in sent
+    literal = _PLACE.search(meant)
+    return found[0] == literal[0] if literal else "identifier" in sent
