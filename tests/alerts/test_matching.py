@@ -102,8 +102,11 @@ def test_member() -> None:
     assert [each["id"] for each in match.observations] == ["g", "c"]
 
 
-def test_a_member_in_error_does_not_count() -> None:
-    wrong = {**SURE, "status": "entered-in-error"}
+@pytest.mark.parametrize(
+    "said", [{"status": "entered-in-error"}, {"interpretation": [concept((V3, "NEG"))]}], ids=str
+)
+def test_a_member_in_error_or_negative_does_not_count(said: Json) -> None:
+    wrong = {**SURE, **said}
     wanted = rule(members=(Condition(tokens(CERTAINTY), quantity=comparison(">= 80 %")),))
     assert not ids(matches([wanted], collection(group("g", wrong, value=concept(PNEUMOTHORAX)), wrong)))
     # another one beside it does

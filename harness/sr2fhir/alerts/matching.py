@@ -112,7 +112,8 @@ def matched_members(
     """Return for each condition on members the first one for which it holds; None where there is none."""
     found = []
     for wanted in rule.members:
-        members = (each for each in resources.members(observation) if not is_in_error(each))
+        said = (each for each in resources.members(observation) if not is_in_error(each))
+        members = (each for each in said if not _is_negative(each))
         member = next((each for each in members if holds(wanted, each)), None)
         if member is None:
             return None

@@ -41,6 +41,7 @@ SAID = {
     "Patient Jane Doe, born 1950-01-01, exists": "Patient …, born …, exists",
     'The name "O\'Brien" of Mr. McCoy': "The name … of …",
     "DOE^JOHN": "…",
+    "patient smith with id 4711 and name jane doe exists": "patient … with id … and name … exists",
     "Resource Observation/own is not known": "Resource Observation/own is not known",
     "Resource Observation/other1 is not known": "Resource … is not known",
     "duplicate key value (id)=(4711)": "duplicate key value (…)",
@@ -53,4 +54,4 @@ def test_only_words_without_values_are_told(said: str, told: str) -> None:
 
 
 def test_a_long_text_is_cut() -> None:
-    assert len(Words()("word " * 1000)) <= 301
+    assert len(Words()("words " * 1000)) <= 301

@@ -22,6 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from sr2fhir.errors import Sr2FhirError
@@ -218,7 +220,6 @@ _PATH = re.compile(r"[A-Z][A-Za-z]+(\.[a-z][A-Za-z]*(\[\d{1,4}\]|\[x\])?|\.where
 # HAPI-0931; the number of an error of the HAPI FHIR servers
 _NUMBERED = re.compile(r"HAPI-\d{1,5}")
 _TRIMMED = "'\"`:;,.()[]{}"
-_PLAIN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 _QUOTED = re.compile(r"""(?<!\w)(['"`])(.*?)\1(?!\w)""", re.DOTALL)
 # words with a capital that begin the sentences of servers, and others that name no person
 _KNOWN = frozenset(
@@ -279,10 +280,21 @@ class Words:
     def _word(self, word: str) -> str:
         """Return a word, or the mask in its place."""
         core = word.strip(_TRIMMED)
-        if not core or core == MASK or self._is_name(core) or core in _KNOWN or _PLAIN.fullmatch(core):
+        if not core or core == MASK or self._is_name(core) or core in _KNOWN or _is_plain(core):
             return word
         before, _, after = word.partition(core)
         return f"{before}{MASK}{after}"
+
+
+def _is_plain(word: str) -> bool:
+    """Tell whether a word in lower case is one that servers use: `client-assigned` is made of such."""
+    return all(part in _plain_words() for part in re.split("['-]", word))
+
+
+@cache
+def _plain_words() -> frozenset[str]:
+    text = files(__package__).joinpath("words.txt").read_text("utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
 def _texts(issue: Mapping[str, Any]) -> Iterator[str]:
