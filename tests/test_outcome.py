@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 from sr2fhir.errors import MissingAttributeError, TransformError, UsageError
@@ -82,12 +83,21 @@ def test_a_third_party_that_is_not_installed_names_its_extra() -> None:
 
 def test_the_extras_are_those_of_the_package() -> None:
     project = tomllib.loads((layout().sources / "pyproject.toml").read_text())["project"]
-    stated = {
-        re.match(r"\w+", requirement)[0]: extra  # type: ignore[index]
-        for extra, requirements in project["optional-dependencies"].items()
+    extras = {
+        re.match(r"[\w-]+", requirement)[0].lower(): extra  # type: ignore[index]
+        for extra, requirements in reversed(project["optional-dependencies"].items())
         for requirement in requirements
     }
-    assert stated == EXTRAS
+    # a package is imported by another name than it is installed by
+    modules = {
+        name: {each.lower().replace("_", "-") for each in made}
+        for name, made in packages_distributions().items()
+    }
+    found = {name: made & extras.keys() for name, made in modules.items() if name in EXTRAS}
+    assert set().union(*found.values()) == extras.keys()
+    of_several = {"requests": {"http", "gateway"}, "sqlalchemy": {"cli", "gateway"}}
+    for name, made in found.items():
+        assert EXTRAS[name] in of_several.get(name, {extras[each] for each in made})
 
 
 def test_any_other_module_that_is_missing_is_a_fault() -> None:

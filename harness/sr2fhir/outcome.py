@@ -20,13 +20,14 @@ REPORT_IT = "This is a fault of sr2fhir: please report it; --log-level debug tel
 DEFAULT_ISSUE_TYPE = "processing"
 # third parties that come with an extra of this package (pyproject.toml)
 EXTRAS = {
+    **dict.fromkeys(("rich", "sqlalchemy"), "cli"),
     "docker": "docker",
-    "lxml": "xml",
-    "psycopg": "postgresql",
+    **dict.fromkeys(("alembic", "jinja2", "jwt", "prometheus_client", "psutil", "pynetdicom"), "gateway"),
+    **dict.fromkeys(("python_multipart", "starlette", "uvicorn", "watchfiles"), "gateway"),
     "requests": "http",
-    "rich": "cli",
-    "sqlalchemy": "cli",
+    "psycopg": "postgresql",
     "ucumvert": "ucum",
+    "lxml": "xml",
 }
 
 

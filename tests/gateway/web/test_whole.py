@@ -14,7 +14,7 @@ from pathlib import Path
 import pydicom
 import pytest
 import requests
-from sr2fhir.files import sha256
+from sr2fhir.gateway.store.files import digest_of
 
 from tests.databases import free_port
 from tests.gateway.web.site import PRESENT
@@ -75,7 +75,7 @@ def test_a_report_that_comes_by_stow_is_transformed_delivered_and_seen(gateway: 
     assert response.status_code == 200
     # what was acknowledged is on disk
     (kept,) = (path for path in (folder / "store" / "objects").rglob("*") if path.is_file())
-    assert (kept.read_bytes(), kept.stem) == (PRESENT.read_bytes(), sha256(PRESENT))
+    assert (kept.read_bytes(), kept.stem) == (PRESENT.read_bytes(), digest_of(PRESENT))
 
     wait_for(lambda: "delivered results" in " ".join(words(url, "/reports/1")))
     uid = pydicom.dcmread(PRESENT).SOPInstanceUID
