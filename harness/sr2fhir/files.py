@@ -29,7 +29,6 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_BLOCK = 1 << 20
 _PAUSE_S = 0.02
 # of the files that this process has written
 _numbers = count()
@@ -37,11 +36,8 @@ _numbers = count()
 
 def sha256(path: Path) -> str:
     """Return the hash of a file's content, as hexadecimal digits."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def replace_file(path: Path, data: bytes, parts: Path | None = None, *, mode: int = 0o666) -> None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sr2fhir.jsontext import JsonObject
 
 Change = Callable[[JsonObject], JsonObject]
 """From a Reference to what takes its place; the same object if nothing does."""
+
+
+def targets(value: Any) -> Iterator[str]:
+    """Return the literal references in a resource."""
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Mapping):
+            if isinstance(current.get("reference"), str):
+                yield current["reference"]
+            stack.extend(current.values())
+        elif isinstance(current, list):
+            stack.extend(current)
 
 
 def rewritten(value: Any, change: Change) -> Any:

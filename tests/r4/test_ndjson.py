@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from sr2fhir.settings import R4
 from sr2fhir.validation import validate
 
 from tests.engines.kept import Kept
+from tests.scenarios.comparing import references
 
 if TYPE_CHECKING:
     from sr2fhir.engines import Engine
@@ -53,17 +53,6 @@ def lines(folder: Path) -> dict[str, Json]:
             if path.stem != "OperationOutcome":
                 found[f"{path.stem}/{resource['id']}"] = resource
     return found
-
-
-def references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("reference"), str):
-            yield node["reference"]
-        for value in node.values():
-            yield from references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from references(value)
 
 
 def test_the_lines_are_the_resources_of_the_bundles(engine: Engine, inputs: Path, out: Path) -> None:

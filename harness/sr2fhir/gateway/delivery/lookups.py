@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from time import monotonic
 
 from sr2fhir.gateway.delivery.failures import PostponedError, RefusedError, of_response
-from sr2fhir.gateway.delivery.splitting import targets
 from sr2fhir.gateway.store import Failure
 from sr2fhir.http import JSON, Client
 from sr2fhir.jsontext import JsonObject
+from sr2fhir.references import targets
 
 # seconds that something is remembered, and how much is
 KEPT_S, _MOST = 300.0, 10_000

@@ -6,10 +6,10 @@ circle stay together. Within that, the order of the Bundle is kept, so the parts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from sr2fhir.jsontext import JsonObject
+from sr2fhir.references import targets
 
 
 def parts(entries: Sequence[JsonObject], most: int) -> list[list[int]]:
@@ -44,19 +44,6 @@ def references(entries: Sequence[JsonObject]) -> list[list[int]]:
             places[name] = index
     found = ({places[each] for each in targets(entry.get("resource")) if each in places} for entry in entries)
     return [sorted(others - {index}) for index, others in enumerate(found)]
-
-
-def targets(value: Any) -> Iterator[str]:
-    """Return the literal references in a resource."""
-    stack = [value]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, Mapping):
-            if isinstance(current.get("reference"), str):
-                yield current["reference"]
-            stack.extend(current.values())
-        elif isinstance(current, list):
-            stack.extend(current)
 
 
 def circles(leads_to: Sequence[Sequence[int]]) -> Iterator[list[int]]:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sr2fhir.gateway.delivery.splitting import targets
 from sr2fhir.gateway.store import Sent
 from sr2fhir.jsontext import JsonObject, dumps
 from sr2fhir.packaging.transaction import updating
+from sr2fhir.references import targets
 
 # digests of what is no longer as it was sent, by our doing
 WITHDRAWN, DELETED = "withdrawn", "deleted"

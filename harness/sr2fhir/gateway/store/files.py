@@ -29,7 +29,6 @@ _PREAMBLE, _META_START, _META_GROUP = 128, 132, 2
 # PS3.5 table 7.1-1: a tag, a VR and a length of two bytes; of these VRs, two bytes more and a length of four
 _ELEMENT = struct.Struct("<H2x2sH")
 _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT"))
-_BLOCK = 1 << 20
 # No association lasts longer; what lies in incoming/ or without a row for longer belongs to nobody.
 LONGEST_S = 3600.0
 
@@ -152,12 +151,9 @@ def digest_of(file: Path) -> str:
     Its File Meta Information is passed over (PS3.10 section 7.1): whoever stores an object writes another
     one, and an object that comes in two ways is still one.
     """
-    digest = hashlib.sha256()
     with file.open("rb") as stream:
         stream.seek(_data_start(stream))
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _data_start(stream: BinaryIO) -> int:
